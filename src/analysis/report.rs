@@ -1,0 +1,179 @@
+//! One cycle's immutable result: what is published, with nothing left to compute. `None` is "not known", and is not published.
+
+use std::sync::Arc;
+
+use super::sample::{Cycle, Time};
+
+/// What is known of a cluster after one more sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// When the cycle began.
+    pub at: Time,
+    /// Sorted by name.
+    pub groups: Vec<GroupReport>,
+    /// How the reading went, as the sample said.
+    pub cycle: Cycle,
+}
+
+/// What is known of a consumer group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupReport {
+    /// The group's id.
+    pub name: Arc<str>,
+    /// In Kafka's words.
+    pub state: Option<Arc<str>>,
+    /// In Kafka's words.
+    pub kind: Option<Arc<str>>,
+    /// How many members it has.
+    pub members: Option<u32>,
+    /// Seconds since its committed offsets were last read.
+    pub sample_age_seconds: Option<f64>,
+    /// One for each topic that it has commits in, sorted by name.
+    pub topics: Vec<TopicReport>,
+}
+
+/// What is known of a group in one topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopicReport {
+    /// The topic's name.
+    pub topic: Arc<str>,
+    /// Produced and not committed, summed over the partitions; absent while one of them is unknown.
+    pub lag_messages: Option<u64>,
+    /// Age of the oldest uncommitted message, worst partition, in seconds.
+    pub time_lag_seconds: Option<f64>,
+    /// Messages per second that arrived, over the rate window.
+    pub production_rate: Option<f64>,
+    /// Messages per second that the commits advanced by, over the rate window.
+    pub consumption_rate: Option<f64>,
+    /// How fast the lag grows, by least squares over the rate window: quick, and as noisy as the lag is.
+    pub rate_slope: Option<Slope>,
+    /// How fast the lag grows, by Theil–Sen over the troughs: slower, and blind to oscillation.
+    pub trend_slope: Option<Slope>,
+    /// Seconds until caught up at the present slope; absent when it is not draining.
+    pub drain_seconds: Option<f64>,
+    /// The ceilings that apply and whose depth is known.
+    pub ceilings: Vec<CeilingReport>,
+    /// The verdict on lag growth.
+    pub lag_growth: LagGrowth,
+    /// Whether the verdict rests on what the group usually does (else the cautious limits apply).
+    pub habits_known: bool,
+    /// Partitions with a commit whose lag is not known now.
+    pub partitions_unknown: u32,
+    /// What moved otherwise than forward, since the daemon first saw it.
+    pub counts: Counts,
+    /// In order of partition; only those with a known lag.
+    pub partitions: Vec<PartitionReport>,
+}
+
+/// A slope with its confidence bounds (10 % and 90 %), in messages per second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slope {
+    /// The slope itself.
+    pub slope: f64,
+    /// Its lower bound.
+    pub lower: f64,
+    /// Its upper bound.
+    pub upper: f64,
+}
+
+/// How near a full queue is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CeilingReport {
+    /// Which one.
+    pub kind: CeilingKind,
+    /// Depth divided by ceiling.
+    pub utilization_ratio: f64,
+    /// When it will be reached; only while accumulating or stalled.
+    pub eta: Option<Eta>,
+}
+
+/// What makes a queue full.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum CeilingKind {
+    /// A configured number of messages.
+    Lag,
+    /// A configured age of the oldest uncommitted message.
+    Delay,
+}
+
+/// Seconds until something happens, as a range. A bound is absent when at that end it never happens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Eta {
+    /// At the earliest.
+    pub lower_seconds: Option<f64>,
+    /// The best estimate.
+    pub seconds: f64,
+    /// At the latest.
+    pub upper_seconds: Option<f64>,
+}
+
+/// The verdict of signal 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LagGrowth {
+    /// What the lag does.
+    pub state: GrowthState,
+    /// How bad that is; absent while there is too little history to say.
+    pub severity: Option<Severity>,
+    /// Since when it grows: the latest lowest trough before the rise, or the first message of a stall.
+    pub onset: Option<Time>,
+    /// The lag at the onset, in messages.
+    pub onset_lag_messages: Option<f64>,
+}
+
+/// What a lag does, the worst last.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum GrowthState {
+    /// Too little history to say.
+    Unknown,
+    /// Within what it does.
+    Stable,
+    /// A rise that has yet to last.
+    Rising,
+    /// It grows and does not come back.
+    Accumulating,
+    /// Messages arrive and nothing is committed.
+    Stalled,
+}
+
+/// How bad a signal is, the worst last.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Severity {
+    /// Nothing to do.
+    Ok,
+    /// It needs somebody today.
+    Warning,
+    /// It needs somebody now.
+    Critical,
+}
+
+/// Events counted since the daemon first saw the group and topic.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Messages that will be read again because a commit moved backwards.
+    pub reprocessed_messages: u64,
+    /// Messages deleted by retention before they were committed.
+    pub lost_messages: u64,
+    /// Commits that moved backwards.
+    pub rewound: u64,
+    /// Commits that jumped forward over messages that retention had deleted.
+    pub skipped: u64,
+    /// Partitions whose topic was deleted and made again.
+    pub recreated: u64,
+    /// Partitions whose log end fell though the topic is the same.
+    pub truncated: u64,
+    /// Commits found beyond the log end.
+    pub past_end: u64,
+}
+
+/// What is known of a group in one partition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PartitionReport {
+    /// Its number.
+    pub partition: u32,
+    /// Produced and not committed.
+    pub lag_messages: u64,
+    /// Age of its oldest uncommitted message, in seconds; absent while that is older than what was watched.
+    pub time_lag_seconds: Option<f64>,
+    /// How fast its lag grows, by least squares over the rate window.
+    pub rate_slope: Option<Slope>,
+}

@@ -1,0 +1,110 @@
+//! What one cycle read from one cluster, with when it was read. Filled by `kafka/`, taken by [`Analysis`](super::Analysis).
+//!
+//! Absence is the only way to say "unknown": there is no negative offset and no zero that means "don't know" in here.
+
+use std::sync::Arc;
+
+/// Seconds since the Unix epoch. The core never asks a clock: time is handed in, and never goes backwards.
+pub type Time = f64;
+
+/// One cycle's harvest from one cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sample {
+    /// When the cycle began.
+    pub at: Time,
+    /// Every watched topic that exists, consumed or not: an arrival curve should be there before its first consumer is.
+    pub topics: Vec<TopicSample>,
+    /// Every watched group that exists, those included whose coordinator did not answer (their `commits` are absent).
+    /// A group that is not in here is gone, and is forgotten.
+    pub groups: Vec<GroupSample>,
+    /// How the reading went.
+    pub cycle: Cycle,
+}
+
+/// An offset and the moment its answer arrived.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// Offset in messages from the partition's beginning.
+    pub offset: u64,
+    /// When it was read.
+    pub at: Time,
+}
+
+/// A topic and both ends of its partitions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopicSample {
+    /// The topic's name.
+    pub name: Arc<str>,
+    /// Kafka's topic id, with which a recreated topic differs from the old one; absent on brokers that have none.
+    pub id: Option<u128>,
+    /// What is deleted unread, and when; absent while its configuration could not be read.
+    pub retention: Option<Retention>,
+    /// Indexed by partition number.
+    pub partitions: Vec<PartitionSample>,
+}
+
+/// When a topic deletes messages (`cleanup.policy`, `retention.ms`, `retention.bytes`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retention {
+    /// Age in seconds beyond which segments are deleted; absent = never by age.
+    pub seconds: Option<f64>,
+    /// Bytes per partition beyond which segments are deleted; absent = never by size.
+    pub bytes: Option<u64>,
+    /// The topic is compacted: what is deleted is not decided by age or size alone.
+    pub compacted: bool,
+}
+
+/// Both ends of a partition, each absent when its leader did not say in this cycle.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PartitionSample {
+    /// The offset of the oldest message that is kept.
+    pub log_start: Option<Reading>,
+    /// The offset that the next message will get (with `read_committed`: the last stable offset).
+    pub log_end: Option<Reading>,
+}
+
+/// A consumer group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSample {
+    /// The group's id.
+    pub name: Arc<str>,
+    /// In Kafka's words: `Stable`, `Empty`, `PreparingRebalance`, …; absent before Kafka 2.6.
+    pub state: Option<Arc<str>>,
+    /// In Kafka's words: `classic`, `consumer` (KIP-848), `share`, `streams`; absent before Kafka 4.0 where it is not told.
+    pub kind: Option<Arc<str>>,
+    /// How many members it has; absent until its coordinator has said so.
+    pub members: Option<u32>,
+    /// What it committed; absent when its coordinator did not answer for it in this cycle.
+    pub commits: Option<Commits>,
+}
+
+/// All committed offsets of a group: a partition that is not in here has no commit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Commits {
+    /// When the answer arrived. Commits are read before log ends, so this is before the readings in [`PartitionSample`].
+    pub at: Time,
+    /// By topic.
+    pub topics: Vec<TopicCommits>,
+}
+
+/// The committed offsets of a group in one topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopicCommits {
+    /// Index into [`Sample::topics`].
+    pub topic: usize,
+    /// `(partition number, committed offset)`, in order of partition.
+    pub partitions: Vec<(u32, u64)>,
+}
+
+/// How the reading of a cluster went. Counts are totals since the daemon started, so that they can be published as they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cycle {
+    /// At least one broker listed its groups in this cycle.
+    pub up: bool,
+    /// How long the reading took, in seconds.
+    pub duration_seconds: f64,
+    /// Requests sent, by API (`ListGroups`, `OffsetFetch`, …), sorted.
+    pub requests: Vec<(&'static str, u64)>,
+    /// What went wrong, by API and error (`kafka::Error::label`), sorted.
+    pub errors: Vec<(&'static str, &'static str, u64)>,
+}

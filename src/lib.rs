@@ -1,0 +1,13 @@
+//! lagslope watches Kafka consumer lag as a trend and turns it into a signal that can be acted on.
+//!
+//! The modules, in the order data flows:
+//!
+//! 1. [`kafka`] reads: groups, committed offsets, log ends; it never writes.
+//! 2. [`analysis`] understands: three curves for each partition, their slopes, the verdicts. It is pure.
+//! 3. [`expose`] tells: `/metrics`, health, and the daemon about itself.
+//!
+//! [`daemon`] joins them, one task for each cluster, and holds the only clock. [`config`] is where settings come from,
+//! [`cli`] what can be typed. Start reading at `daemon::run`, then `analysis::Analysis::observe`.
+
+pub mod analysis;
+pub mod kafka;

@@ -1,0 +1,3 @@
+//! The tests, as a table of contents.
+
+mod architecture;
