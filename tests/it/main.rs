@@ -1,3 +1,6 @@
 //! The tests, as a table of contents.
 
 mod architecture;
+mod kafka;
+mod processes;
+mod processes_selftest;
