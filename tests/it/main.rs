@@ -4,3 +4,4 @@ mod architecture;
 mod kafka;
 mod processes;
 mod processes_selftest;
+mod prometheus;
