@@ -1,10 +1,12 @@
 //! IN: asks a Kafka cluster, and never writes to it.
 
+mod filter;
+mod settings;
+
 use crate::analysis::sample::{Sample, Time};
 
-/// What to ask of which cluster.
-#[derive(Clone, Debug)]
-pub struct Settings {}
+pub use filter::{BadPattern, Filter};
+pub use settings::{IsolationLevel, Settings};
 
 /// One cluster, asked over and over.
 pub struct Sampler {}
