@@ -1,24 +1,22 @@
 //! IN: asks a Kafka cluster, and never writes to it.
+//!
+//! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
+//! `members` and `configs` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the sample.
 
+mod client;
+mod configs;
+mod error;
 mod filter;
+mod groups;
+mod harvest;
+mod members;
+mod offsets;
+mod refusals;
+mod sampler;
+mod seldom;
 mod settings;
-
-use crate::analysis::sample::{Sample, Time};
+mod topics;
 
 pub use filter::{BadPattern, Filter};
+pub use sampler::Sampler;
 pub use settings::{IsolationLevel, Settings};
-
-/// One cluster, asked over and over.
-pub struct Sampler {}
-
-impl Sampler {
-    /// Opens nothing yet: connections are made when the first question is asked.
-    pub fn new(_settings: Settings) -> Self {
-        todo!()
-    }
-
-    /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
-    pub async fn sample(&mut self, _now: Time) -> Sample {
-        todo!()
-    }
-}
