@@ -20,3 +20,27 @@ mod topics;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
 pub use settings::{IsolationLevel, Settings};
+
+/// The doors through which `fuzz/` comes in.
+#[doc(hidden)]
+pub mod fuzzing {
+    use futures_util::FutureExt;
+
+    /// Reads bytes as an answer of any kind and version.
+    pub fn answer(bytes: &[u8]) {
+        super::client::read_any_answer(bytes);
+    }
+
+    /// Reads bytes as a run of frames.
+    pub fn frames(bytes: &[u8]) {
+        let mut reader = bytes;
+        let mut speaks_kafka = false;
+        let mut next = |speaks| {
+            super::client::connection::read_frame(&mut reader, "Fuzz", speaks).now_or_never()
+        };
+        while let Some(Ok(frame)) = next(speaks_kafka) {
+            speaks_kafka = true;
+            answer(&frame);
+        }
+    }
+}
