@@ -29,6 +29,8 @@ pub struct Sampler {
     metadata_asked: Option<Time>,
     /// Something pointed at a change since the metadata was read.
     metadata_is_stale: bool,
+    /// Partitions were not where the metadata said, not even after it was read anew.
+    retry_was_fruitless: bool,
     cycles: usize,
 }
 
@@ -68,6 +70,7 @@ impl Sampler {
             refusals: Refusals::default(),
             metadata_asked: None,
             metadata_is_stale: false,
+            retry_was_fruitless: false,
             cycles: 0,
         }
     }
@@ -130,9 +133,10 @@ impl Sampler {
         listings
     }
 
-    /// A broker that can't be reached may have another address by now.
+    /// A broker that is silent or can't be reached may have another address by now, or another may have its partitions.
     fn suspect(&mut self, error: &Error) {
-        self.metadata_is_stale |= error.breaks_connection();
+        let silent = matches!(error, Error::Late { .. } | Error::Busy);
+        self.metadata_is_stale |= silent || error.breaks_connection();
     }
 
     fn take_listings(&mut self, listings: Listings) -> CommitsByGroup {
@@ -172,18 +176,19 @@ impl Sampler {
     }
 
     async fn read_ends(&mut self, commits: &CommitsByGroup, answering: &[BrokerId], clock: Clock) {
-        // Asking twice is for a change that was not known of; one that lasts is left to the seldom questions.
-        let may_retry = !self.metadata_is_stale;
         let wanted = harvest::all_partitions(&self.topics, commits);
         let misplaced = self.ask_ends(wanted, clock).await;
         if misplaced.is_empty() {
+            self.retry_was_fruitless = false;
             return;
         }
         self.metadata_is_stale = true;
-        if may_retry && self.refresh(answering, clock).await {
+        // What a fresh look didn't help with is left to the seldom questions: it may last.
+        if !self.retry_was_fruitless && self.refresh(answering, clock).await {
             let wanted = harvest::these_partitions(&self.topics, &misplaced);
             let still = self.ask_ends(wanted, clock).await;
-            self.metadata_is_stale |= !still.is_empty();
+            self.retry_was_fruitless = !still.is_empty();
+            self.metadata_is_stale |= self.retry_was_fruitless;
         }
     }
 
