@@ -2,3 +2,4 @@
 
 mod architecture;
 mod expose;
+mod kafka_client;
