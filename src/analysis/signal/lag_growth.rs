@@ -1,0 +1,6 @@
+//! Signal 1, lag growth: the trough envelope. It looks at the troughs of a lag, not at the lag, learns the rises that a group
+//! has recovered from, and wants the lag in messages and the time lag to rise both.
+
+mod profile;
+
+pub use profile::{Profile, Rule};
