@@ -10,4 +10,5 @@
 //! [`cli`] what can be typed. Start reading at `daemon::run`, then `analysis::Analysis::observe`.
 
 pub mod analysis;
+pub mod expose;
 pub mod kafka;
