@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::analysis::Analysis;
 use crate::analysis::sample::{Sample, Time};
+use crate::cli::{REVISION, VERSION};
 use crate::config::{Cluster, Settings};
 use crate::expose::board::Board;
 use crate::expose::http::{self, Exposed};
@@ -39,9 +40,26 @@ pub async fn run<S: Source>(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) {
+    match listener.local_addr() {
+        Ok(address) => {
+            tracing::info!(%address, version = VERSION, revision = REVISION, "listening")
+        }
+        Err(error) => {
+            tracing::warn!(%error, "listening, but on which address the system doesn't say")
+        }
+    }
     let watches = Watches::start(&settings, source);
-    let own = OwnMetrics::new(crate::cli::VERSION, crate::cli::REVISION);
-    http::serve(listener, Exposed { board: Arc::clone(&watches.board), own }, shutdown).await;
+    let own = OwnMetrics::new(VERSION, REVISION);
+    http::serve(
+        listener,
+        Exposed {
+            board: Arc::clone(&watches.board),
+            own,
+        },
+        shutdown,
+    )
+    .await;
+    tracing::info!("stopped");
 }
 
 /// Every cluster's task and the publisher, without the server. Dropping it ends them all: none holds anything that needs a farewell.
@@ -53,14 +71,24 @@ pub struct Watches {
 
 impl Watches {
     /// Starts them. Needs a tokio runtime around it.
-    pub fn start<S: Source>(settings: &Arc<Settings>, source: impl Fn(&Cluster) -> S + Clone + Send + 'static) -> Self {
-        let board = Arc::new(Board::new(settings.clusters.iter().map(|cluster| cluster.name.clone())));
-        let (publisher, bell) = Publisher::new(Arc::clone(&board), settings.clusters.len(), settings.max_age());
+    pub fn start<S: Source>(
+        settings: &Arc<Settings>,
+        source: impl Fn(&Cluster) -> S + Clone + Send + 'static,
+    ) -> Self {
+        let board = Arc::new(Board::new(
+            settings.clusters.iter().map(|cluster| cluster.name.clone()),
+        ));
+        let (publisher, bell) = Publisher::new(
+            Arc::clone(&board),
+            settings.clusters.len(),
+            settings.max_age(),
+        );
         let mut tasks = JoinSet::new();
         tasks.spawn(publisher.run());
         let clock = Clock::start();
         for index in 0..settings.clusters.len() {
-            let (of_source, of_analysis, source) = (Arc::clone(settings), Arc::clone(settings), source.clone());
+            let (of_source, of_analysis, source) =
+                (Arc::clone(settings), Arc::clone(settings), source.clone());
             tasks.spawn(watch::watch_for_ever(Assignment {
                 index,
                 cluster: settings.clusters[index].name.clone(),
@@ -73,11 +101,17 @@ impl Watches {
                 bell: bell.clone(),
             }));
         }
-        Self { board, _tasks: tasks }
+        Self {
+            board,
+            _tasks: tasks,
+        }
     }
 }
 
 fn analysis(settings: &Arc<Settings>) -> Analysis {
     let rules = Arc::clone(settings);
-    Analysis::new(settings.analysis.clone(), Box::new(move |group, topic| rules.ceilings_of(group, topic)))
+    Analysis::new(
+        settings.analysis.clone(),
+        Box::new(move |group, topic| rules.ceilings_of(group, topic)),
+    )
 }

@@ -12,6 +12,7 @@
 pub mod analysis;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod expose;
 pub mod kafka;
 pub mod telemetry;

@@ -2,11 +2,16 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use lagslope::cli::{self, BAD_CONFIGURATION, Cli, Command, FAILED};
-use lagslope::config::{Settings, environment};
+use lagslope::config::{Cluster, Settings, environment};
+use lagslope::daemon;
+use lagslope::kafka::Sampler;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -44,23 +49,31 @@ fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
     }
 }
 
-#[tokio::main]
-async fn serve(settings: Settings, address: &str) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}"))?;
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    let shutdown = async move {
+/// How long a cycle that is under way may keep the process once everything else has ended.
+const LAST_CYCLE: Duration = Duration::from_secs(1);
+
+fn serve(settings: Settings, address: &str) -> anyhow::Result<()> {
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let served = runtime.block_on(async {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}"))?;
+        let shutdown = shutdown().context("cannot listen for signals")?;
+        let source = |cluster: &Cluster| Sampler::new(cluster.kafka.clone());
+        daemon::run(Arc::new(settings), source, listener, shutdown).await;
+        Ok(())
+    });
+    runtime.shutdown_timeout(LAST_CYCLE);
+    served
+}
+
+fn shutdown() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    };
-    // The daemon takes over here: `daemon::run(Arc::new(settings), …, listener, shutdown).await`.
-    let _ = (settings, listener);
-    shutdown.await;
-    Ok(())
+    })
 }

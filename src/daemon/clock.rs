@@ -15,10 +15,18 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    #[allow(clippy::disallowed_methods, reason = "this is the one place where the wall clock is read")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place where the wall clock is read"
+    )]
     pub(super) fn start() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self { wall_at_start: since_epoch.as_secs_f64(), start: Instant::now() }
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
+        Self {
+            wall_at_start: since_epoch.as_secs_f64(),
+            start: Instant::now(),
+        }
     }
 
     pub(super) fn now(&self) -> Time {

@@ -36,7 +36,15 @@ pub(super) struct Publisher {
 impl Publisher {
     pub(super) fn new(board: Arc<Board>, clusters: usize, max_age: Duration) -> (Self, Bell) {
         let (bell, posts) = mpsc::channel(QUEUED_POSTS * clusters.max(1));
-        (Self { board, posts, posted: vec![None; clusters], max_age }, Bell(bell))
+        (
+            Self {
+                board,
+                posts,
+                posted: vec![None; clusters],
+                max_age,
+            },
+            Bell(bell),
+        )
     }
 
     pub(super) async fn run(mut self) {

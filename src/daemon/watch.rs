@@ -37,19 +37,28 @@ pub(super) async fn watch_for_ever<S: Source>(assignment: Assignment<S>) {
     loop {
         let mut task = JoinSet::new();
         task.spawn(Watch::new(&assignment, Arc::clone(&skipped)).run());
-        let Some(Err(error)) = task.join_next().await else { return };
+        let Some(Err(error)) = task.join_next().await else {
+            return;
+        };
         skipped.panic.fetch_add(1, Ordering::Relaxed);
         let (cluster, reason) = (&assignment.cluster, reason(error));
-        tracing::error!(cluster, reason, "a bug ended the watch of this cluster: it starts over with an empty history");
+        tracing::error!(
+            cluster,
+            reason,
+            "a bug ended the watch of this cluster: it starts over with an empty history"
+        );
         sleep_until(Instant::now() + assignment.interval).await;
     }
 }
 
 /// What a panic said.
 fn reason(error: JoinError) -> String {
-    let Ok(panic) = error.try_into_panic() else { return "cancelled".to_owned() };
+    let Ok(panic) = error.try_into_panic() else {
+        return "cancelled".to_owned();
+    };
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic".to_owned())
 }
 
 /// Cycles that did not happen. It outlives a watch that starts over: these are counters.
@@ -61,7 +70,10 @@ struct Skipped {
 
 impl Skipped {
     fn counts(&self) -> Vec<(&'static str, u64)> {
-        vec![("overlap", self.overlap.load(Ordering::Relaxed)), ("panic", self.panic.load(Ordering::Relaxed))]
+        vec![
+            ("overlap", self.overlap.load(Ordering::Relaxed)),
+            ("panic", self.panic.load(Ordering::Relaxed)),
+        ]
     }
 }
 
@@ -129,14 +141,22 @@ impl<S: Source> Watch<S> {
 
     /// Analysis and rendering, off the async workers: on a large cluster they take a good part of a second.
     async fn understand(&mut self, sample: Sample) -> Fragment {
-        let mut analysis = self.analysis.take().expect("given back at the end of each cycle");
-        let facts = Facts { last_sample_at: self.last_sample_at, samples_skipped: self.skipped.counts() };
+        let mut analysis = self
+            .analysis
+            .take()
+            .expect("given back at the end of each cycle");
+        let facts = Facts {
+            last_sample_at: self.last_sample_at,
+            samples_skipped: self.skipped.counts(),
+        };
         let (cluster, granularity) = (self.cluster.clone(), self.granularity);
         let work = tokio::task::spawn_blocking(move || {
             let report = analysis.observe(sample);
             (render(&cluster, &report, &facts, granularity), analysis)
         });
-        let (fragment, analysis) = work.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        let (fragment, analysis) = work
+            .await
+            .unwrap_or_else(|error| resume_unwind(error.into_panic()));
         self.analysis = Some(analysis);
         fragment
     }
