@@ -39,7 +39,12 @@ impl Lagslope {
     pub(crate) async fn start_with(config: &str, arguments: &[&str]) -> Self {
         let file = config_file(config);
         let mut child = command()
-            .args(["run", "--web.listen-address", "127.0.0.1:0", "--config.file"])
+            .args([
+                "run",
+                "--web.listen-address",
+                "127.0.0.1:0",
+                "--config.file",
+            ])
             .arg(file.path())
             .args(arguments)
             .stderr(Stdio::piped())
@@ -47,11 +52,24 @@ impl Lagslope {
             .spawn()
             .expect("the binary starts");
         let log = Arc::new(Mutex::new(String::new()));
-        tokio::spawn(collect(child.stderr.take().expect("piped"), Arc::clone(&log)));
-        let address = timeout(START_TIMEOUT, listening(&log)).await.unwrap_or_else(|_| {
-            panic!("lagslope does not listen after {START_TIMEOUT:?}; it says:\n{}", log.lock().expect("not poisoned"))
-        });
-        Self { child, address, log, _config: file }
+        tokio::spawn(collect(
+            child.stderr.take().expect("piped"),
+            Arc::clone(&log),
+        ));
+        let address = timeout(START_TIMEOUT, listening(&log))
+            .await
+            .unwrap_or_else(|_| {
+                panic!(
+                    "lagslope does not listen after {START_TIMEOUT:?}; it says:\n{}",
+                    log.lock().expect("not poisoned")
+                )
+            });
+        Self {
+            child,
+            address,
+            log,
+            _config: file,
+        }
     }
 
     /// What `/metrics` says now.
@@ -61,19 +79,31 @@ impl Lagslope {
 
     /// Status and body of a path.
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
-        let answer = reqwest::get(format!("http://{}{path}", self.address)).await.expect("an answer");
+        let answer = reqwest::get(format!("http://{}{path}", self.address))
+            .await
+            .expect("an answer");
         (answer.status().as_u16(), answer.text().await.expect("text"))
     }
 
     /// Scrapes until `condition` holds; panics with the log and the last page when it doesn't within `within`.
-    pub(crate) async fn wait_for(&self, what: &str, within: Duration, condition: impl Fn(&Scrape) -> bool) -> Scrape {
+    pub(crate) async fn wait_for(
+        &self,
+        what: &str,
+        within: Duration,
+        condition: impl Fn(&Scrape) -> bool,
+    ) -> Scrape {
         let deadline = Instant::now() + within;
         loop {
             let scrape = self.scrape().await;
             if condition(&scrape) {
                 return scrape;
             }
-            assert!(Instant::now() < deadline, "not within {within:?}: {what}\n{}\n{}", scrape.text(), self.log());
+            assert!(
+                Instant::now() < deadline,
+                "not within {within:?}: {what}\n{}\n{}",
+                scrape.text(),
+                self.log()
+            );
             sleep(LOOK_EVERY).await;
         }
     }
@@ -87,9 +117,16 @@ impl Lagslope {
     pub(crate) async fn terminate(mut self) -> (ExitStatus, Duration) {
         let asked = Instant::now();
         let id = self.child.id().expect("still running").to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
+        let sent = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .expect("kill runs");
         assert!(sent.success(), "kill -TERM {id}: {sent}");
-        let status = timeout(Duration::from_secs(30), self.child.wait()).await.expect("it ends").expect("it was our child");
+        let status = timeout(Duration::from_secs(30), self.child.wait())
+            .await
+            .expect("it ends")
+            .expect("it was our child");
         (status, asked.elapsed())
     }
 }
@@ -105,7 +142,11 @@ pub(crate) fn command() -> Command {
 
 /// A configuration in a temporary file.
 pub(crate) fn config_file(text: &str) -> NamedTempFile {
-    let mut file = tempfile::Builder::new().prefix("lagslope-").suffix(".yaml").tempfile().expect("a temporary file");
+    let mut file = tempfile::Builder::new()
+        .prefix("lagslope-")
+        .suffix(".yaml")
+        .tempfile()
+        .expect("a temporary file");
     file.write_all(text.as_bytes()).expect("written");
     file
 }
@@ -123,7 +164,15 @@ async fn collect(stderr: impl AsyncRead + Unpin, log: Arc<Mutex<String>>) {
 async fn listening(log: &Mutex<String>) -> SocketAddr {
     loop {
         let text = log.lock().expect("not poisoned").clone();
-        let found = text.lines().find_map(|line| line.split("address=").nth(1)?.split_whitespace().next()?.trim_matches('"').parse().ok());
+        let found = text.lines().find_map(|line| {
+            line.split("address=")
+                .nth(1)?
+                .split_whitespace()
+                .next()?
+                .trim_matches('"')
+                .parse()
+                .ok()
+        });
         if let Some(address) = found {
             return address;
         }
