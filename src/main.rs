@@ -59,6 +59,7 @@ async fn serve(settings: Settings, address: &str) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
+    tracing::info!(address = %listener.local_addr()?, version = cli::VERSION, revision = cli::REVISION, "listening");
     // The daemon takes over here: `daemon::run(Arc::new(settings), …, listener, shutdown).await`.
     let _ = (settings, listener);
     shutdown.await;

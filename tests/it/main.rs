@@ -1,4 +1,5 @@
 //! The tests, as a table of contents.
 
 mod architecture;
+mod config;
 mod expose;
