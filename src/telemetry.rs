@@ -11,7 +11,7 @@ use tracing_subscriber::{Layer, Registry};
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
-    /// `ts=… level=… msg=…`, as Prometheus and its exporters log.
+    /// `ts=… level=… message=…`, as Prometheus and its exporters log.
     Logfmt,
     /// An object per line.
     Json,

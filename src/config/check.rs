@@ -52,8 +52,7 @@ pub(super) fn check(
             analysis::Settings::new(interval.as_secs_f64())
         });
     if !problems.is_empty() {
-        problems.sort_by(|a, b| (&a.origin, &a.path).cmp(&(&b.origin, &b.path)));
-        return Err(Problems(problems));
+        return Err(Problems::sorted(problems));
     }
     Ok(Settings {
         sample_interval: interval,

@@ -17,7 +17,7 @@ use super::written::File;
 const MAX_DISTANCE: usize = 2;
 
 /// The path of every key, with 0 for any index.
-pub fn known() -> BTreeSet<Path> {
+fn known() -> BTreeSet<Path> {
     let found = RefCell::new(BTreeSet::new());
     let probe = Probe {
         at: Path::default(),
@@ -168,5 +168,63 @@ impl<'de> MapAccess<'de> for Fields<'_> {
             at,
             found: self.probe.found,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::{Node, Value};
+    use super::super::yaml;
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../docs/lagslope.example.yaml");
+
+    #[test]
+    fn the_example_documents_every_key_and_no_other() {
+        let file = "lagslope.example.yaml".into();
+        let tree = yaml::parse(&all_settings(), &file).expect("the example is YAML");
+        let mut written = BTreeSet::new();
+        collect(&tree, &Path::default(), &mut written);
+        let names = |paths: &BTreeSet<Path>| paths.iter().map(Path::to_string).collect::<Vec<_>>();
+        assert_eq!(names(&written), names(&known()));
+    }
+
+    #[test]
+    fn a_near_miss_is_suggested_and_a_far_one_is_not() {
+        let nearest = |path: Path| super::nearest(&path);
+        let clusters = Path::default().key("clusters").index(7);
+        assert_eq!(nearest(clusters.key("gruops")).as_deref(), Some("groups"));
+        assert_eq!(
+            nearest(clusters.key("ceilings")),
+            None,
+            "known, but elsewhere"
+        );
+        assert_eq!(nearest(Path::default().key("gates")), None);
+    }
+
+    /// Takes away the `#` in front of settings; prose has one space after it.
+    fn all_settings() -> String {
+        let uncomment = |line: &'static str| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with("  ") || !rest.starts_with(' ') => rest,
+            _ => line,
+        };
+        EXAMPLE
+            .lines()
+            .map(uncomment)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    fn collect(node: &Node, at: &Path, found: &mut BTreeSet<Path>) {
+        match &node.value {
+            Value::Map(map) => map.iter().for_each(|(key, node)| {
+                found.insert(at.key(key));
+                collect(node, &at.key(key), found);
+            }),
+            Value::List(list) => list
+                .iter()
+                .for_each(|node| collect(node, &at.index(0), found)),
+            Value::Nothing | Value::Text(_) => {}
+        }
     }
 }

@@ -4,7 +4,7 @@
 mod check;
 mod duration;
 pub mod environment;
-pub mod keys;
+mod keys;
 mod leaf;
 mod problem;
 mod source;
@@ -101,7 +101,10 @@ pub fn load(start: &Start, variables: &[(OsString, OsString)]) -> Result<Setting
     let mut problems = environment::apply(variables, &mut tree);
     let (file, more) = source::read(&tree);
     problems.extend(more);
-    check::check(&file, &tree, problems)
+    match file {
+        Some(file) => check::check(&file, &tree, problems),
+        None => Err(Problems::sorted(problems)),
+    }
 }
 
 impl Settings {

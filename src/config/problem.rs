@@ -19,6 +19,14 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problems(pub Vec<Problem>);
 
+impl Problems {
+    /// In the order in which they were written.
+    pub(super) fn sorted(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by(|a, b| (&a.origin, &a.path).cmp(&(&b.origin, &b.path)));
+        Self(problems)
+    }
+}
+
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
         Self(vec![problem])

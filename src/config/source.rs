@@ -14,8 +14,8 @@ use super::written::File;
 /// Bad values after which no more are looked for: each costs another walk, and nobody reads further.
 const MAX_BAD_VALUES: usize = 50;
 
-/// What was written, as far as it can be read, and what can't.
-pub(super) fn read(tree: &Node) -> (File, Vec<Problem>) {
+/// What was written, as far as it can be read, and what can't; nothing but that when there is too much of it.
+pub(super) fn read(tree: &Node) -> (Option<File>, Vec<Problem>) {
     let mut rest = tree.clone();
     let mut bad = BTreeSet::new();
     let mut problems = Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn read(tree: &Node) -> (File, Vec<Problem>) {
         match attempt(&rest) {
             Ok((file, unknown)) => {
                 problems.extend(unknown.into_iter().map(|path| unknown_key(tree, path)));
-                return (file, problems);
+                return (Some(file), problems);
             }
             Err((path, message)) => {
                 let first = bad.insert(path.clone());
@@ -34,16 +34,22 @@ pub(super) fn read(tree: &Node) -> (File, Vec<Problem>) {
             }
         }
     }
-    (File::default(), problems)
+    problems.push(Problem {
+        origin: tree.origin.clone(),
+        path: Path::default(),
+        message: format!(
+            "{MAX_BAD_VALUES} bad values: correct them first, the rest was not looked at"
+        ),
+    });
+    (None, problems)
 }
 
 /// The settings and their unknown keys, or the first bad value.
 fn attempt(tree: &Node) -> Result<(File, Vec<Path>), (Path, String)> {
-    let at_root = |error: ConfigError| (Path::default(), error.to_string());
-    let config = Config::builder()
-        .add_source(tree.clone())
-        .build()
-        .map_err(at_root)?;
+    // Not by the builder: it joins its sources by a method that reads a key `a.b` at the top as a path.
+    let mut config = Config::default();
+    tree.collect_to(&mut config.cache)
+        .map_err(|error| (Path::default(), error.to_string()))?;
     let mut unknown = Vec::new();
     let mut note = |path: serde_ignored::Path<'_>| unknown.push(ignored(&path));
     let mut track = Track::new();
@@ -139,7 +145,7 @@ impl Source for Node {
         value(self).into_table()
     }
 
-    /// The provided method would read `a.b` at the top as a path.
+    /// As it is: the provided method too would read `a.b` as a path.
     fn collect_to(&self, cache: &mut ::config::Value) -> Result<(), ConfigError> {
         *cache = value(self);
         Ok(())

@@ -13,11 +13,13 @@ use super::tree::{MAX_DEPTH, Node, Origin, Path, Value};
 
 /// Reads a document that is a map, or empty.
 pub(super) fn parse(text: &str, file: &Arc<str>) -> Result<Node, Problem> {
+    // At the end of the text the parser counts one line more than there is.
+    let last_line = text.lines().count().max(1);
     let mut parser = Parser::new_from_str(text);
     let mut builder = Builder::new(file);
     loop {
         let (event, mark) = parser.next_token().map_err(|error| Problem {
-            origin: Origin::Line(Arc::clone(file), error.marker().line()),
+            origin: Origin::Line(Arc::clone(file), error.marker().line().min(last_line)),
             path: Path::default(),
             message: format!("not valid YAML: {}", error.info()),
         })?;

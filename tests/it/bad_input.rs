@@ -16,7 +16,10 @@ const BAD_CONFIGURATION: i32 = 78;
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 async fn run(arguments: &[&str]) -> Output {
-    timeout(AT_ONCE, command().args(arguments).output()).await.expect("it ends at once").expect("it runs")
+    timeout(AT_ONCE, command().args(arguments).output())
+        .await
+        .expect("it ends at once")
+        .expect("it runs")
 }
 
 fn said(output: &Output) -> String {
@@ -27,19 +30,43 @@ fn said(output: &Output) -> String {
 async fn refused(config: &str, expected: &[&str]) -> String {
     let file = config_file(config);
     let path = file.path().to_str().expect("text");
-    let name = file.path().file_name().expect("a name").to_str().expect("text");
+    let name = file
+        .path()
+        .file_name()
+        .expect("a name")
+        .to_str()
+        .expect("text");
     let mut texts = Vec::new();
-    for arguments in [vec!["run", "--web.listen-address", "127.0.0.1:0", "--config.file", path], vec!["check-config", path]] {
+    for arguments in [
+        vec![
+            "run",
+            "--web.listen-address",
+            "127.0.0.1:0",
+            "--config.file",
+            path,
+        ],
+        vec!["check-config", path],
+    ] {
         let output = run(&arguments).await;
         let text = said(&output);
-        assert_eq!(output.status.code(), Some(BAD_CONFIGURATION), "{arguments:?}: {text}");
+        assert_eq!(
+            output.status.code(),
+            Some(BAD_CONFIGURATION),
+            "{arguments:?}: {text}"
+        );
         assert!(text.contains(name), "the file is not named: {text}");
         for part in expected {
-            assert!(text.contains(part), "{arguments:?} does not say {part:?}:\n{text}");
+            assert!(
+                text.contains(part),
+                "{arguments:?} does not say {part:?}:\n{text}"
+            );
         }
         texts.push(text.replace(path, "lagslope.yaml"));
     }
-    format!("$ cat lagslope.yaml\n{config}$ lagslope run --config.file lagslope.yaml; lagslope check-config lagslope.yaml\n{}", texts.join(""))
+    format!(
+        "$ cat lagslope.yaml\n{config}$ lagslope run --config.file lagslope.yaml; lagslope check-config lagslope.yaml\n{}",
+        texts.join("")
+    )
 }
 
 fn evidence(shown: &str, seen: &str) -> String {
@@ -53,10 +80,14 @@ async fn a_bad_configuration_is_refused_with_file_line_and_key() {
         "sample_intervall: 5s\nclusters:\n  - name: prod\n    bootstrap_servers: [a:9092]\n    grups: {include: [x]}\nmetrics: {granularty: topic}\n",
         &["sample_intervall", ":1", "clusters[0].grups", ":5", "metrics.granularty", ":6"],
     ).await);
-    seen += &evidence("bootstrap_servers as a string", &refused(
-        "clusters:\n  - name: prod\n    bootstrap_servers: kafka-1:9092\n",
-        &["clusters[0].bootstrap_servers", ":3"],
-    ).await);
+    seen += &evidence(
+        "bootstrap_servers as a string",
+        &refused(
+            "clusters:\n  - name: prod\n    bootstrap_servers: kafka-1:9092\n",
+            &["clusters[0].bootstrap_servers", ":3"],
+        )
+        .await,
+    );
     seen += &evidence("a group regex that does not compile", &refused(
         "clusters:\n  - name: prod\n    bootstrap_servers: [a:9092]\n    groups: {include: [\"orders-(.*\"]}\n",
         &["clusters[0].groups.include", "orders-(.*", ":4"],
@@ -70,16 +101,47 @@ async fn a_bad_configuration_is_refused_with_file_line_and_key() {
 
 #[tokio::test]
 async fn an_unreachable_cluster_is_named_with_its_reason() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound");
-    let lagslope = Lagslope::start(&crate::real::config(&closed.to_string())).await;
-    lagslope.wait_for("the word that it is down", Duration::from_secs(20), |scrape| scrape.value("up", &[]) == Some(0.0)).await;
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port")
+        .local_addr()
+        .expect("bound");
+    let lagslope = Lagslope::start(&format!(
+        "sample_interval: 1s\nclusters: [{{name: test, bootstrap_servers: [\"{closed}\"]}}]\n"
+    ))
+    .await;
+    lagslope
+        .wait_for(
+            "the word that it is down",
+            Duration::from_secs(20),
+            |scrape| scrape.value("up", &[]) == Some(0.0),
+        )
+        .await;
     let log = lagslope.log();
-    assert!(log.contains(&closed.to_string()) && log.to_lowercase().contains("refused"), "{log}");
-    let lines = log.lines().filter(|line| line.contains(&closed.to_string())).count();
+    assert!(
+        log.contains(&closed.to_string()) && log.to_lowercase().contains("refused"),
+        "{log}"
+    );
+    let lines = log
+        .lines()
+        .filter(|line| line.contains(&closed.to_string()))
+        .count();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let later = lagslope.log().lines().filter(|line| line.contains(&closed.to_string())).count();
-    assert!(later <= lines + 1, "once per cause, not once per cycle:\n{}", lagslope.log());
-    Evidence::new("bad-input-unreachable", "What is said of a cluster that cannot be reached").entry(
+    let later = lagslope
+        .log()
+        .lines()
+        .filter(|line| line.contains(&closed.to_string()))
+        .count();
+    assert!(
+        later <= lines + 1,
+        "once per cause, not once per cycle:\n{}",
+        lagslope.log()
+    );
+    Evidence::new(
+        "bad-input-unreachable",
+        "What is said of a cluster that cannot be reached",
+    )
+    .entry(
         "lagslope run on an unreachable cluster says what is wrong and where",
         "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it bad_input",
         &lagslope.log(),
