@@ -2,11 +2,12 @@
 
 mod scripted;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kafka_protocol::messages::ApiKey;
 use lagslope::analysis::sample::{GroupSample, Sample};
 use lagslope::kafka::{Filter, IsolationLevel, Sampler, Settings};
+use tokio::time::Instant;
 
 use scripted::{Mood, Scripted};
 
