@@ -25,6 +25,8 @@ pub(crate) enum Mood {
     Answers,
     /// Reads, and says nothing.
     Hangs,
+    /// Closes the connection at the next request, as after an idle limit or a restart, and answers from then on.
+    HangsUpOnce,
     /// Says these bytes to the first request, whatever it is, and hangs up.
     Says(&'static [u8]),
     /// Answers `ApiVersions` well and says these bytes to everything else.
@@ -134,6 +136,10 @@ impl Scripted {
             match mood {
                 Mood::Answers => {}
                 Mood::GreetsThenSays(_) if api == ApiKey::ApiVersions => {}
+                Mood::HangsUpOnce => {
+                    self.mood(id, Mood::Answers);
+                    return None;
+                }
                 Mood::Hangs => {
                     while self.change(|world| world.moods[&id] == Mood::Hangs) {
                         tokio::time::sleep(Duration::from_millis(5)).await;
