@@ -11,7 +11,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
-use super::error::{Code, Error};
+use super::error::Error;
 use super::offsets::{self, GroupCommits};
 use super::settings::Settings;
 
@@ -43,10 +43,7 @@ impl Question for AskGroups {
 
     async fn put(self, session: &mut Session) -> Result<Listing, Error> {
         let answer = session.ask(|_| ListGroupsRequest::default()).await?.body;
-        if let Err(error) = Code::check(answer.error_code, Self::NAME) {
-            session.tally().error(Self::NAME, error.label());
-            return Err(error);
-        }
+        session.check(answer.error_code, Self::NAME)?;
         let mut groups = answer.groups;
         groups.retain(|group| watched(&self.settings, &group.group_id));
         let names: Vec<StrBytes> = groups

@@ -61,6 +61,15 @@ impl Question for AskSeldom {
     const NAME: &'static str = "Seldom";
     type Answer = Seldom;
 
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Metadata => AskMetadata::NAME,
+            Self::Classic(_) => AskClassicMembers::NAME,
+            Self::Consumer(_) => AskConsumerMembers::NAME,
+            Self::Retention(_) => AskRetention::NAME,
+        }
+    }
+
     async fn put(self, session: &mut Session) -> Result<Seldom, Error> {
         let members = |members: Option<Members>| members.map_or(Seldom::NoRoom, Seldom::Members);
         match self {

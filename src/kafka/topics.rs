@@ -10,7 +10,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
-use super::error::{Code, Error};
+use super::error::Error;
 use super::filter::Filter;
 use super::offsets::End;
 use crate::analysis::sample::{PartitionSample, Reading, Retention, Time};
@@ -35,7 +35,7 @@ impl Question for AskMetadata {
                 .with_allow_auto_topic_creation(false)
         };
         let answer = session.ask(make).await?.body;
-        Code::check(answer.error_code, Self::NAME)?;
+        session.check(answer.error_code, Self::NAME)?;
         Ok(Metadata::from(answer))
     }
 }

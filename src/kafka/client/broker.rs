@@ -19,6 +19,11 @@ pub(crate) trait Question: Send + 'static {
     /// What comes of it.
     type Answer: Send + 'static;
 
+    /// [`Self::NAME`], unless it is one of several.
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
     /// Asks, on the broker's own task.
     fn put(self, session: &mut Session)
     -> impl Future<Output = Result<Self::Answer, Error>> + Send;
@@ -58,8 +63,9 @@ impl Broker {
 
     /// Asks, and waits as long as is usual for this broker.
     pub(crate) async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer, Error> {
+        let api = question.name();
         let Ok(mut session) = Arc::clone(&self.session).try_lock_owned() else {
-            return self.missed::<Q, _>(Error::Busy);
+            return self.missed(api, Error::Busy);
         };
         let patience = session.patience();
         let task = tokio::spawn(async move {
@@ -71,16 +77,16 @@ impl Broker {
         match timeout(patience, task).await {
             Ok(Ok(result)) => result,
             // A panic while reading an answer is ours; it must cost no more than this answer.
-            Ok(Err(panic)) => self.missed::<Q, _>(Error::Garbled {
-                api: Q::NAME,
-                what: panic.to_string(),
-            }),
-            Err(_) => self.missed::<Q, _>(Error::Late { api: Q::NAME }),
+            Ok(Err(panic)) => {
+                let what = panic.to_string();
+                self.missed(api, Error::Garbled { api, what })
+            }
+            Err(_) => self.missed(api, Error::Late { api }),
         }
     }
 
-    fn missed<Q: Question, T>(&self, error: Error) -> Result<T, Error> {
-        self.tally.error(Q::NAME, error.label());
+    fn missed<T>(&self, api: &'static str, error: Error) -> Result<T, Error> {
+        self.tally.error(api, error.label());
         Err(error)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::broker::{Broker, Question};
+use super::session::Session;
 use super::tally::Tally;
 use crate::kafka::error::Error;
 use crate::kafka::settings::Settings;
@@ -53,13 +54,22 @@ impl Cluster {
     }
 
     pub(crate) fn begin_cycle(&self) {
-        let known = self.brokers.values().map(Broker::address);
-        let known: Vec<&str> = known.collect();
-        let others = self.bootstrap.iter();
-        let others = others.filter(|server| !known.contains(&server.address()));
-        for broker in self.brokers.values().chain(others) {
-            broker.when_idle(|session| session.begin_cycle());
+        for server in self.bootstrap.iter().filter(|server| !self.is_used(server)) {
+            server.when_idle(Session::begin_cycle);
         }
+        for (id, broker) in &self.brokers {
+            broker.when_idle(|session| {
+                // Again, because it may have been busy when it was adopted.
+                session.introduce(&self.settings.name, *id);
+                session.begin_cycle();
+            });
+        }
+    }
+
+    /// Is this bootstrap server one of the brokers, by the same address?
+    fn is_used(&self, server: &Broker) -> bool {
+        let mut brokers = self.brokers.values();
+        brokers.any(|broker| broker.address() == server.address())
     }
 
     /// Asks the bootstrap servers in turn, until one tells the metadata.
@@ -100,11 +110,8 @@ impl Cluster {
 
     /// One connection per broker: that to a bootstrap server which is known by another address has done its work.
     fn close_unused(&self) {
-        for server in &self.bootstrap {
-            let used = |broker: &Broker| broker.address() == server.address();
-            if !self.brokers.values().any(used) {
-                server.when_idle(|session| session.close());
-            }
+        for server in self.bootstrap.iter().filter(|server| !self.is_used(server)) {
+            server.when_idle(Session::close);
         }
     }
 

@@ -2,11 +2,13 @@
 //! [`connection`] alive. [`api`] says what may be asked, [`shape`] guards the codec against the answers' bytes.
 
 pub(crate) mod api;
+mod backoff;
 pub(crate) mod broker;
 pub(crate) mod cluster;
 pub(crate) mod connection;
 #[cfg(test)]
 mod hostile;
+mod pace;
 pub(crate) mod session;
 pub(crate) mod shape;
 pub(crate) mod tally;

@@ -1,36 +1,23 @@
 //! What we know of one broker: its connection, reopened with backoff when it breaks; the versions it speaks; how long it
 //! usually takes; what is left of its budget in this cycle.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_protocol::protocol::StrBytes;
-use tokio::time::Instant;
 
 use super::api::Api;
+use super::backoff::Backoff;
 use super::connection::{Answer, CLIENT_ID, Connection};
+use super::pace::Pace;
 use super::tally::Tally;
 use crate::kafka::error::{Code, Error};
-
-/// Pause after the first failed connection; doubled with each further one.
-const BACKOFF_FIRST: Duration = Duration::from_millis(250);
-/// Less than a sampling interval: a broker that is back is asked in the next cycle.
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Requests to a broker in a cycle: groups, commits, log ends, log starts, and one more.
 pub(crate) const BUDGET: u32 = 5;
 /// The regular ones; batches beyond the first (more than 500 groups, more than 20,000 partitions) count as one.
 const REGULAR: u32 = 4;
-
-/// Cycles whose answer times are remembered. Their median is the usual time: one slow answer doesn't change it.
-const PACES: usize = 5;
-/// A broker may take so many times its usual time.
-const PATIENCE_FACTOR: u32 = 4;
-/// Below a second, so that everything of the other brokers is delivered within a second of the tick.
-const PATIENCE_MIN: Duration = Duration::from_millis(800);
 
 pub(crate) struct Session {
     name: String,
@@ -77,6 +64,9 @@ impl Session {
 
     /// It is broker `id` of cluster `cluster`, and tells of its own failures from now on.
     pub(crate) fn introduce(&mut self, cluster: &str, id: i32) {
+        if !self.quiet {
+            return;
+        }
         self.name = format!("cluster {cluster}: broker {id} at {}", self.address);
         self.quiet = false;
     }
@@ -103,6 +93,11 @@ impl Session {
     /// Without log starts, which are the one regular question that can wait, is there still too much?
     pub(crate) fn log_starts_fit(&self) -> bool {
         REGULAR + self.extra <= BUDGET
+    }
+
+    /// Counts what a broker answered instead of an answer.
+    pub(crate) fn check(&self, code: i16, api: &'static str) -> Result<(), Error> {
+        Code::check(code, api).inspect_err(|error| self.tally.error(api, error.label()))
     }
 
     pub(crate) fn close(&mut self) {
@@ -214,22 +209,19 @@ impl Session {
 
     /// Counts a failure; one that breaks the connection also delays the next one.
     fn note<T>(&mut self, api: &'static str, result: Result<T, Error>) -> Result<T, Error> {
-        match &result {
-            Ok(_) => self.backoff.reset(),
-            Err(error) => {
-                self.tally.error(api, error.label());
-                if error.breaks_connection() {
-                    // A served connection that merely ended is reopened at once.
-                    let ended = *error == Error::Closed
-                        && self
-                            .open
-                            .as_ref()
-                            .is_some_and(|open| open.connection.serves());
-                    self.open = None;
-                    if !ended {
-                        self.backoff.failed(error.clone());
-                    }
-                }
+        let Err(error) = &result else {
+            self.backoff.reset();
+            return result;
+        };
+        self.tally.error(api, error.label());
+        if error.breaks_connection() {
+            let served = self
+                .open
+                .take()
+                .is_some_and(|open| open.connection.serves());
+            // A connection that served and merely ended is reopened at once.
+            if !(served && *error == Error::Closed) {
+                self.backoff.failed(error.clone());
             }
         }
         result
@@ -277,125 +269,5 @@ impl Open {
             .filter(|(min, max)| min <= max)
             .map(|(_, highest)| highest)
             .ok_or(Error::Unsupported { api: R::NAME })
-    }
-}
-
-/// When the next connection may be tried.
-#[derive(Default)]
-struct Backoff {
-    failures: u32,
-    until: Option<(Instant, Error)>,
-}
-
-impl Backoff {
-    /// What went wrong last, while it is too early to try again.
-    fn too_early(&self) -> Option<Error> {
-        let (until, reason) = self.until.as_ref()?;
-        (Instant::now() < *until).then(|| reason.clone())
-    }
-
-    fn failed(&mut self, reason: Error) {
-        let pause = BACKOFF_MAX.min(BACKOFF_FIRST * 2_u32.pow(self.failures.min(10)));
-        self.failures += 1;
-        self.until = Some((Instant::now() + jittered(pause), reason));
-    }
-
-    fn reset(&mut self) {
-        *self = Self::default();
-    }
-}
-
-/// Between half of it and all of it: monitors that lost a broker together don't come back together.
-fn jittered(pause: Duration) -> Duration {
-    let random = RandomState::new().build_hasher().finish();
-    pause.mul_f64(0.5 + 0.5 * (random as f64 / u64::MAX as f64))
-}
-
-/// How long a broker's answers take.
-#[derive(Default)]
-struct Pace {
-    recent: Vec<Duration>,
-    /// In this cycle.
-    spent: Duration,
-}
-
-impl Pace {
-    fn begin_cycle(&mut self) {
-        let spent = std::mem::take(&mut self.spent);
-        if spent > Duration::ZERO {
-            if self.recent.len() == PACES {
-                self.recent.remove(0);
-            }
-            self.recent.push(spent);
-        }
-    }
-
-    fn patience(&self, timeout: Duration) -> Duration {
-        let mut sorted = self.recent.clone();
-        sorted.sort_unstable();
-        let usual = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
-        // `min` last: a request timeout below a second is the user's wish.
-        let allowed = (usual * PATIENCE_FACTOR).max(PATIENCE_MIN).min(timeout);
-        allowed.saturating_sub(self.spent)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TIMEOUT: Duration = Duration::from_secs(5);
-
-    fn pace(cycles_ms: &[u64]) -> Pace {
-        let mut pace = Pace::default();
-        for ms in cycles_ms {
-            pace.spent = Duration::from_millis(*ms);
-            pace.begin_cycle();
-        }
-        pace
-    }
-
-    #[test]
-    fn patience_follows_the_usual_time_within_its_bounds() {
-        let cases: &[(&[u64], u64, &str)] = &[
-            (&[], 800, "nothing known yet"),
-            (&[2, 2, 3], 800, "a quick broker still gets the least"),
-            (
-                &[500, 600, 400],
-                2000,
-                "a slow one gets four times its median",
-            ),
-            (&[2, 2, 4000, 2], 800, "one slow answer changes nothing"),
-            (
-                &[2000, 2000, 2000],
-                5000,
-                "never more than the request timeout",
-            ),
-        ];
-        for (cycles, expected, why) in cases {
-            assert_eq!(
-                pace(cycles).patience(TIMEOUT).as_millis(),
-                u128::from(*expected),
-                "{why}"
-            );
-        }
-    }
-
-    #[test]
-    fn patience_is_for_the_whole_cycle() {
-        let mut pace = pace(&[2]);
-        pace.spent = Duration::from_millis(500);
-        assert_eq!(pace.patience(TIMEOUT).as_millis(), 300);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn backoff_grows_to_its_bound_and_ends() {
-        let mut backoff = Backoff::default();
-        for _ in 0..20 {
-            backoff.failed(Error::Refused);
-        }
-        assert_eq!(backoff.too_early(), Some(Error::Refused));
-        tokio::time::advance(BACKOFF_MAX).await;
-        assert_eq!(backoff.too_early(), None);
     }
 }

@@ -2,11 +2,12 @@
 
 mod scripted;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kafka_protocol::messages::ApiKey;
 use lagslope::analysis::sample::{GroupSample, Sample};
 use lagslope::kafka::{Filter, IsolationLevel, Sampler, Settings};
+use tokio::time::Instant;
 
 use scripted::{Mood, Scripted};
 
@@ -216,6 +217,20 @@ async fn after_a_deadline_the_connection_is_reopened_but_not_at_once() {
     // Longer than the first pause.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(sampler.sample(1030.0).await.cycle.up);
+    assert_eq!(cluster.change(|world| world.connections), before + 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_between_cycles_costs_nothing() {
+    let cluster = Scripted::start(1).await;
+    cluster.group("pay", 1, &[("orders", 0, 1)]);
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    sampler.sample(1000.0).await;
+    let before = cluster.change(|world| world.connections);
+    cluster.mood(1, Mood::HangsUpOnce);
+    let sample = sampler.sample(1010.0).await;
+    assert!(group(&sample, "pay").commits.is_some());
+    assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
     assert_eq!(cluster.change(|world| world.connections), before + 1);
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Mood {
     Answers,
     /// Reads, and says nothing.
     Hangs,
+    /// Closes the connection at the next request, as after an idle limit or a restart, and answers from then on.
+    HangsUpOnce,
     /// Says these bytes to the first request, whatever it is, and hangs up.
     Says(&'static [u8]),
     /// Answers `ApiVersions` well and says these bytes to everything else.
@@ -75,8 +77,10 @@ impl Scripted {
 
     /// On a port of its own; a broker that was started before is now known by the new one.
     pub(crate) async fn start_broker(&self, id: i32) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
         self.change(|world| {
             world.brokers.insert(id, address);
             world.moods.insert(id, Mood::Answers);
@@ -95,7 +99,7 @@ impl Scripted {
     }
 
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        change(&mut self.0.lock().unwrap())
+        change(&mut self.0.lock().expect("no script panicked"))
     }
 
     pub(crate) fn group(&self, name: &str, coordinator: i32, commits: &[(&'static str, i32, i64)]) {
@@ -122,8 +126,9 @@ impl Scripted {
             let mut request = vec![0; size as usize];
             stream.read_exact(&mut request).await.ok()?;
             let mut request = Bytes::from(request);
-            let header = decode_request_header_from_buffer(&mut request).unwrap();
-            let api = ApiKey::try_from(header.request_api_key).unwrap();
+            let header =
+                decode_request_header_from_buffer(&mut request).expect("a request of ours");
+            let api = ApiKey::try_from(header.request_api_key).expect("a request of ours");
             let mood = self.change(|world| {
                 world.requests.push((id, api));
                 world.moods[&id].clone()
@@ -131,6 +136,10 @@ impl Scripted {
             match mood {
                 Mood::Answers => {}
                 Mood::GreetsThenSays(_) if api == ApiKey::ApiVersions => {}
+                Mood::HangsUpOnce => {
+                    self.mood(id, Mood::Answers);
+                    return None;
+                }
                 Mood::Hangs => {
                     while self.change(|world| world.moods[&id] == Mood::Hangs) {
                         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -157,15 +166,18 @@ impl World {
             ApiKey::Metadata => frame::<MetadataRequest>(header, &self.metadata(), version),
             ApiKey::ListGroups => frame::<ListGroupsRequest>(header, &self.list(id), version),
             ApiKey::OffsetFetch => {
-                let asked = OffsetFetchRequest::decode(&mut body, version).unwrap();
+                let asked =
+                    OffsetFetchRequest::decode(&mut body, version).expect("a request of ours");
                 frame::<OffsetFetchRequest>(header, &self.commits(id, &asked), version)
             }
             ApiKey::ListOffsets => {
-                let asked = ListOffsetsRequest::decode(&mut body, version).unwrap();
+                let asked =
+                    ListOffsetsRequest::decode(&mut body, version).expect("a request of ours");
                 frame::<ListOffsetsRequest>(header, &self.ends(id, &asked), version)
             }
             ApiKey::DescribeGroups => {
-                let asked = DescribeGroupsRequest::decode(&mut body, version).unwrap();
+                let asked =
+                    DescribeGroupsRequest::decode(&mut body, version).expect("a request of ours");
                 frame::<DescribeGroupsRequest>(header, &self.describe(&asked), version)
             }
             ApiKey::DescribeConfigs => {
@@ -311,8 +323,10 @@ fn frame<R: Request>(header: &RequestHeader, answer: &R::Response, version: i16)
     let id = header.correlation_id;
     let head = ResponseHeader::default().with_correlation_id(id);
     head.encode(&mut bytes, R::Response::header_version(version))
-        .unwrap();
-    answer.encode(&mut bytes, version).unwrap();
+        .expect("a header has an encoding");
+    answer
+        .encode(&mut bytes, version)
+        .expect("set only what the version has");
     let size = bytes.len() as u32 - 4;
     bytes[..4].copy_from_slice(&size.to_be_bytes());
     bytes.freeze()
