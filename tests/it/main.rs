@@ -1,3 +1,4 @@
 //! The tests, as a table of contents.
 
+mod analysis;
 mod architecture;
