@@ -5,8 +5,13 @@
 
 use super::sample::Time;
 
-/// Gaps that a curve keeps, so one point more. Spaced by age, 32 hold twelve hours with ages right within 2 % (99 of 100).
-pub const GAPS: usize = 32;
+/// Gaps that a partition's curve keeps, so one point more: 384 bytes, of which there may be a million. On the shared traces its
+/// ages are off by 0.02 % in the median and 1.6 % in 99 of 100 (32 gaps: 2.7 %).
+pub const GAPS: usize = 48;
+
+/// Gaps that the curve of a sum keeps: there are few, and verdicts rest on how their ages compare. A group that always commits
+/// exactly an hour behind has a time lag that does not rise; off by 1.6 % (0.5 % at 128) it looked like a rise now and then.
+pub const SUM_GAPS: usize = 128;
 
 /// Points this near in time are told apart by their error alone: below half a minute, age should not make them cheaper.
 const AGE_FLOOR_MS: f64 = 30_000.0;
@@ -15,11 +20,12 @@ const AGE_FLOOR_MS: f64 = 30_000.0;
 const GAP_COST: f64 = 0.02;
 
 /// Arrived messages over time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Curve {
     newest: Option<Point>,
-    /// Oldest first; the last one ends at `newest`. Never longer than [`GAPS`].
+    /// Oldest first; the last one ends at `newest`. Never more than `most`.
     gaps: Vec<Gap>,
+    most: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +41,23 @@ struct Gap {
     messages: u32,
 }
 
+impl Default for Curve {
+    /// The curve of a partition.
+    fn default() -> Self {
+        Self::with_gaps(GAPS)
+    }
+}
+
 impl Curve {
+    /// An empty curve that keeps at most so many gaps (2 to 255).
+    pub fn with_gaps(most: usize) -> Self {
+        Self {
+            newest: None,
+            gaps: Vec::new(),
+            most: u8::try_from(most).unwrap_or(u8::MAX).max(2),
+        }
+    }
+
     /// Adds what was read last. A time or an offset that falls behind the newest point counts as equal to it.
     pub fn append(&mut self, at: Time, offset: u64) {
         let mut point = Point {
@@ -126,8 +148,13 @@ impl Curve {
             }
             _ => {}
         }
-        if self.gaps.len() == GAPS {
+        let most = usize::from(self.most);
+        if self.gaps.len() == most {
             self.thin(gap);
+        } else if self.gaps.len() == self.gaps.capacity() {
+            // Doubled, but not beyond what it may hold: idle partitions stay small, and busy ones waste nothing.
+            let room = self.gaps.len().max(4).min(most - self.gaps.len());
+            self.gaps.reserve_exact(room);
         }
         self.gaps.push(gap);
     }

@@ -1,5 +1,6 @@
 //! The tests, as a table of contents.
 
+mod analysis;
 mod architecture;
 mod bad_input;
 mod config;

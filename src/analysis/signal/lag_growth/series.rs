@@ -3,7 +3,7 @@
 use super::level::{Level, Point};
 use super::profile::Profile;
 use super::progress::{Ends, Progress};
-use crate::analysis::curve::Curve;
+use crate::analysis::curve::{Curve, SUM_GAPS};
 use crate::analysis::report::{GrowthState, Slope};
 use crate::analysis::sample::Time;
 use crate::analysis::trend::slope::trend;
@@ -18,7 +18,7 @@ const SLOPE_MINIMA: usize = 5;
 /// How far off the slope of a stall is taken to be before there are minima to tell.
 const STALL_SLOPE_MARGIN: f64 = 0.3;
 
-/// Feed it samples in order of time; the rest answers for the moment of the last one. About 3 KB.
+/// Feed it samples in order of time; the rest answers for the moment of the last one. About 4 KB.
 #[derive(Clone, Debug)]
 pub struct Series {
     curve: Curve,
@@ -55,7 +55,7 @@ impl Series {
             committed: committed as f64,
         };
         let mut series = Self {
-            curve: Curve::default(),
+            curve: Curve::with_gaps(SUM_GAPS),
             progress: Progress::new(first),
             levels: (0..p.levels.min(MOST_LEVELS))
                 .map(|index| Level::new(index, p))
