@@ -1,0 +1,120 @@
+//! Kafka's own `kafka-consumer-groups`, as the judge of what a monitor says. Each call is a JVM: some seconds.
+
+use std::process::Command;
+
+use super::Kafka;
+
+const CONSUMER_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+
+/// One line of `--describe`: a group's position in one partition. `None` where the tool prints `-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) group: String,
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) committed: Option<i64>,
+    pub(crate) log_end: Option<i64>,
+    pub(crate) lag: Option<i64>,
+    pub(crate) member: Option<String>,
+}
+
+/// One line of `--describe --state`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) group: String,
+    pub(crate) state: String,
+    pub(crate) members: usize,
+}
+
+impl Kafka {
+    /// `--describe --all-groups`, sorted by group, topic and partition.
+    pub(crate) fn describe_all_groups(&self) -> Vec<Position> {
+        let printed = self.consumer_groups(&["--describe", "--all-groups"]);
+        let mut positions = positions(&printed);
+        positions.sort_by(|a, b| {
+            (&a.group, &a.topic, a.partition).cmp(&(&b.group, &b.topic, b.partition))
+        });
+        positions
+    }
+
+    /// `--describe --all-groups --state`, sorted by group.
+    pub(crate) fn describe_states(&self) -> Vec<State> {
+        let printed = self.consumer_groups(&["--describe", "--all-groups", "--state"]);
+        let mut states = states(&printed);
+        states.sort_by(|a, b| a.group.cmp(&b.group));
+        states
+    }
+
+    /// What `kafka-consumer-groups --bootstrap-server … ARGS` prints; fails the test when the tool does.
+    pub(crate) fn consumer_groups(&self, args: &[&str]) -> String {
+        let mut all = vec!["--bootstrap-server".to_owned(), self.bootstrap()];
+        all.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self.tool(CONSUMER_GROUPS, &all)
+    }
+
+    /// Runs a class of the command line tools.
+    pub(crate) fn tool(&self, class: &str, args: &[String]) -> String {
+        let output = Command::new("java")
+            .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
+            .args(["-cp", &self.version().tools(), class])
+            .args(args)
+            .output()
+            .expect("java is installed");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && !printed.contains("Error: "),
+            "{class} {args:?} failed:\n{printed}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        printed
+    }
+}
+
+/// The tool prints a table for each group, with its own heading, between sentences and blank lines.
+fn positions(printed: &str) -> Vec<Position> {
+    let mut columns: Vec<&str> = Vec::new();
+    let mut found = Vec::new();
+    for line in printed.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.first() == Some(&"GROUP") {
+            columns = words;
+        } else if words.len() == columns.len() && !words.is_empty() {
+            found.extend(position(&columns, &words));
+        }
+    }
+    found
+}
+
+fn position(columns: &[&str], words: &[&str]) -> Option<Position> {
+    let cell = |name: &str| {
+        let at = columns.iter().position(|column| *column == name)?;
+        Some(words[at]).filter(|word| *word != "-")
+    };
+    let number = |name| cell(name).and_then(|word| word.parse().ok());
+    Some(Position {
+        group: cell("GROUP")?.to_owned(),
+        topic: cell("TOPIC")?.to_owned(),
+        partition: cell("PARTITION")?.parse().ok()?,
+        committed: number("CURRENT-OFFSET"),
+        log_end: number("LOG-END-OFFSET"),
+        lag: number("LAG"),
+        member: cell("CONSUMER-ID").map(str::to_owned),
+    })
+}
+
+/// State and members are the last two words; what is before may be empty or have blanks ("COORDINATOR (ID)").
+fn states(printed: &str) -> Vec<State> {
+    let rows = printed.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [group, .., state, members] = words.as_slice() else {
+            return None;
+        };
+        Some(State {
+            group: (*group).to_owned(),
+            state: (*state).to_owned(),
+            members: members.parse().ok()?,
+        })
+    });
+    rows.collect()
+}
