@@ -1,0 +1,8 @@
+//! The alert rules: that they fire when their story says so, read well, and lead to a page that helps.
+
+mod firing;
+mod lookup;
+mod proof;
+mod rules;
+mod series;
+mod story;
