@@ -2,5 +2,7 @@
 
 mod alerts;
 mod architecture;
+mod dashboards;
+mod documents;
 mod expose;
 mod promtool;

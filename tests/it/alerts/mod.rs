@@ -1,7 +1,7 @@
 //! The alert rules: that they fire when their story says so, read well, and lead to a page that helps.
 
 mod firing;
-mod lookup;
+pub(crate) mod lookup;
 mod proof;
 mod rules;
 mod series;

@@ -1,0 +1,4 @@
+//! The dashboards: what Grafana would stumble over, as far as that can be told without Grafana.
+
+mod layout;
+pub(crate) mod queries;

@@ -1,0 +1,117 @@
+//! Every query of a dashboard, as Prometheus would be asked it.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::promtool::{promtool, repository};
+
+/// The folder of the dashboards.
+pub(crate) const FOLDER: &str = "dashboards";
+
+/// What stands for each variable: everything is selected.
+const VARIABLES: &[(&str, &str)] = &[
+    ("$__rate_interval", "1m"),
+    ("$__range", "1h"),
+    ("$cluster", ".+"),
+    ("$group", ".+"),
+    ("$topic", ".+"),
+];
+
+/// One query of one panel.
+pub(crate) struct Query {
+    /// The panel's title.
+    pub(crate) panel: String,
+    /// With its variables filled in.
+    pub(crate) expression: String,
+}
+
+/// All dashboards, by file name.
+pub(crate) fn dashboards() -> Vec<(String, Value)> {
+    let files = fs::read_dir(repository(FOLDER)).expect("a folder of dashboards");
+    let files = files.map(|file| file.expect("readable").path());
+    let read = |path: std::path::PathBuf| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).expect("text");
+        name.ends_with(".json")
+            .then(|| (name, serde_json::from_str(&text).expect("JSON")))
+    };
+    files.filter_map(read).collect()
+}
+
+/// The panels of a dashboard, those included that a collapsed row holds.
+pub(crate) fn panels(dashboard: &Value) -> Vec<&Value> {
+    let panels = dashboard["panels"].as_array().expect("a list of panels");
+    let inner = |panel| list(panel, "panels").iter();
+    panels
+        .iter()
+        .flat_map(|panel| std::iter::once(panel).chain(inner(panel)))
+        .collect()
+}
+
+/// A list inside of it; one that is not there is empty.
+pub(crate) fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
+    of[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Every query of every dashboard.
+pub(crate) fn queries() -> Vec<Query> {
+    let dashboards = dashboards();
+    let panels = dashboards
+        .iter()
+        .flat_map(|(_, dashboard)| panels(dashboard));
+    let of_panel = |panel: &Value| {
+        let query = |target: &Value| Query {
+            panel: panel["title"].as_str().expect("a title").to_owned(),
+            expression: fill_in(target["expr"].as_str().expect("an expression")),
+        };
+        list(panel, "targets").iter().map(query).collect::<Vec<_>>()
+    };
+    panels.flat_map(of_panel).collect()
+}
+
+fn fill_in(expression: &str) -> String {
+    VARIABLES
+        .iter()
+        .fold(expression.to_owned(), |text, (name, value)| {
+            text.replace(name, value)
+        })
+}
+
+#[test]
+fn each_query_is_promql() {
+    let queries = queries();
+    assert!(
+        queries.len() > 20,
+        "only {} queries were found",
+        queries.len()
+    );
+    let rule = |(index, query): (usize, &Query)| {
+        assert!(
+            !query.expression.contains('$'),
+            "{}: {}",
+            query.panel,
+            query.expression
+        );
+        serde_json::json!({ "record": format!("query:{index}"), "expr": query.expression })
+    };
+    let rules: Vec<_> = queries.iter().enumerate().map(rule).collect();
+    let file = serde_json::json!({ "groups": [{ "name": "queries", "rules": rules }] });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // JSON is YAML.
+    fs::write(folder.path().join("queries.json"), file.to_string()).expect("room for a file");
+    promtool(folder.path(), &["check", "rules", "queries.json"], "");
+}
+
+/// A zero that nobody measured hides that nothing was measured.
+#[test]
+fn no_query_makes_up_a_value() {
+    for query in queries() {
+        assert!(
+            !query.expression.contains("vector("),
+            "{}: {}",
+            query.panel,
+            query.expression
+        );
+    }
+}

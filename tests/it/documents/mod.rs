@@ -1,0 +1,3 @@
+//! The documents: that they name what there is, and all of it.
+
+mod metrics;
