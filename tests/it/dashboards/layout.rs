@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::queries::{dashboards, list, panels};
 use crate::promtool::repository;
 
-/// Grafana 10.4, from which on all of what is used here exists.
+/// Of Grafana 10.4 and 11: from there on all of what is used here exists.
 const SCHEMA: u64 = 39;
 
 const GRID_WIDTH: u64 = 24;
 
-/// The panel types of today: `graph` and `singlestat` are gone from Grafana 12.
+/// The panel types of today: `graph` and `singlestat` need Angular, which Grafana has dropped.
 const TYPES: &[&str] = &["row", "stat", "state-timeline", "table", "timeseries"];
 
 const OWN_PAGES: &str = "https://github.com/lagslope/lagslope/blob/main/";

@@ -39,7 +39,7 @@ fn the_metrics_page_lists_every_family_with_its_type_and_no_other() {
 }
 
 #[test]
-fn alerts_and_dashboards_name_only_what_is_published() {
+fn alerts_dashboards_and_runbooks_name_only_what_is_published() {
     let mut texts: Vec<_> = queries()
         .into_iter()
         .map(|query| query.expression)
@@ -50,6 +50,9 @@ fn alerts_and_dashboards_name_only_what_is_published() {
     }
     for (_, dashboard) in dashboards() {
         texts.push(dashboard["templating"].to_string());
+    }
+    for page in fs::read_dir(repository("docs/runbooks")).expect("a folder of runbooks") {
+        texts.push(fs::read_to_string(page.expect("readable").path()).expect("a page"));
     }
     let named: BTreeSet<_> = texts.iter().flat_map(|text| names(text)).collect();
     assert!(named.len() > 20, "only {named:?}");
