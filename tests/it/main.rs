@@ -6,3 +6,4 @@ mod dashboards;
 mod documents;
 mod expose;
 mod promtool;
+mod stories;

@@ -2,9 +2,9 @@
 
 use lagslope::analysis::Ceilings;
 
-use super::proof::{About, Proof};
-use super::story::{INTERVAL, Pace, Story};
-use crate::expose::Server;
+use crate::stories::proof::{About, Proof};
+use crate::stories::story::{INTERVAL, Pace, Story};
+use crate::stories::{NORMAL, OVERLOAD, begin, minute};
 
 const GROWING: (&str, &str) = ("LagslopeLagGrowing", "warning");
 const GROWING_CRITICAL: (&str, &str) = ("LagslopeLagGrowing", "critical");
@@ -18,15 +18,6 @@ const SKIPPED: (&str, &str) = ("LagslopeCyclesSkipped", "warning");
 /// Any signal of the one topic.
 const SIGNAL: &str = "lagslope_signal{";
 
-const NORMAL: Pace = Pace {
-    produced: 10_000.0,
-    consumed: 11_000.0,
-    commits_every: 5,
-};
-const OVERLOAD: Pace = Pace {
-    consumed: 9_500.0,
-    ..NORMAL
-};
 const CATCHES_UP: Pace = Pace {
     consumed: 14_000.0,
     ..NORMAL
@@ -44,23 +35,7 @@ const BATCHES: Pace = Pace {
 
 /// A story of a group whose queue has no ceiling.
 async fn story() -> Story {
-    with_ceilings(Ceilings::default()).await
-}
-
-async fn with_ceilings(ceilings: Ceilings) -> Story {
-    let server = Server::start(&["prod"]).await;
-    let page = reqwest::get(server.url("/metrics")).await;
-    let text = page.expect("an answer").text().await.expect("text");
-    let own: Vec<_> = text
-        .lines()
-        .filter(|l| l.starts_with("lagslope_build_info"))
-        .collect();
-    assert_eq!(own.len(), 1, "{text}");
-    Story::new(own[0], ceilings)
-}
-
-fn minute(minutes: u32) -> u32 {
-    minutes * 60
+    begin(Ceilings::default()).await
 }
 
 /// 10,000 against 9,500: the alert is there in the second that the signal is, and goes with it after the catch-up.
@@ -171,10 +146,7 @@ async fn a_ceiling_within_the_hour_pages() {
         lag_messages: Some(500.0 * 60.0 * 90.0),
         delay_seconds: None,
     };
-    let story = with_ceilings(ceilings)
-        .await
-        .runs(15, NORMAL)
-        .runs(40, OVERLOAD);
+    let story = begin(ceilings).await.runs(15, NORMAL).runs(40, OVERLOAD);
     Proof::of(&story.series())
         .firing(minute(15 + 25), &[GROWING])
         .firing(minute(15 + 33), &[GROWING, CEILING])
@@ -196,7 +168,7 @@ async fn a_stop_below_a_ceiling_is_a_stop_and_a_ceiling() {
         lag_messages: None,
         delay_seconds: Some(1_800.0),
     };
-    let story = with_ceilings(ceilings)
+    let story = begin(ceilings)
         .await
         .runs(15, NORMAL)
         .runs(40, STANDS_STILL);
@@ -220,7 +192,7 @@ async fn critical_for_other_reasons_still_pages() {
         lag_messages: Some(500.0 * 60.0 * 150.0),
         delay_seconds: None,
     };
-    let story = with_ceilings(ceilings)
+    let story = begin(ceilings)
         .await
         .critical_within(7_200.0)
         .runs(15, NORMAL)

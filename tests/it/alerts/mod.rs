@@ -2,7 +2,4 @@
 
 mod firing;
 pub(crate) mod lookup;
-mod proof;
 mod rules;
-mod series;
-mod story;

@@ -2,9 +2,12 @@
 
 use std::fs;
 
+use lagslope::analysis::Ceilings;
 use serde_json::Value;
 
 use crate::promtool::{promtool, repository};
+use crate::stories::proof::Proof;
+use crate::stories::{NORMAL, OVERLOAD, begin, minute};
 
 /// The folder of the dashboards.
 pub(crate) const FOLDER: &str = "dashboards";
@@ -114,4 +117,20 @@ fn no_query_makes_up_a_value() {
             query.expression
         );
     }
+}
+
+/// An overload below a ceiling fills every panel.
+#[tokio::test]
+async fn each_query_finds_data_while_a_group_is_in_trouble() {
+    let ceilings = Ceilings {
+        lag_messages: Some(2_000_000.0),
+        delay_seconds: Some(300.0),
+    };
+    let story = begin(ceilings).await.runs(15, NORMAL).runs(25, OVERLOAD);
+    queries()
+        .iter()
+        .fold(Proof::of(&story.series()), |proof, query| {
+            proof.finds(minute(40), &query.expression)
+        })
+        .holds();
 }

@@ -222,7 +222,8 @@ impl Story {
             cycle: Cycle {
                 up: true,
                 duration_seconds: 0.25,
-                ..Cycle::default()
+                requests: vec![("OffsetFetch", u64::from(self.seconds / INTERVAL))],
+                errors: vec![("OffsetFetch", "not_coordinator", 1)],
             },
         }
     }

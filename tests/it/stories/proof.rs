@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::lookup::RULES;
 use super::series::Series;
 use super::story::INTERVAL;
+use crate::alerts::lookup::RULES;
 use crate::promtool::{promtool, repository};
 
 const FIRING: &str = r#"count by (alertname, severity) (ALERTS{alertstate="firing"})"#;
@@ -28,7 +28,7 @@ pub(crate) enum About {
 pub(crate) struct Proof<'a> {
     series: &'a Series,
     instances: &'a [&'a str],
-    firing: Vec<Value>,
+    queries: Vec<Value>,
     texts: Vec<Value>,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Proof<'a> {
         Self {
             series,
             instances: &["one:9877"],
-            firing: Vec::new(),
+            queries: Vec::new(),
             texts: Vec::new(),
         }
     }
@@ -53,9 +53,17 @@ impl<'a> Proof<'a> {
     pub(crate) fn firing(mut self, second: u32, alerts: &[(&str, &str)]) -> Self {
         let sample = |(alert, severity): &(&str, &str)| json!({ "labels": format!("{{alertname=\"{alert}\",severity=\"{severity}\"}}"), "value": 1 });
         let samples: Vec<_> = alerts.iter().map(sample).collect();
-        self.firing.push(
+        self.queries.push(
             json!({ "expr": FIRING, "eval_time": format!("{second}s"), "exp_samples": samples }),
         );
+        self
+    }
+
+    /// In this second the query finds something.
+    pub(crate) fn finds(mut self, second: u32, query: &str) -> Self {
+        let expression = format!("count({query}) > bool 0");
+        let found = json!({ "labels": "{}", "value": 1 });
+        self.queries.push(json!({ "expr": expression, "eval_time": format!("{second}s"), "exp_samples": [found] }));
         self
     }
 
@@ -90,7 +98,7 @@ impl<'a> Proof<'a> {
             "tests": [{
                 "interval": interval,
                 "input_series": self.series.input(self.instances),
-                "promql_expr_test": self.firing,
+                "promql_expr_test": self.queries,
                 "alert_rule_test": self.texts,
             }],
         });
