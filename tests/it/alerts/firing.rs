@@ -199,6 +199,22 @@ async fn critical_for_other_reasons_still_pages() {
         .runs(40, OVERLOAD);
     Proof::of(&story.series())
         .firing(minute(55), &[GROWING, GROWING_CRITICAL])
+        .says(
+            minute(55),
+            GROWING,
+            About::Topic,
+            "billing is falling behind on orders",
+            "The lag of group billing on topic orders (cluster prod) grows and does not come back: \
+             1.2M messages now, and 500 more each second. The oldest has waited 2m 0s.",
+        )
+        .says(
+            minute(55),
+            GROWING_CRITICAL,
+            About::Topic,
+            "billing is falling behind on orders, and that is critical",
+            "The lag of group billing on topic orders (cluster prod) is critical by the daemon's settings: \
+             1.2M messages now, and 500 more each second; the nearest ceiling is 1h 50m 0s away.",
+        )
         .holds();
 }
 
@@ -265,6 +281,7 @@ async fn a_daemon_that_does_not_answer_is_down_and_nothing_else() {
             "For three minutes Prometheus has scraped no lagslope that answers. Until one does, nobody watches consumer lag, \
              and no other lagslope alert can fire.",
         )
+        .firing(minute(30), &[DOWN])
         .firing(minute(40), &[])
         .holds();
 }

@@ -85,7 +85,7 @@ impl<'a> Proof<'a> {
                 "dashboard": about.dashboard(),
             },
         });
-        self.texts.push(json!({ "eval_time": format!("{second}s"), "alertname": alert, "exp_alerts": [expected] }));
+        self.expect(second, alert, expected);
         self
     }
 
@@ -106,6 +106,23 @@ impl<'a> Proof<'a> {
         // JSON is YAML.
         fs::write(folder.path().join("story.json"), file.to_string()).expect("room for a file");
         promtool(folder.path(), &["test", "rules", "story.json"], "");
+    }
+
+    /// promtool wants all alerts of one name and second in one list.
+    fn expect(&mut self, second: u32, alert: &str, expected: Value) {
+        let time = format!("{second}s");
+        let same = |text: &&mut Value| text["eval_time"] == time && text["alertname"] == alert;
+        match self
+            .texts
+            .iter_mut()
+            .find(same)
+            .map(|text| &mut text["exp_alerts"])
+        {
+            Some(Value::Array(alerts)) => alerts.push(expected),
+            _ => self
+                .texts
+                .push(json!({ "eval_time": time, "alertname": alert, "exp_alerts": [expected] })),
+        }
     }
 }
 
