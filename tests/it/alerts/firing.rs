@@ -325,9 +325,23 @@ async fn skipped_cycles_are_told() {
             SKIPPED,
             About::Overlap,
             "lagslope skips samples of Kafka cluster prod",
-            "About 44 cycles of prod were skipped in the last 15 minutes (reason: overlap). \
+            "Cycles of prod skipped in the last 15 minutes: about 44 (reason: overlap). \
              The last one that was done took 250ms to read.",
         )
         .firing(minute(50), &[])
+        .holds();
+}
+
+#[tokio::test]
+async fn a_bug_is_told_at_once() {
+    let story = story()
+        .await
+        .runs(15, NORMAL)
+        .a_bug_ends_the_watch()
+        .runs(25, NORMAL);
+    Proof::of(&story.series())
+        .firing(minute(15), &[])
+        .firing(minute(16), &[SKIPPED])
+        .firing(minute(40), &[])
         .holds();
 }

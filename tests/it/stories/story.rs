@@ -50,7 +50,7 @@ impl Story {
             board: Board::new(["prod".to_owned()]),
             facts: Facts {
                 last_sample_at: None,
-                samples_skipped: vec![("overlap", 0)],
+                samples_skipped: vec![("overlap", 0), ("panic", 0)],
             },
             own: own.to_owned(),
             seconds: 0,
@@ -127,6 +127,13 @@ impl Story {
             self.seconds += INTERVAL;
             self.scrape();
         }
+        self
+    }
+
+    /// The cluster's task panics, and starts over with nothing.
+    pub(crate) fn a_bug_ends_the_watch(mut self) -> Self {
+        self.facts.samples_skipped[1].1 += 1;
+        self.analysis = analysis(Settings::new(f64::from(INTERVAL)), self.ceilings);
         self
     }
 
