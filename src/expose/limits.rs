@@ -126,3 +126,53 @@ pub(super) async fn refuse_connection(mut stream: TcpStream) {
     };
     let _unheard = timeout(REFUSAL_TIMEOUT, telling).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use tokio::sync::Notify;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// A router whose only route holds its place until it is told to go on.
+    fn holding(own: &OwnMetrics, go_on: Arc<Notify>) -> Router {
+        let route = get(move || async move { go_on.notified().await });
+        Router::new()
+            .route("/", route)
+            .layer(middleware::from_fn_with_state(
+                InFlight::new(own.clone()),
+                bounded,
+            ))
+    }
+
+    #[tokio::test]
+    async fn one_request_too_many_is_told_when_to_come_back() {
+        let (own, go_on) = (OwnMetrics::new("0.0.0", "test"), Arc::new(Notify::new()));
+        let router = holding(&own, Arc::clone(&go_on));
+        let ask = || router.clone().oneshot(Request::new(Body::empty()));
+        let held: Vec<_> = (0..REQUESTS_IN_FLIGHT)
+            .map(|_| tokio::spawn(ask()))
+            .collect();
+        tokio::task::yield_now().await;
+        let refused = ask().await.expect("an answer");
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()[header::RETRY_AFTER], RETRY_AFTER_SECONDS);
+        assert_eq!(
+            own.refused.with_label_values(&["requests_in_flight"]).get(),
+            1
+        );
+        go_on.notify_waiters();
+        for request in held {
+            assert_eq!(
+                request
+                    .await
+                    .expect("no panic")
+                    .expect("an answer")
+                    .status(),
+                StatusCode::OK
+            );
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::lookup::{RULES, rules};
+use crate::dashboards::dashboards;
 use crate::promtool::{promtool, repository};
 
 const RUNBOOKS: &str = "https://github.com/lagslope/lagslope/blob/main/";
@@ -48,6 +49,22 @@ fn each_rule_says_what_a_person_needs() {
             ["warning", "critical"].contains(&rule.severity.as_str()),
             "{alert}: {}",
             rule.severity
+        );
+    }
+}
+
+#[test]
+fn each_alert_opens_a_dashboard_that_there_is() {
+    let paths: Vec<_> = dashboards()
+        .iter()
+        .map(|(_, dashboard)| format!("/d/{}", dashboard["uid"].as_str().expect("a uid")))
+        .collect();
+    for rule in rules() {
+        let path = rule.annotation("dashboard").split('?').next();
+        assert!(
+            paths.iter().any(|known| Some(known.as_str()) == path),
+            "{} opens {path:?}",
+            rule.alert
         );
     }
 }

@@ -1,4 +1,6 @@
 //! The dashboards: what Grafana would stumble over, as far as that can be told without Grafana.
 
 mod layout;
-pub(crate) mod queries;
+mod queries;
+
+pub(crate) use queries::{dashboards, queries};

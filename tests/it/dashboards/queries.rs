@@ -21,14 +21,6 @@ const VARIABLES: &[(&str, &str)] = &[
     ("$topic", ".+"),
 ];
 
-/// One query of one panel.
-pub(crate) struct Query {
-    /// The panel's title.
-    pub(crate) panel: String,
-    /// With its variables filled in.
-    pub(crate) expression: String,
-}
-
 /// All dashboards, by file name.
 pub(crate) fn dashboards() -> Vec<(String, Value)> {
     let files = fs::read_dir(repository(FOLDER)).expect("a folder of dashboards");
@@ -57,17 +49,16 @@ pub(crate) fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
     of[name].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Every query of every dashboard.
-pub(crate) fn queries() -> Vec<Query> {
+/// Every query of every dashboard, its variables filled in: `(title of the panel, expression)`.
+pub(crate) fn queries() -> Vec<(String, String)> {
     let dashboards = dashboards();
     let panels = dashboards
         .iter()
         .flat_map(|(_, dashboard)| panels(dashboard));
     let of_panel = |panel: &Value| {
-        let query = |target: &Value| Query {
-            panel: panel["title"].as_str().expect("a title").to_owned(),
-            expression: fill_in(target["expr"].as_str().expect("an expression")),
-        };
+        let title = panel["title"].as_str().expect("a title");
+        let expression = |target: &Value| fill_in(target["expr"].as_str().expect("an expression"));
+        let query = |target: &Value| (title.to_owned(), expression(target));
         list(panel, "targets").iter().map(query).collect::<Vec<_>>()
     };
     panels.flat_map(of_panel).collect()
@@ -89,14 +80,9 @@ fn each_query_is_promql() {
         "only {} queries were found",
         queries.len()
     );
-    let rule = |(index, query): (usize, &Query)| {
-        assert!(
-            !query.expression.contains('$'),
-            "{}: {}",
-            query.panel,
-            query.expression
-        );
-        serde_json::json!({ "record": format!("query:{index}"), "expr": query.expression })
+    let rule = |(index, (panel, expression)): (usize, &(String, String))| {
+        assert!(!expression.contains('$'), "{panel}: {expression}");
+        serde_json::json!({ "record": format!("query:{index}"), "expr": expression })
     };
     let rules: Vec<_> = queries.iter().enumerate().map(rule).collect();
     let file = serde_json::json!({ "groups": [{ "name": "queries", "rules": rules }] });
@@ -109,13 +95,8 @@ fn each_query_is_promql() {
 /// A zero that nobody measured hides that nothing was measured.
 #[test]
 fn no_query_makes_up_a_value() {
-    for query in queries() {
-        assert!(
-            !query.expression.contains("vector("),
-            "{}: {}",
-            query.panel,
-            query.expression
-        );
+    for (panel, expression) in queries() {
+        assert!(!expression.contains("vector("), "{panel}: {expression}");
     }
 }
 
@@ -129,8 +110,8 @@ async fn each_query_finds_data_while_a_group_is_in_trouble() {
     let story = begin(ceilings).await.runs(15, NORMAL).runs(25, OVERLOAD);
     queries()
         .iter()
-        .fold(Proof::of(&story.series()), |proof, query| {
-            proof.finds(minute(40), &query.expression)
+        .fold(Proof::of(&story.series()), |proof, (_, expression)| {
+            proof.finds(minute(40), expression)
         })
         .holds();
 }

@@ -7,7 +7,7 @@ use lagslope::expose::families::FAMILIES;
 use lagslope::expose::metrics::{Facts, Granularity, render};
 
 use crate::alerts::lookup::rules;
-use crate::dashboards::queries::{dashboards, queries};
+use crate::dashboards::{dashboards, queries};
 use crate::expose::{Server, full_report};
 use crate::promtool::{promtool, repository};
 
@@ -42,7 +42,7 @@ fn the_metrics_page_lists_every_family_with_its_type_and_no_other() {
 fn alerts_dashboards_and_runbooks_name_only_what_is_published() {
     let mut texts: Vec<_> = queries()
         .into_iter()
-        .map(|query| query.expression)
+        .map(|(_, expression)| expression)
         .collect();
     for rule in rules() {
         texts.push(rule.expression);

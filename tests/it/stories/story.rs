@@ -230,7 +230,7 @@ impl Story {
                 up: true,
                 duration_seconds: 0.25,
                 requests: vec![("OffsetFetch", u64::from(self.seconds / INTERVAL))],
-                errors: vec![("OffsetFetch", "not_coordinator", 1)],
+                errors: Vec::new(),
             },
         }
     }
