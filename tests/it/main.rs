@@ -1,10 +1,13 @@
 //! The tests, as a table of contents.
 
+mod alerts;
 mod analysis;
 mod architecture;
 mod bad_input;
 mod config;
 mod daemon;
+mod dashboards;
+mod documents;
 mod evidence;
 mod expose;
 mod kafka;
@@ -12,4 +15,6 @@ mod kafka_client;
 mod lagslope;
 mod processes;
 mod processes_selftest;
+mod promtool;
 mod real;
+mod stories;

@@ -80,9 +80,3 @@ fn has_label(series: &str, label: &str) -> bool {
         matches!(before, Some('{' | ',')) && matches!(after, Some(',' | '}'))
     })
 }
-
-/// The value of a label in a series' text.
-pub(crate) fn label<'a>(series: &'a str, name: &str) -> Option<&'a str> {
-    let start = series.find(&format!("{name}=\""))? + name.len() + 2;
-    series[start..].split('"').next()
-}
