@@ -10,4 +10,9 @@
 //! [`cli`] what can be typed. Start reading at `daemon::run`, then `analysis::Analysis::observe`.
 
 pub mod analysis;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod expose;
 pub mod kafka;
+pub mod telemetry;

@@ -1,1 +1,79 @@
-fn main() {}
+//! The binary: parse, load, log, run until a signal, exit code. Everything else is the library's.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use lagslope::cli::{self, BAD_CONFIGURATION, Cli, Command, FAILED};
+use lagslope::config::{Cluster, Settings, environment};
+use lagslope::daemon;
+use lagslope::kafka::Sampler;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let code = match Cli::read(std::env::args_os()) {
+        Ok(Command::CheckConfig { file }) => {
+            let variables = environment::of_this_process();
+            // Whoever closed the pipe has read enough: the exit code still answers.
+            cli::check_config(file, &variables, &mut io::stdout(), &mut io::stderr())
+                .unwrap_or(FAILED)
+        }
+        Ok(Command::Run(flags)) => run(&flags, &mut io::stderr()),
+        Err(usage) => {
+            let _ = usage.print();
+            u8::try_from(usage.exit_code()).unwrap_or(FAILED)
+        }
+    };
+    ExitCode::from(code)
+}
+
+fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
+    let settings = match flags.settings(&environment::of_this_process()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            let _ = cli::report(&problems, errors);
+            return BAD_CONFIGURATION;
+        }
+    };
+    flags.start_logging();
+    match serve(settings, &flags.listen_address) {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = cli::report(&format!("{error:#}"), errors);
+            FAILED
+        }
+    }
+}
+
+/// How long a cycle that is under way may keep the process once everything else has ended.
+const LAST_CYCLE: Duration = Duration::from_secs(1);
+
+fn serve(settings: Settings, address: &str) -> anyhow::Result<()> {
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let served = runtime.block_on(async {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}"))?;
+        let shutdown = shutdown().context("cannot listen for signals")?;
+        let source = |cluster: &Cluster| Sampler::new(cluster.kafka.clone());
+        daemon::run(Arc::new(settings), source, listener, shutdown).await;
+        Ok(())
+    });
+    runtime.shutdown_timeout(LAST_CYCLE);
+    served
+}
+
+fn shutdown() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

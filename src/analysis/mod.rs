@@ -1,16 +1,49 @@
 //! The pure core: samples in, reports out. No I/O, no clock, no async, no serde, no locks.
 
+pub mod curve;
+mod group;
+mod history;
 pub mod report;
 pub mod sample;
+pub mod signal;
+pub mod trend;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use group::{Cycle, GroupWatch};
+use history::History;
 
 use report::Report;
 use sample::Sample;
+use signal::lag_growth;
 
 /// Everything the analysis of one cluster can be told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Seconds between samples.
     pub sample_interval_seconds: f64,
+    /// Seconds for which a partition keeps its last pair of committed offset and log end; older, it is unknown.
+    pub max_age_seconds: f64,
+    /// Seconds over which the production and consumption rates and the quick slope are taken.
+    pub rate_window_seconds: f64,
+    /// An accumulating lag is critical when a ceiling is fewer seconds away than this.
+    pub critical_eta_seconds: f64,
+    /// The thresholds of signal 1.
+    pub lag_growth: lag_growth::Profile,
+}
+
+impl Settings {
+    /// The defaults for a sampling interval in seconds.
+    pub fn new(sample_interval_seconds: f64) -> Self {
+        Self {
+            sample_interval_seconds,
+            max_age_seconds: 3.0 * sample_interval_seconds,
+            rate_window_seconds: 120.0,
+            critical_eta_seconds: 3600.0,
+            lag_growth: lag_growth::Profile::default(),
+        }
+    }
 }
 
 /// What counts as a full queue for one group and topic.
@@ -25,17 +58,58 @@ pub struct Ceilings {
 /// Which ceilings apply to a group and topic. A function, because patterns are matched outside the core.
 pub type CeilingsOf = Box<dyn Fn(&str, &str) -> Ceilings + Send>;
 
-/// What is known of one cluster, from one sample to the next.
-pub struct Analysis {}
+/// What is known of one cluster, from one sample to the next. Bounded by what the samples hold: what is gone is forgotten.
+pub struct Analysis {
+    settings: Settings,
+    ceilings_of: CeilingsOf,
+    history: History,
+    groups: BTreeMap<Arc<str>, GroupWatch>,
+}
 
 impl Analysis {
     /// Knows nothing yet. `ceilings_of` is asked once for each group and topic, when it is first seen.
-    pub fn new(_settings: Settings, _ceilings_of: CeilingsOf) -> Self {
-        todo!()
+    pub fn new(settings: Settings, ceilings_of: CeilingsOf) -> Self {
+        Self {
+            settings,
+            ceilings_of,
+            history: History::default(),
+            groups: BTreeMap::new(),
+        }
     }
 
     /// Takes one sample and says what is now known. Samples must come in order of time.
-    pub fn observe(&mut self, _sample: Sample) -> Report {
-        todo!()
+    pub fn observe(&mut self, sample: Sample) -> Report {
+        // What arrived, for every topic: groups share these curves.
+        self.history.take(&sample.topics);
+        let cycle = Cycle {
+            sample: &sample,
+            history: &self.history,
+            settings: &self.settings,
+            ceilings_of: &self.ceilings_of,
+        };
+        // What each group committed: pairs, then the sum over partitions, then the verdict on its troughs.
+        for group in &sample.groups {
+            if !self.groups.contains_key(&group.name) {
+                self.groups
+                    .insert(group.name.clone(), GroupWatch::default());
+            }
+            if let Some(watch) = self.groups.get_mut(&group.name) {
+                watch.take(group, &cycle);
+            }
+        }
+        // A group that is not in the sample is gone.
+        self.groups
+            .retain(|_, watch| std::mem::take(&mut watch.seen));
+        let mut groups: Vec<_> = sample
+            .groups
+            .iter()
+            .filter_map(|group| Some(self.groups.get(&group.name)?.report(group, &cycle)))
+            .collect();
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Report {
+            at: sample.at,
+            groups,
+            cycle: sample.cycle,
+        }
     }
 }

@@ -1,22 +1,46 @@
 //! IN: asks a Kafka cluster, and never writes to it.
+//!
+//! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
+//! `members` and `configs` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the sample.
 
-use crate::analysis::sample::{Sample, Time};
+mod client;
+mod configs;
+mod error;
+mod filter;
+mod groups;
+mod harvest;
+mod members;
+mod offsets;
+mod refusals;
+mod sampler;
+mod seldom;
+mod settings;
+mod topics;
 
-/// What to ask of which cluster.
-#[derive(Clone, Debug)]
-pub struct Settings {}
+pub use filter::{BadPattern, Filter};
+pub use sampler::Sampler;
+pub use settings::{IsolationLevel, Settings};
 
-/// One cluster, asked over and over.
-pub struct Sampler {}
+/// The doors through which `fuzz/` comes in.
+#[doc(hidden)]
+pub mod fuzzing {
+    use futures_util::FutureExt;
 
-impl Sampler {
-    /// Opens nothing yet: connections are made when the first question is asked.
-    pub fn new(_settings: Settings) -> Self {
-        todo!()
+    /// Reads bytes as an answer of any kind and version.
+    pub fn answer(bytes: &[u8]) {
+        super::client::read_any_answer(bytes);
     }
 
-    /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
-    pub async fn sample(&mut self, _now: Time) -> Sample {
-        todo!()
+    /// Reads bytes as a run of frames.
+    pub fn frames(bytes: &[u8]) {
+        let mut reader = bytes;
+        let mut speaks_kafka = false;
+        let mut next = |speaks| {
+            super::client::connection::read_frame(&mut reader, "Fuzz", speaks).now_or_never()
+        };
+        while let Some(Ok(frame)) = next(speaks_kafka) {
+            speaks_kafka = true;
+            answer(&frame);
+        }
     }
 }

@@ -1,7 +1,21 @@
 //! The tests, as a table of contents.
 
+mod alerts;
+mod analysis;
 mod architecture;
+mod bad_input;
+mod config;
+mod daemon;
+mod dashboards;
+mod documents;
+mod evidence;
+mod expose;
 mod kafka;
+mod kafka_client;
+mod lagslope;
 mod processes;
 mod processes_selftest;
 mod prometheus;
+mod promtool;
+mod real;
+mod stories;

@@ -1,0 +1,241 @@
+//! A cumulative count over time, thinned: how many messages a partition (or a sum of partitions) had received, and when.
+//!
+//! Kept as gaps between neighbouring points, counted back from the newest. A gap of u32 milliseconds and u32 messages is a
+//! third of two f64, times stay exact to the millisecond (rates over 5 s need that), and nothing overflows with age.
+
+use super::sample::Time;
+
+/// Gaps that a partition's curve keeps, so one point more: 384 bytes, of which there may be a million. On the shared traces its
+/// ages are off by 0.02 % in the median and 1.6 % in 99 of 100 (32 gaps: 2.7 %).
+pub const GAPS: usize = 48;
+
+/// Gaps that the curve of a sum keeps: there are few, and verdicts rest on how their ages compare. A group that always commits
+/// exactly an hour behind has a time lag that does not rise; off by 1.6 % (0.5 % at 128) it looked like a rise now and then.
+pub const SUM_GAPS: usize = 128;
+
+/// Points this near in time are told apart by their error alone: below half a minute, age should not make them cheaper.
+const AGE_FLOOR_MS: f64 = 30_000.0;
+
+/// What a wide gap costs beside its error: a straight stretch may bend later than it was seen to.
+const GAP_COST: f64 = 0.02;
+
+/// Arrived messages over time.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    newest: Option<Point>,
+    /// Oldest first; the last one ends at `newest`. Never more than `most`.
+    gaps: Vec<Gap>,
+    most: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Point {
+    ms: i64,
+    /// Signed: a rebase may put what is old below zero.
+    offset: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Gap {
+    ms: u32,
+    messages: u32,
+}
+
+impl Default for Curve {
+    /// The curve of a partition.
+    fn default() -> Self {
+        Self::with_gaps(GAPS)
+    }
+}
+
+impl Curve {
+    /// An empty curve that keeps at most so many gaps (2 to 255).
+    pub fn with_gaps(most: usize) -> Self {
+        Self {
+            newest: None,
+            gaps: Vec::new(),
+            most: u8::try_from(most).unwrap_or(u8::MAX).max(2),
+        }
+    }
+
+    /// Adds what was read last. A time or an offset that falls behind the newest point counts as equal to it.
+    pub fn append(&mut self, at: Time, offset: u64) {
+        let mut point = Point {
+            ms: (at * 1000.0).round() as i64,
+            offset: i64::try_from(offset).unwrap_or(i64::MAX),
+        };
+        if let Some(newest) = self.newest {
+            point.ms = point.ms.max(newest.ms);
+            point.offset = point.offset.max(newest.offset);
+            match Gap::between(newest, point) {
+                Some(gap) => self.push(gap),
+                // 49 days of silence, or 4 billion messages between two samples: what came before says nothing about now.
+                None => self.gaps.clear(),
+            }
+        }
+        self.newest = Some(point);
+    }
+
+    /// Seconds since the message at `offset` arrived; 0 when it has not yet, `None` when that was before the curve begins.
+    pub fn age(&self, offset: u64, now: Time) -> Option<f64> {
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        let mut end = self.newest?;
+        if offset >= end.offset {
+            return Some(0.0);
+        }
+        for gap in self.gaps.iter().rev() {
+            let start = end.back_by(*gap);
+            if offset >= start.offset {
+                let share = (offset - start.offset) as f64 / f64::from(gap.messages);
+                let arrived = start.at() + share * gap.seconds();
+                return Some((now - arrived).max(0.0));
+            }
+            end = start;
+        }
+        None
+    }
+
+    /// The offset reached at a time inside the curve.
+    pub fn at(&self, at: Time) -> Option<f64> {
+        let mut end = self.newest?;
+        if at >= end.at() {
+            return (at == end.at()).then_some(end.offset as f64);
+        }
+        for gap in self.gaps.iter().rev() {
+            let start = end.back_by(*gap);
+            if at >= start.at() {
+                let share = (at - start.at()) / gap.seconds();
+                return Some(start.offset as f64 + share * f64::from(gap.messages));
+            }
+            end = start;
+        }
+        None
+    }
+
+    /// The points, oldest first: when, and the offset then.
+    pub fn points(&self) -> impl Iterator<Item = (Time, f64)> {
+        let oldest = self.newest.map(|newest| {
+            self.gaps
+                .iter()
+                .rev()
+                .fold(newest, |p, gap| p.back_by(*gap))
+        });
+        let later = self.gaps.iter().scan(oldest, |point, gap| {
+            *point = point.map(|p| p.on_by(*gap));
+            *point
+        });
+        oldest
+            .into_iter()
+            .chain(later)
+            .map(|point| (point.at(), point.offset as f64))
+    }
+
+    /// Moves what is stored by `messages`: offsets appended and asked for from here on are larger by as much.
+    pub fn rebase(&mut self, messages: i64) {
+        if let Some(newest) = &mut self.newest {
+            newest.offset = newest.offset.saturating_add(messages);
+        }
+    }
+
+    fn push(&mut self, gap: Gap) {
+        match self.gaps.last_mut() {
+            // Silence goes on: nothing is lost by making it longer, and an idle partition stays at two points.
+            Some(last) if last.messages == 0 && gap.messages == 0 => {
+                if let Some(longer) = last.joined(gap) {
+                    *last = longer;
+                    return;
+                }
+            }
+            _ => {}
+        }
+        let most = usize::from(self.most);
+        if self.gaps.len() == most {
+            self.thin(gap);
+        } else if self.gaps.len() == self.gaps.capacity() {
+            // Doubled, but not beyond what it may hold: idle partitions stay small, and busy ones waste nothing.
+            let room = self.gaps.len().max(4).min(most - self.gaps.len());
+            self.gaps.reserve_exact(room);
+        }
+        self.gaps.push(gap);
+    }
+
+    /// Drops the point that is missed least, of those between two kept gaps.
+    fn thin(&mut self, coming: Gap) {
+        match self.cheapest(f64::from(coming.ms)) {
+            Some((index, joined)) => {
+                self.gaps[index + 1] = joined;
+                self.gaps.remove(index);
+            }
+            // No two neighbours fit into one gap any more: the oldest goes.
+            None => drop(self.gaps.remove(0)),
+        }
+    }
+
+    fn cheapest(&self, newest_age_ms: f64) -> Option<(usize, Gap)> {
+        let mut age = newest_age_ms;
+        let mut best: Option<(usize, Gap)> = None;
+        let mut least = f64::INFINITY;
+        for index in (1..self.gaps.len()).rev() {
+            let (older, newer) = (self.gaps[index - 1], self.gaps[index]);
+            age += f64::from(newer.ms);
+            let Some(joined) = older.joined(newer) else {
+                continue;
+            };
+            let cost =
+                (older.error_ms(joined) + GAP_COST * f64::from(joined.ms)) / (age + AGE_FLOOR_MS);
+            if cost < least {
+                (least, best) = (cost, Some((index - 1, joined)));
+            }
+        }
+        best
+    }
+}
+
+impl Point {
+    fn at(self) -> Time {
+        self.ms as f64 / 1000.0
+    }
+
+    fn back_by(self, gap: Gap) -> Self {
+        Self {
+            ms: self.ms - i64::from(gap.ms),
+            offset: self.offset - i64::from(gap.messages),
+        }
+    }
+
+    fn on_by(self, gap: Gap) -> Self {
+        Self {
+            ms: self.ms + i64::from(gap.ms),
+            offset: self.offset + i64::from(gap.messages),
+        }
+    }
+}
+
+impl Gap {
+    fn between(from: Point, to: Point) -> Option<Self> {
+        Some(Self {
+            ms: u32::try_from(to.ms - from.ms).ok()?,
+            messages: u32::try_from(to.offset.checked_sub(from.offset)?).ok()?,
+        })
+    }
+
+    fn joined(self, next: Self) -> Option<Self> {
+        Some(Self {
+            ms: self.ms.checked_add(next.ms)?,
+            messages: self.messages.checked_add(next.messages)?,
+        })
+    }
+
+    /// How far off the time of this gap's end would be if `joined`, which it begins, were one straight line.
+    fn error_ms(self, joined: Self) -> f64 {
+        if joined.messages == 0 {
+            return 0.0;
+        }
+        let share = f64::from(self.messages) / f64::from(joined.messages);
+        (f64::from(self.ms) - share * f64::from(joined.ms)).abs()
+    }
+
+    fn seconds(self) -> f64 {
+        f64::from(self.ms) / 1000.0
+    }
+}

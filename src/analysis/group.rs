@@ -1,0 +1,90 @@
+//! What is known of a consumer group, from cycle to cycle: a watch for each topic that it has commits in.
+
+mod partition;
+mod sum;
+mod topic;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::history::History;
+use super::report::GroupReport;
+use super::sample::{Commits, GroupSample, Sample, Time};
+use super::{CeilingsOf, Settings};
+use topic::TopicWatch;
+
+/// A consumer group.
+#[derive(Default)]
+pub(super) struct GroupWatch {
+    topics: BTreeMap<Arc<str>, TopicWatch>,
+    answered_at: Option<Time>,
+    /// It was in the present sample.
+    pub(super) seen: bool,
+}
+
+/// What every watch looks at in one cycle.
+pub(super) struct Cycle<'a> {
+    pub(super) sample: &'a Sample,
+    pub(super) history: &'a History,
+    pub(super) settings: &'a Settings,
+    pub(super) ceilings_of: &'a CeilingsOf,
+}
+
+impl GroupWatch {
+    /// Takes what the group committed, or that its coordinator did not say.
+    pub(super) fn take(&mut self, group: &GroupSample, cycle: &Cycle) {
+        self.seen = true;
+        match &group.commits {
+            Some(commits) => self.take_commits(&group.name, commits, cycle),
+            None => self.take_silence(cycle),
+        }
+    }
+
+    /// What is now known of it.
+    pub(super) fn report(&self, group: &GroupSample, cycle: &Cycle) -> GroupReport {
+        let now = cycle.sample.at;
+        GroupReport {
+            name: group.name.clone(),
+            state: group.state.clone(),
+            kind: group.kind.clone(),
+            members: group.members,
+            sample_age_seconds: self.answered_at.map(|at| (now - at).max(0.0)),
+            topics: self
+                .topics
+                .iter()
+                .map(|(name, topic)| topic.report(name, now, cycle))
+                .collect(),
+        }
+    }
+
+    fn take_commits(&mut self, group: &str, commits: &Commits, cycle: &Cycle) {
+        self.answered_at = Some(commits.at);
+        for committed in &commits.topics {
+            let Some(sample) = cycle.sample.topics.get(committed.topic) else {
+                continue;
+            };
+            let Some(arrivals) = cycle.history.topic(&sample.name) else {
+                continue;
+            };
+            if !self.topics.contains_key(&sample.name) {
+                let ceilings = (cycle.ceilings_of)(group, &sample.name);
+                let watch = TopicWatch::new(ceilings, cycle.settings);
+                self.topics.insert(sample.name.clone(), watch);
+            }
+            if let Some(watch) = self.topics.get_mut(&sample.name) {
+                watch.take(&committed.partitions, sample, arrivals, cycle.settings);
+            }
+        }
+        // A topic that is not in the answer has no commit any more.
+        self.topics
+            .retain(|_, watch| std::mem::take(&mut watch.seen) && !watch.is_empty());
+    }
+
+    fn take_silence(&mut self, cycle: &Cycle) {
+        self.topics
+            .retain(|name, _| cycle.history.topic(name).is_some());
+        for watch in self.topics.values_mut() {
+            watch.take_silence();
+        }
+    }
+}

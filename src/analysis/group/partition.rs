@@ -1,0 +1,141 @@
+//! A group in one partition: its last pair of offsets, and what follows from it.
+
+use crate::analysis::history::Arrivals;
+use crate::analysis::history::partition::{Offsets, Partition, Step};
+use crate::analysis::report::{Eta, PartitionReport};
+use crate::analysis::sample::{PartitionSample, Time};
+use crate::analysis::trend::forecast::{APPROACH_WINDOW_SECONDS, delay_eta};
+use crate::analysis::trend::rates::{Rates, RecentLags};
+
+/// A partition that the group has a commit in.
+pub(super) struct PartitionWatch {
+    pub(super) number: u32,
+    partition: Partition,
+    /// When the log end of the last pair was read.
+    read_at: Option<Time>,
+    /// The last pair is from the present cycle.
+    pub(super) fresh: bool,
+    pub(super) time_lag: Option<f64>,
+    recent: RecentLags,
+    /// Only where there is a delay ceiling to approach.
+    approach: Option<Box<Rates>>,
+    /// What it contributed to the sum when that was last taken.
+    pub(super) in_sum: Option<Offsets>,
+}
+
+impl PartitionWatch {
+    pub(super) fn new(number: u32, has_delay_ceiling: bool) -> Self {
+        Self {
+            number,
+            partition: Partition::default(),
+            read_at: None,
+            fresh: false,
+            time_lag: None,
+            recent: RecentLags::default(),
+            approach: has_delay_ceiling.then(|| Box::new(Rates::new(APPROACH_WINDOW_SECONDS))),
+            in_sum: None,
+        }
+    }
+
+    /// Takes a commit, with the log end if that was read in the same cycle. Without it the last pair stands: a new end against an
+    /// old commit, or the reverse, would be invented growth.
+    pub(super) fn take(
+        &mut self,
+        committed: u64,
+        sample: &PartitionSample,
+        arrivals: &Arrivals,
+        rate_window_seconds: f64,
+    ) -> Step {
+        self.fresh = false;
+        let Some(log_end) = sample.log_end else {
+            return Step::default();
+        };
+        let now = Offsets {
+            log_start: self.log_start(sample, arrivals),
+            log_end: log_end.offset,
+            committed,
+        };
+        let step = self.partition.take(now, arrivals);
+        self.fresh = true;
+        self.read_at = Some(log_end.at);
+        if step.restart.is_some() || self.known().is_none() {
+            self.begin_anew();
+        }
+        if self.known().is_some() {
+            self.follow(log_end.at, now, step, arrivals, rate_window_seconds);
+        }
+        step
+    }
+
+    /// The last pair, if it is worth something.
+    pub(super) fn known(&self) -> Option<Offsets> {
+        self.partition.known()
+    }
+
+    pub(super) fn read_at(&self) -> Option<Time> {
+        self.read_at
+    }
+
+    /// The last pair is not too old to stand for the present.
+    pub(super) fn is_current(&self, now: Time, max_age_seconds: f64) -> bool {
+        self.read_at.is_some_and(|at| now - at <= max_age_seconds)
+    }
+
+    pub(super) fn report(&self, now: Time, max_age_seconds: f64) -> Option<PartitionReport> {
+        let offsets = self
+            .known()
+            .filter(|_| self.is_current(now, max_age_seconds))?;
+        Some(PartitionReport {
+            partition: self.number,
+            lag_messages: offsets.lag(),
+            time_lag_seconds: self.time_lag,
+            rate_slope: self.recent.slope(),
+        })
+    }
+
+    /// When its oldest uncommitted message reaches an age in seconds.
+    pub(super) fn delay_eta(&self, ceiling_seconds: f64, arrivals: &Arrivals) -> Option<Eta> {
+        let (offsets, rates) = (self.known()?, self.approach.as_ref()?);
+        let now = self.read_at?;
+        // A pair from before a restart says nothing about the new log's curve.
+        self.partition.log_start_in(arrivals)?;
+        delay_eta(
+            ceiling_seconds,
+            now,
+            &arrivals.curve,
+            offsets.committed,
+            rates,
+        )
+    }
+
+    /// The log start only moves forward in one log: one that was not read is where it last was.
+    fn log_start(&self, sample: &PartitionSample, arrivals: &Arrivals) -> u64 {
+        let before = self.partition.log_start_in(arrivals).unwrap_or(0);
+        sample.log_start.map_or(before, |read| read.offset)
+    }
+
+    fn follow(
+        &mut self,
+        at: Time,
+        now: Offsets,
+        step: Step,
+        arrivals: &Arrivals,
+        rate_window_seconds: f64,
+    ) {
+        self.time_lag = arrivals.curve.age(now.committed, at);
+        self.recent.shift(step.rewound as f64);
+        self.recent.push(at, now.lag() as f64, rate_window_seconds);
+        if let Some(rates) = &mut self.approach {
+            rates.rewind(step.rewound as f64);
+            rates.push(at, now.log_end as f64, now.committed as f64);
+        }
+    }
+
+    fn begin_anew(&mut self) {
+        self.time_lag = None;
+        self.recent = RecentLags::default();
+        if let Some(rates) = &mut self.approach {
+            **rates = Rates::new(APPROACH_WINDOW_SECONDS);
+        }
+    }
+}

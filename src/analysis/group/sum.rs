@@ -1,0 +1,121 @@
+//! The sum over a group's partitions in one topic. It moves only when every partition's pair is from the same cycle, so that a
+//! partition that was not read invents no movement; what joins, leaves or rewinds shifts its level.
+
+use super::partition::PartitionWatch;
+use crate::analysis::history::partition::Step;
+use crate::analysis::report::Slope;
+use crate::analysis::signal::lag_growth::{Profile, Series};
+use crate::analysis::trend::rates::Rates;
+
+/// ΣA and ΣD of the partitions that have a lag.
+pub(super) struct Sum {
+    pub(super) series: Option<Box<Series>>,
+    /// Level shifts of log end and commit since the series was last fed, in messages.
+    shift: Shift,
+    rates: Rates,
+    arrived: u64,
+    departed: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Shift {
+    log_end: i64,
+    committed: i64,
+}
+
+impl Sum {
+    pub(super) fn new(rate_window_seconds: f64) -> Self {
+        Self {
+            series: None,
+            shift: Shift::default(),
+            rates: Rates::new(rate_window_seconds),
+            arrived: 0,
+            departed: 0,
+        }
+    }
+
+    /// What a pair changed in one partition.
+    pub(super) fn note(&mut self, partition: &mut PartitionWatch, step: &Step) {
+        self.arrived = self.arrived.saturating_add(step.arrived);
+        self.departed = self.departed.saturating_add(step.advanced);
+        if step.restart.is_some() || partition.known().is_none() {
+            self.leave(partition);
+        }
+        if partition.in_sum.is_some() {
+            self.shift.committed -= signed(step.rewound);
+        }
+    }
+
+    /// A partition has no lag any more, or another log.
+    pub(super) fn leave(&mut self, partition: &mut PartitionWatch) {
+        if let Some(was) = partition.in_sum.take() {
+            self.shift.log_end -= signed(was.log_end);
+            self.shift.committed -= signed(was.committed);
+        }
+    }
+
+    /// Takes the next sample, if every partition was read in this cycle.
+    pub(super) fn follow(&mut self, partitions: &mut [PartitionWatch], p: &Profile) {
+        let read_at = partitions.iter().filter_map(PartitionWatch::read_at);
+        if partitions.is_empty() || !partitions.iter().all(|partition| partition.fresh) {
+            return;
+        }
+        let t = read_at.fold(f64::NEG_INFINITY, f64::max);
+        self.rates
+            .push(t, self.arrived as f64, self.departed as f64);
+        // When nobody stays, nothing connects the new level with the old one.
+        let anyone_stays = partitions
+            .iter()
+            .any(|partition| partition.in_sum.is_some());
+        let total = self.join(partitions);
+        let shift = std::mem::take(&mut self.shift);
+        let Some((log_end, committed)) = total else {
+            self.series = None;
+            return;
+        };
+        match &mut self.series {
+            Some(series) if anyone_stays => {
+                series.rebase(shift.log_end, shift.committed);
+                series.sample(t, log_end, committed, p);
+            }
+            series => *series = Some(Box::new(Series::new(t, log_end, committed, p))),
+        }
+    }
+
+    pub(super) fn production_rate(&self) -> Option<f64> {
+        self.rates.production()
+    }
+
+    pub(super) fn consumption_rate(&self) -> Option<f64> {
+        self.rates.consumption()
+    }
+
+    pub(super) fn rate_slope(&self) -> Option<Slope> {
+        self.rates.lag_slope()
+    }
+
+    /// ΣA and ΣD, with what is new as a shift; `None` when no partition has a lag.
+    fn join(&mut self, partitions: &mut [PartitionWatch]) -> Option<(u64, u64)> {
+        let mut total = None;
+        for partition in partitions {
+            let Some(now) = partition.known() else {
+                continue;
+            };
+            if partition.in_sum.is_none() {
+                self.shift.log_end += signed(now.log_end);
+                self.shift.committed += signed(now.committed);
+            }
+            partition.in_sum = Some(now);
+            let (log_end, committed) = total.unwrap_or((0u64, 0u64));
+            total = Some((
+                log_end.saturating_add(now.log_end),
+                committed.saturating_add(now.committed),
+            ));
+        }
+        total
+    }
+}
+
+fn signed(messages: u64) -> i64 {
+    i64::try_from(messages).unwrap_or(i64::MAX)
+}

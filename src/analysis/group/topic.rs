@@ -1,0 +1,229 @@
+//! A group in one topic: its partitions, their sum, and what is published of both.
+
+use std::sync::Arc;
+
+use super::Cycle;
+use super::partition::PartitionWatch;
+use super::sum::Sum;
+use crate::analysis::history::partition::Step;
+use crate::analysis::history::{Restart, TopicHistory};
+use crate::analysis::report::{
+    CeilingKind, CeilingReport, Counts, Eta, GrowthState, LagGrowth, PartitionReport, Severity,
+    Slope, TopicReport,
+};
+use crate::analysis::sample::{PartitionSample, Time, TopicSample};
+use crate::analysis::trend::{delay, forecast};
+use crate::analysis::{Ceilings, Settings};
+
+/// A group in one topic.
+pub(super) struct TopicWatch {
+    ceilings: Ceilings,
+    /// Those with a commit, in order of their numbers.
+    partitions: Vec<PartitionWatch>,
+    sum: Sum,
+    counts: Counts,
+    /// It was in the present answer.
+    pub(super) seen: bool,
+}
+
+/// What the partitions amount to now; `None` is "not known".
+struct Present {
+    partitions: Vec<PartitionReport>,
+    partitions_unknown: u32,
+    lag: Option<u64>,
+    time_lag: Option<f64>,
+}
+
+impl TopicWatch {
+    pub(super) fn new(ceilings: Ceilings, settings: &Settings) -> Self {
+        Self {
+            ceilings: Ceilings {
+                lag_messages: ceilings.lag_messages.filter(|ceiling| *ceiling > 0.0),
+                delay_seconds: ceilings.delay_seconds.filter(|ceiling| *ceiling > 0.0),
+            },
+            partitions: Vec::new(),
+            sum: Sum::new(settings.rate_window_seconds),
+            counts: Counts::default(),
+            seen: false,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    /// Takes `(partition, committed offset)` in order of partition; one that is not among them has no commit.
+    pub(super) fn take(
+        &mut self,
+        commits: &[(u32, u64)],
+        topic: &TopicSample,
+        arrivals: &TopicHistory,
+        settings: &Settings,
+    ) {
+        self.seen = true;
+        self.forget_all_but(commits);
+        for &(number, committed) in commits {
+            let index = self.index_of(number);
+            let watch = &mut self.partitions[index];
+            watch.fresh = false;
+            let Some(arrivals) = arrivals.partition(number) else {
+                continue;
+            };
+            let sample = topic.partitions.get(number as usize);
+            let sample = sample.copied().unwrap_or_else(PartitionSample::default);
+            let step = watch.take(committed, &sample, arrivals, settings.rate_window_seconds);
+            self.sum.note(watch, &step);
+            count(&mut self.counts, &step);
+        }
+        self.sum.follow(&mut self.partitions, &settings.lag_growth);
+    }
+
+    /// The group's coordinator did not answer: what is known grows old.
+    pub(super) fn take_silence(&mut self) {
+        for partition in &mut self.partitions {
+            partition.fresh = false;
+        }
+    }
+
+    /// What is now known.
+    pub(super) fn report(&self, name: &Arc<str>, now: Time, cycle: &Cycle) -> TopicReport {
+        let settings = cycle.settings;
+        let present = self.present(now, settings.max_age_seconds);
+        let published = present.lag.is_some();
+        let series = self.sum.series.as_deref();
+        let judged = series.filter(|_| published);
+        let state = judged.map_or(GrowthState::Unknown, |series| series.state());
+        let trend_slope = judged.and_then(|series| series.slope(&settings.lag_growth));
+        let rate_slope = self.sum.rate_slope().filter(|_| published);
+        let ceilings = self.ceilings(name, &present, state, trend_slope, cycle);
+        let onset = judged.and_then(|series| series.onset());
+        TopicReport {
+            topic: name.clone(),
+            lag_messages: present.lag,
+            time_lag_seconds: present.time_lag,
+            production_rate: self.sum.production_rate().filter(|_| published),
+            consumption_rate: self.sum.consumption_rate().filter(|_| published),
+            rate_slope,
+            trend_slope,
+            drain_seconds: present
+                .lag
+                .zip(rate_slope)
+                .and_then(|(lag, slope)| forecast::drain_seconds(lag as f64, slope)),
+            lag_growth: LagGrowth {
+                state,
+                severity: severity(state, &ceilings, settings.critical_eta_seconds),
+                onset: onset.map(|onset| onset.at),
+                onset_lag_messages: onset.map(|onset| onset.lag),
+            },
+            ceilings,
+            habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),
+            partitions_unknown: present.partitions_unknown,
+            counts: self.counts,
+            partitions: present.partitions,
+        }
+    }
+
+    fn forget_all_but(&mut self, commits: &[(u32, u64)]) {
+        let sum = &mut self.sum;
+        self.partitions.retain_mut(|partition| {
+            let number = partition.number;
+            let stays = commits.binary_search_by_key(&number, |c| c.0).is_ok();
+            if !stays {
+                sum.leave(partition);
+            }
+            stays
+        });
+    }
+
+    fn index_of(&mut self, number: u32) -> usize {
+        let found = self.partitions.binary_search_by_key(&number, |p| p.number);
+        found.unwrap_or_else(|index| {
+            let watch = PartitionWatch::new(number, self.ceilings.delay_seconds.is_some());
+            self.partitions.insert(index, watch);
+            index
+        })
+    }
+
+    /// A sum is known only while each partition with a commit has a recent pair. One whose commit lies beyond the log end has
+    /// such a pair, but no lag: it is counted as unknown, and the others are summed without it, else one left-over commit in
+    /// an idle partition would hide a whole topic for good.
+    fn present(&self, now: Time, max_age_seconds: f64) -> Present {
+        let reports = self.partitions.iter();
+        let partitions: Vec<_> = reports
+            .filter_map(|partition| partition.report(now, max_age_seconds))
+            .collect();
+        let all_current = self
+            .partitions
+            .iter()
+            .all(|partition| partition.is_current(now, max_age_seconds));
+        let is_known = all_current && !partitions.is_empty();
+        let unknown = self.partitions.len() - partitions.len();
+        let lag = || partitions.iter().map(|p| p.lag_messages).sum();
+        let time_lag = || delay::worst(partitions.iter().map(|p| p.time_lag_seconds));
+        Present {
+            partitions_unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
+            lag: is_known.then(lag),
+            time_lag: is_known.then(time_lag).flatten(),
+            partitions,
+        }
+    }
+
+    fn ceilings(
+        &self,
+        name: &str,
+        present: &Present,
+        state: GrowthState,
+        slope: Option<Slope>,
+        cycle: &Cycle,
+    ) -> Vec<CeilingReport> {
+        let nears = state >= GrowthState::Accumulating;
+        let lag = self.ceilings.lag_messages.zip(present.lag);
+        let lag = lag.map(|(ceiling, lag)| CeilingReport {
+            kind: CeilingKind::Lag,
+            utilization_ratio: lag as f64 / ceiling,
+            eta: slope
+                .filter(|_| nears)
+                .and_then(|slope| forecast::lag_eta(ceiling, lag as f64, slope)),
+        });
+        let delay = self.ceilings.delay_seconds.zip(present.time_lag);
+        let delay = delay.map(|(ceiling, time_lag)| CeilingReport {
+            kind: CeilingKind::Delay,
+            utilization_ratio: time_lag / ceiling,
+            eta: nears
+                .then(|| self.delay_eta(name, ceiling, cycle))
+                .flatten(),
+        });
+        lag.into_iter().chain(delay).collect()
+    }
+
+    /// Of the partition that gets there first.
+    fn delay_eta(&self, name: &str, ceiling_seconds: f64, cycle: &Cycle) -> Option<Eta> {
+        let topic = cycle.history.topic(name)?;
+        let etas = self.partitions.iter().filter_map(|partition| {
+            partition.delay_eta(ceiling_seconds, topic.partition(partition.number)?)
+        });
+        etas.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    }
+}
+
+/// Worst first: nothing leaves at all; a ceiling is near; it grows. A rise that has yet to last is ok.
+fn severity(state: GrowthState, ceilings: &[CeilingReport], critical_eta: f64) -> Option<Severity> {
+    let is_near = |c: &CeilingReport| c.eta.is_some_and(|eta| eta.seconds < critical_eta);
+    match state {
+        GrowthState::Stalled => Some(Severity::Critical),
+        GrowthState::Accumulating if ceilings.iter().any(is_near) => Some(Severity::Critical),
+        GrowthState::Accumulating => Some(Severity::Warning),
+        GrowthState::Rising | GrowthState::Stable => Some(Severity::Ok),
+        GrowthState::Unknown => None,
+    }
+}
+
+fn count(counts: &mut Counts, step: &Step) {
+    counts.reprocessed_messages += step.rewound;
+    counts.lost_messages += step.lost;
+    counts.rewound += u64::from(step.rewound > 0);
+    counts.skipped += u64::from(step.skipped);
+    counts.recreated += u64::from(step.restart == Some(Restart::Recreated));
+    counts.truncated += u64::from(step.restart == Some(Restart::Truncated));
+    counts.past_end += u64::from(step.past_end);
+}

@@ -1,0 +1,116 @@
+//! The arrival curve of every topic partition, shared by the topic's groups. It forgets topics that are gone and restarts a
+//! curve whose log was recreated or truncated; each restart has a number, by which a group that looks later sees it.
+
+pub(super) mod partition;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::curve::Curve;
+use super::sample::{PartitionSample, TopicSample};
+
+/// The arrivals of a cluster. Bounded by what exists: a topic that is not in a sample is forgotten.
+#[derive(Default)]
+pub(super) struct History {
+    topics: BTreeMap<Arc<str>, TopicHistory>,
+}
+
+/// The arrivals of a topic.
+#[derive(Default)]
+pub(super) struct TopicHistory {
+    id: Option<u128>,
+    partitions: Vec<Arrivals>,
+    seen: bool,
+}
+
+/// What arrived in a partition.
+#[derive(Default)]
+pub(super) struct Arrivals {
+    pub(super) curve: Curve,
+    log_end: u64,
+    /// How many times its log began anew, and why it last did.
+    pub(super) restarts: u32,
+    pub(super) reason: Option<Restart>,
+}
+
+/// Why a partition's offsets have nothing to do with the former ones.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Restart {
+    /// The topic was deleted and made again.
+    Recreated,
+    /// The log end fell, in the same topic.
+    Truncated,
+}
+
+impl History {
+    /// Takes the ends of all logs.
+    pub(super) fn take(&mut self, topics: &[TopicSample]) {
+        for topic in topics {
+            match self.topics.get_mut(&topic.name) {
+                Some(history) => history.take(topic),
+                None => {
+                    let mut history = TopicHistory::default();
+                    history.take(topic);
+                    self.topics.insert(topic.name.clone(), history);
+                }
+            }
+        }
+        self.topics
+            .retain(|_, history| std::mem::take(&mut history.seen));
+    }
+
+    /// A topic that was in the sample.
+    pub(super) fn topic(&self, name: &str) -> Option<&TopicHistory> {
+        self.topics.get(name)
+    }
+}
+
+impl TopicHistory {
+    fn take(&mut self, topic: &TopicSample) {
+        self.seen = true;
+        if matches!((self.id, topic.id), (Some(before), Some(now)) if before != now) {
+            self.partitions.truncate(topic.partitions.len());
+            for partition in &mut self.partitions {
+                partition.restart(Restart::Recreated);
+            }
+        }
+        self.id = topic.id.or(self.id);
+        if self.partitions.len() < topic.partitions.len() {
+            self.partitions
+                .resize_with(topic.partitions.len(), Arrivals::default);
+        }
+        // Without ids (before Kafka 2.8) a log end that falls is nearly always a topic made again.
+        let if_it_fell = if self.id.is_some() {
+            Restart::Truncated
+        } else {
+            Restart::Recreated
+        };
+        for (partition, sample) in self.partitions.iter_mut().zip(&topic.partitions) {
+            partition.take(sample, if_it_fell);
+        }
+    }
+
+    pub(super) fn partition(&self, number: u32) -> Option<&Arrivals> {
+        self.partitions.get(number as usize)
+    }
+}
+
+impl Arrivals {
+    fn take(&mut self, sample: &PartitionSample, if_it_fell: Restart) {
+        let Some(log_end) = sample.log_end else {
+            return;
+        };
+        if log_end.offset < self.log_end {
+            self.restart(if_it_fell);
+        }
+        self.log_end = log_end.offset;
+        self.curve.append(log_end.at, log_end.offset);
+    }
+
+    fn restart(&mut self, reason: Restart) {
+        self.curve = Curve::default();
+        self.log_end = 0;
+        self.restarts = self.restarts.wrapping_add(1);
+        self.reason = Some(reason);
+    }
+}

@@ -1,0 +1,12 @@
+//! Signal 1, lag growth: the trough envelope. It looks at the troughs of a lag, not at the lag, learns the rises that a group
+//! has recovered from, and wants the lag in messages and the time lag to rise both.
+
+mod level;
+mod profile;
+mod progress;
+mod recovered;
+mod series;
+mod window;
+
+pub use profile::{Profile, Rule};
+pub use series::{Onset, Series};

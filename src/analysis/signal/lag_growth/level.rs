@@ -1,0 +1,243 @@
+//! One scale of time: blocks of 60 s × 2^index, their minima, what was learned at this scale, and whether the level is armed.
+
+use super::profile::{Profile, Rule};
+use super::recovered::{Candidate, Recovered};
+use super::window::{Minimum, Window, arrival_rate};
+use crate::analysis::sample::Time;
+use crate::analysis::trend::slope::{TREND_POINTS, Trend};
+
+/// Minima over which the arrival rate of a candidate is taken.
+const CANDIDATE_RATE_MINIMA: usize = 4;
+
+/// One sample of a series.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    pub(super) t: Time,
+    pub(super) lag: f64,
+    pub(super) time_lag: Option<f64>,
+    pub(super) log_end: f64,
+}
+
+/// How well the series is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Habits {
+    pub(super) young: bool,
+    pub(super) known: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Level {
+    block_seconds: f64,
+    minima: Minima,
+    open: Option<Minimum>,
+    block: Option<f64>,
+    pub(super) recovered: Recovered,
+    candidate: Option<Candidate>,
+    armed: Option<Armed>,
+    /// Of the last test: the window that fired, else the longest.
+    pub(super) trend: Option<Trend>,
+}
+
+/// A rise that passed a test and has not been refuted since.
+#[derive(Clone, Copy, Debug)]
+struct Armed {
+    at: Time,
+    /// The highest block minimum since, in messages.
+    top: f64,
+    /// The latest that fired, in messages.
+    rise: f64,
+    flat_blocks: usize,
+}
+
+/// The last minima, oldest first.
+#[derive(Clone, Debug, Default)]
+struct Minima {
+    kept: [Minimum; TREND_POINTS],
+    len: usize,
+}
+
+impl Level {
+    pub(super) fn new(index: usize, p: &Profile) -> Self {
+        Self {
+            block_seconds: p.base_block_seconds * f64::from(1u32 << index),
+            minima: Minima::default(),
+            open: None,
+            block: None,
+            recovered: Recovered::default(),
+            candidate: None,
+            armed: None,
+            trend: None,
+        }
+    }
+
+    /// The order matters: old verdicts first, then the block that ended before this sample, then the sample itself.
+    pub(super) fn sample(&mut self, point: Point, habits: Habits, p: &Profile) {
+        self.disarm_on_lower_low(point.lag, p);
+        self.learn_if_recovered(point.t, point.lag, p);
+        let block = (point.t / self.block_seconds).floor();
+        if self.block.is_some_and(|open| block > open) {
+            self.complete_block(point.t, point.log_end, habits, p);
+        }
+        self.block = Some(block);
+        if self.open.is_none_or(|open| point.lag < open.lag) {
+            self.open = Some(Minimum {
+                t: point.t,
+                lag: point.lag,
+                time_lag: point.time_lag,
+                log_end: 0.0,
+            });
+        }
+    }
+
+    pub(super) fn minima(&self) -> &[Minimum] {
+        self.minima.all()
+    }
+
+    pub(super) fn is_armed(&self) -> bool {
+        self.armed.is_some()
+    }
+
+    /// Armed for long enough to be believed.
+    pub(super) fn is_confirmed(&self, t: Time, p: &Profile) -> bool {
+        let hold = p.hold_seconds.max(p.hold_block_share * self.block_seconds);
+        self.armed.is_some_and(|armed| t - armed.at >= hold)
+    }
+
+    pub(super) fn rebase(&mut self, lag_shift: f64, log_end_shift: f64) {
+        for minimum in self.minima.all_mut() {
+            minimum.lag += lag_shift;
+            minimum.log_end += log_end_shift;
+        }
+        if let Some(open) = &mut self.open {
+            open.lag += lag_shift;
+        }
+        if let Some(armed) = &mut self.armed {
+            armed.top += lag_shift;
+        }
+        if let Some(candidate) = &mut self.candidate {
+            candidate.peak += lag_shift;
+        }
+    }
+
+    fn disarm_on_lower_low(&mut self, lag: f64, p: &Profile) {
+        let margin = |armed: &Armed| (p.lower_low_share * armed.rise).max(p.rise_messages);
+        self.armed.take_if(|armed| lag < armed.top - margin(armed));
+    }
+
+    fn learn_if_recovered(&mut self, t: Time, lag: f64, p: &Profile) {
+        let over = self.candidate.take_if(|c| c.has_recovered(lag, p));
+        if let Some(c) = over.filter(|c| c.is_worth_learning(t, self.block_seconds, p)) {
+            self.recovered.learn(c.rise, p);
+        }
+    }
+
+    fn complete_block(&mut self, t: Time, log_end: f64, habits: Habits, p: &Profile) {
+        if let Some(open) = self.open.take() {
+            self.minima.push(Minimum { log_end, ..open }, p.minima_kept);
+        }
+        let minima = self.minima.all();
+        let windows = p.rules.map(|rule| Window::last(minima, rule.minima));
+        let Some(longest) = windows.iter().flatten().next() else {
+            return;
+        };
+        let fired = p
+            .rules
+            .iter()
+            .zip(&windows)
+            .filter_map(|(rule, window)| Some((rule, window.as_ref()?)))
+            .find(|(rule, window)| self.fires(rule, window, habits, p))
+            .map(|(_, window)| (window.rise, window.last.lag, window.trend));
+        let weak_rise = windows
+            .iter()
+            .flatten()
+            .filter(|window| window.passes_weakly(p))
+            .map(|window| window.rise)
+            .fold(0.0, f64::max);
+        self.trend = Some(fired.map_or(longest.trend, |(_, _, trend)| trend));
+        self.watch_candidate(t, weak_rise);
+        if let Some((rise, lag, _)) = fired {
+            self.arm(t, rise, lag);
+        }
+        self.disarm_on_plateau(p);
+    }
+
+    fn fires(&self, rule: &Rule, window: &Window, habits: Habits, p: &Profile) -> bool {
+        let spans_enough = rule.minima as f64 * self.block_seconds >= p.cold_span_seconds;
+        (habits.known || spans_enough)
+            && window.passes(rule, p, habits.young)
+            && window.rise >= self.recovered.limit(p)
+    }
+
+    fn watch_candidate(&mut self, t: Time, rise: f64) {
+        let Some(last) = self.minima.all().last().copied() else {
+            return;
+        };
+        if rise > 0.0 {
+            let rate = self.minima.rate(CANDIDATE_RATE_MINIMA);
+            let candidate = self.candidate.get_or_insert(Candidate {
+                since: t,
+                rise,
+                rate,
+                peak: last.lag,
+            });
+            candidate.rise = candidate.rise.max(rise);
+            candidate.rate = rate;
+        }
+        if let Some(candidate) = &mut self.candidate {
+            candidate.peak = candidate.peak.max(last.lag);
+        }
+    }
+
+    fn arm(&mut self, t: Time, rise: f64, lag: f64) {
+        let armed = self.armed.get_or_insert(Armed {
+            at: t,
+            top: lag,
+            rise,
+            flat_blocks: 0,
+        });
+        armed.rise = rise;
+        armed.flat_blocks = 0;
+    }
+
+    /// Several successive blocks without a rise; a block may fire and count as the first of them.
+    fn disarm_on_plateau(&mut self, p: &Profile) {
+        let minima = self.minima.all();
+        let (Some(armed), Some(last)) = (&mut self.armed, minima.last()) else {
+            return;
+        };
+        armed.top = armed.top.max(last.lag);
+        let flat = Window::last(minima, p.flat_minima.min(minima.len()))
+            .is_some_and(|window| window.is_flat(p));
+        armed.flat_blocks = if flat { armed.flat_blocks + 1 } else { 0 };
+        self.armed
+            .take_if(|armed| armed.flat_blocks >= p.flat_blocks);
+    }
+}
+
+impl Minima {
+    fn all(&self) -> &[Minimum] {
+        &self.kept[..self.len]
+    }
+
+    fn all_mut(&mut self) -> &mut [Minimum] {
+        &mut self.kept[..self.len]
+    }
+
+    fn push(&mut self, minimum: Minimum, most: usize) {
+        if self.len >= most.clamp(1, TREND_POINTS) {
+            self.kept.copy_within(1.., 0);
+            self.len -= 1;
+        }
+        self.kept[self.len] = minimum;
+        self.len += 1;
+    }
+
+    /// Messages per second that arrived over the last `count` minima.
+    fn rate(&self, count: usize) -> f64 {
+        let last = &self.all()[self.len.saturating_sub(count)..];
+        match last {
+            [first, .., last] => arrival_rate(*first, *last),
+            _ => 0.0,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! When messages wait and when commits advance: the stall clock, and the group's habits.
+
+use super::level::Habits;
+use super::profile::Profile;
+use crate::analysis::sample::Time;
+
+/// Both ends of what waits, at one moment, in messages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ends {
+    pub(super) t: Time,
+    pub(super) log_end: f64,
+    pub(super) committed: f64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Progress {
+    born: Time,
+    /// The sample before the first arrival after the last progress: idle time is no gap.
+    pub(super) waiting_since: Option<Time>,
+    pub(super) log_end_at_progress: f64,
+    advances: usize,
+    longest_gap: f64,
+    pub(super) stalled: bool,
+    /// The longest gap that ended in time, of this bucket of time and of the one before, in seconds.
+    ordinary_gap: f64,
+    ordinary_gap_before: f64,
+}
+
+impl Progress {
+    pub(super) fn new(first: Ends) -> Self {
+        Self {
+            born: first.t,
+            waiting_since: None,
+            log_end_at_progress: first.log_end,
+            advances: 0,
+            longest_gap: 0.0,
+            stalled: false,
+            ordinary_gap: 0.0,
+            ordinary_gap_before: 0.0,
+        }
+    }
+
+    pub(super) fn sample(&mut self, before: Ends, now: Ends, p: &Profile) {
+        if now.committed > before.committed {
+            self.note_gap(now.t, p);
+            self.advances = self.advances.saturating_add(1);
+            self.caught_up(now.log_end);
+        } else if now.log_end <= now.committed {
+            self.caught_up(now.log_end);
+        } else if self.waiting_since.is_none() && now.log_end > self.log_end_at_progress {
+            self.waiting_since = Some(before.t);
+        }
+    }
+
+    /// Once stalled, only progress ends it: the producer may stop meanwhile, and the messages still wait.
+    pub(super) fn judge_stall(&mut self, before: Ends, now: Ends, p: &Profile) {
+        let Some(since) = self.waiting_since else {
+            return;
+        };
+        self.stalled |= now.t - since >= self.stall_limit(now.t, p)
+            && now.log_end > now.committed
+            && now.log_end - self.log_end_at_progress >= p.rise_messages
+            && now.log_end > before.log_end;
+    }
+
+    pub(super) fn habits(&self, t: Time, p: &Profile) -> Habits {
+        let young = t - self.born < p.young_seconds;
+        let regular = self.advances >= p.habit_commits && self.longest_gap <= p.habit_gap_seconds;
+        Habits {
+            young,
+            known: !young || regular,
+        }
+    }
+
+    pub(super) fn turn_bucket(&mut self) {
+        self.ordinary_gap_before = std::mem::take(&mut self.ordinary_gap);
+    }
+
+    fn note_gap(&mut self, t: Time, p: &Profile) {
+        let Some(since) = self.waiting_since else {
+            return;
+        };
+        let gap = t - since;
+        self.longest_gap = self.longest_gap.max(gap);
+        // The first gap began before we looked, and one of an hour is an incident.
+        if self.advances > 0 && gap <= p.recovery_seconds {
+            self.ordinary_gap = self.ordinary_gap.max(gap);
+        }
+    }
+
+    fn caught_up(&mut self, log_end: f64) {
+        self.log_end_at_progress = log_end;
+        self.waiting_since = None;
+        self.stalled = false;
+    }
+
+    fn stall_limit(&self, t: Time, p: &Profile) -> f64 {
+        let ordinary = self.ordinary_gap.max(self.ordinary_gap_before);
+        let limit = p.stall_seconds.max(p.stall_gap_factor * ordinary);
+        if self.habits(t, p).known {
+            limit
+        } else {
+            limit.max(p.cold_span_seconds)
+        }
+    }
+}

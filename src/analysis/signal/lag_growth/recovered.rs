@@ -1,0 +1,85 @@
+//! What a level has learned: the rises that the group recovered from, and the one under way that may become one of them.
+
+use super::profile::Profile;
+use crate::analysis::sample::Time;
+
+/// The rises that a level has seen and that the group recovered from, in messages.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recovered {
+    count: u32,
+    mean: f64,
+    variance: f64,
+    /// The two largest of this bucket of time and of the one before, largest first.
+    largest: [f64; 2],
+    largest_before: [f64; 2],
+}
+
+impl Recovered {
+    pub(super) fn learn(&mut self, rise: f64, p: &Profile) {
+        self.largest = two_largest([self.largest[0], self.largest[1], rise]);
+        let rise = if self.count as usize >= p.few_events {
+            rise.min(p.clip_factor * self.usual_limit(self.variance.sqrt(), p))
+        } else {
+            rise
+        };
+        self.count = self.count.saturating_add(1);
+        let weight = (1.0 / f64::from(self.count)).max(1.0 / p.memory_events as f64);
+        let step = rise - self.mean;
+        self.mean += weight * step;
+        self.variance = (1.0 - weight) * (self.variance + weight * step * step);
+    }
+
+    /// A rise must reach this to be more than the group has recovered from.
+    pub(super) fn limit(&self, p: &Profile) -> f64 {
+        if self.count == 0 {
+            return 0.0;
+        }
+        let mut spread = self.variance.sqrt();
+        if (self.count as usize) < p.few_events {
+            spread = spread.max(p.least_spread * self.mean);
+        }
+        // The second largest, not the largest: one incident that went away must not silence the next.
+        let second_largest = self.largest[1]
+            .max(self.largest_before[1])
+            .max(self.largest[0].min(self.largest_before[0]));
+        self.usual_limit(spread, p)
+            .max(p.largest_factor * second_largest)
+    }
+
+    pub(super) fn turn_bucket(&mut self) {
+        self.largest_before = std::mem::take(&mut self.largest);
+    }
+
+    fn usual_limit(&self, spread: f64, p: &Profile) -> f64 {
+        self.mean + (p.spread_factor * spread).max(p.mean_margin * self.mean)
+    }
+}
+
+fn two_largest(mut of: [f64; 3]) -> [f64; 2] {
+    of.sort_unstable_by(|a, b| b.total_cmp(a));
+    [of[0], of[1]]
+}
+
+/// A rise under way that may turn out to be one that the group recovers from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) since: Time,
+    /// The largest that a weak test has seen, in messages.
+    pub(super) rise: f64,
+    /// Messages per second that arrived lately.
+    pub(super) rate: f64,
+    /// The highest block minimum since, in messages.
+    pub(super) peak: f64,
+}
+
+impl Candidate {
+    pub(super) fn has_recovered(&self, lag: f64, p: &Profile) -> bool {
+        lag <= self.peak - p.recovered_share * self.rise
+    }
+
+    /// Soon enough to call it ordinary, and large enough to matter.
+    pub(super) fn is_worth_learning(&self, t: Time, block_seconds: f64, p: &Profile) -> bool {
+        let in_time = t - self.since <= p.recovery_seconds.max(2.0 * block_seconds) + block_seconds;
+        in_time && self.rise >= p.learn_from_seconds * self.rate
+    }
+}

@@ -1,0 +1,255 @@
+//! One lag over time, of a partition or of a sum of partitions, and the verdict on it.
+
+use super::level::{Level, Point};
+use super::profile::Profile;
+use super::progress::{Ends, Progress};
+use crate::analysis::curve::{Curve, SUM_GAPS};
+use crate::analysis::report::{GrowthState, Slope};
+use crate::analysis::sample::Time;
+use crate::analysis::trend::slope::trend;
+
+/// Levels of a series: blocks of 1 to 64 minutes.
+const MOST_LEVELS: usize = 7;
+
+/// Minima since the onset from which a slope is taken: at the finest level, and above it.
+const SLOPE_MINIMA_FINEST: usize = 4;
+const SLOPE_MINIMA: usize = 5;
+
+/// How far off the slope of a stall is taken to be before there are minima to tell.
+const STALL_SLOPE_MARGIN: f64 = 0.3;
+
+/// Feed it samples in order of time; the rest answers for the moment of the last one. About 4 KB.
+#[derive(Clone, Debug)]
+pub struct Series {
+    curve: Curve,
+    progress: Progress,
+    levels: Vec<Level>,
+    last: Ends,
+    bucket_began: Time,
+    raised: Option<Raised>,
+    onset: Option<Onset>,
+}
+
+/// When a rise began.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Onset {
+    /// The latest lowest minimum before the rise; of a stall, its first waiting message.
+    pub at: Time,
+    /// Messages that waited then.
+    pub lag: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Raised {
+    last_confirmed: Time,
+    /// The highest lag while confirmed.
+    peak: f64,
+}
+
+impl Series {
+    /// Begins with a first sample: offsets in messages, summed over the partitions.
+    pub fn new(t: Time, log_end: u64, committed: u64, p: &Profile) -> Self {
+        let first = Ends {
+            t,
+            log_end: log_end as f64,
+            committed: committed as f64,
+        };
+        let mut series = Self {
+            curve: Curve::with_gaps(SUM_GAPS),
+            progress: Progress::new(first),
+            levels: (0..p.levels.min(MOST_LEVELS))
+                .map(|index| Level::new(index, p))
+                .collect(),
+            last: first,
+            bucket_began: t,
+            raised: None,
+            onset: None,
+        };
+        series.sample(t, log_end, committed, p);
+        series
+    }
+
+    /// Takes the next sample.
+    pub fn sample(&mut self, t: Time, log_end: u64, committed: u64, p: &Profile) {
+        let now = Ends {
+            t,
+            log_end: log_end as f64,
+            committed: committed as f64,
+        };
+        let lag = (now.log_end - now.committed).max(0.0);
+        self.curve.append(t, log_end);
+        self.progress.sample(self.last, now, p);
+        self.turn_buckets(t, p);
+        let point = Point {
+            t,
+            lag,
+            time_lag: self.curve.age(committed, t),
+            log_end: now.log_end,
+        };
+        let habits = self.progress.habits(t, p);
+        for level in &mut self.levels {
+            level.sample(point, habits, p);
+        }
+        self.progress.judge_stall(self.last, now, p);
+        self.raise_or_clear(t, lag, p);
+        self.find_onset(now);
+        self.last = now;
+    }
+
+    /// A level shift is not growth: a rewind, or the offsets of a partition that joins or leaves. In messages.
+    pub fn rebase(&mut self, log_end_shift: i64, committed_shift: i64) {
+        self.curve.rebase(log_end_shift);
+        let (log_end_shift, committed_shift) = (log_end_shift as f64, committed_shift as f64);
+        let lag_shift = log_end_shift - committed_shift;
+        self.last.log_end += log_end_shift;
+        self.last.committed += committed_shift;
+        self.progress.log_end_at_progress += log_end_shift;
+        for level in &mut self.levels {
+            level.rebase(lag_shift, log_end_shift);
+        }
+        if let Some(onset) = &mut self.onset {
+            onset.lag += lag_shift;
+        }
+        if let Some(raised) = &mut self.raised {
+            raised.peak += lag_shift;
+        }
+    }
+
+    /// What the lag does.
+    pub fn state(&self) -> GrowthState {
+        if self.raised.is_some() {
+            return if self.progress.stalled {
+                GrowthState::Stalled
+            } else {
+                GrowthState::Accumulating
+            };
+        }
+        if self.levels.iter().any(Level::is_armed) {
+            return GrowthState::Rising;
+        }
+        match self.levels.first().and_then(|level| level.trend) {
+            Some(_) => GrowthState::Stable,
+            None => GrowthState::Unknown,
+        }
+    }
+
+    /// Since when it rises, if it does.
+    pub fn onset(&self) -> Option<Onset> {
+        self.onset
+    }
+
+    /// Whether what the group usually does is known.
+    pub fn habits_known(&self, p: &Profile) -> bool {
+        self.progress.habits(self.last.t, p).known
+    }
+
+    /// How fast the troughs rise. Since the onset, if there is one and minima enough; else by the last test.
+    pub fn slope(&self, p: &Profile) -> Option<Slope> {
+        self.slope_since_onset()
+            .or_else(|| self.slope_of_stall())
+            .or_else(|| self.slope_of_last_test(p))
+    }
+
+    fn turn_buckets(&mut self, t: Time, p: &Profile) {
+        if t - self.bucket_began >= p.bucket_seconds {
+            self.bucket_began = t;
+            self.progress.turn_bucket();
+            for level in &mut self.levels {
+                level.recovered.turn_bucket();
+            }
+        }
+    }
+
+    fn raise_or_clear(&mut self, t: Time, lag: f64, p: &Profile) {
+        let confirmed = self.levels.iter().any(|level| level.is_confirmed(t, p));
+        if self.progress.stalled || confirmed {
+            self.raised = Some(Raised {
+                last_confirmed: t,
+                peak: self.raised.map_or(lag, |raised| raised.peak.max(lag)),
+            });
+            return;
+        }
+        let armed = self.levels.iter().any(Level::is_armed);
+        let base = self.onset.map_or(0.0, |onset| onset.lag);
+        self.raised.take_if(|raised| {
+            let expired = !armed && t - raised.last_confirmed >= p.clear_seconds;
+            let rise = (raised.peak - base).max(p.rise_messages);
+            expired || lag <= raised.peak - p.clear_share * rise
+        });
+    }
+
+    /// The lowest minimum of the finest armed level; of a stall, its first waiting message, if that was earlier.
+    fn find_onset(&mut self, now: Ends) {
+        let armed = self.levels.iter().find(|level| level.is_armed());
+        if armed.is_none() && !self.progress.stalled && self.raised.is_none() {
+            self.onset = None;
+        } else if self.onset.is_none() {
+            let stalled_since = self
+                .progress
+                .waiting_since
+                .filter(|_| self.progress.stalled);
+            let mut onset = Onset {
+                at: stalled_since.unwrap_or(now.t),
+                lag: (self.progress.log_end_at_progress - now.committed).max(0.0),
+            };
+            let lowest = armed.and_then(|level| {
+                let latest_first = level.minima().iter().rev();
+                latest_first.min_by(|a, b| a.lag.total_cmp(&b.lag))
+            });
+            if let Some(lowest) = lowest {
+                onset = Onset {
+                    at: onset.at.min(lowest.t),
+                    lag: lowest.lag,
+                };
+            }
+            self.onset = Some(onset);
+        }
+    }
+
+    /// By the coarsest level that has seen enough of it.
+    fn slope_since_onset(&self) -> Option<Slope> {
+        let onset = self.onset?;
+        self.levels
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(index, level)| {
+                let minima = level.minima();
+                let since = &minima[minima.partition_point(|m| m.t < onset.at)..];
+                let enough = if index == 0 {
+                    SLOPE_MINIMA_FINEST
+                } else {
+                    SLOPE_MINIMA
+                };
+                (since.len() >= enough)
+                    .then(|| trend(since.iter().map(|m| (m.t, m.lag))))
+                    .flatten()
+                    .map(|trend| trend.slope)
+            })
+    }
+
+    /// Nothing leaves, so the lag grows by what arrives.
+    fn slope_of_stall(&self) -> Option<Slope> {
+        self.onset?;
+        let since = self
+            .progress
+            .waiting_since
+            .filter(|_| self.progress.stalled)?;
+        let arrived = self.last.log_end - self.progress.log_end_at_progress;
+        let slope = arrived / (self.last.t - since).max(1.0);
+        Some(Slope {
+            slope,
+            lower: (1.0 - STALL_SLOPE_MARGIN) * slope,
+            upper: (1.0 + STALL_SLOPE_MARGIN) * slope,
+        })
+    }
+
+    fn slope_of_last_test(&self, p: &Profile) -> Option<Slope> {
+        let confirmed = |level: &&Level| level.is_confirmed(self.last.t, p);
+        let level = self.levels.iter().rev().find(confirmed);
+        level
+            .or(self.levels.first())?
+            .trend
+            .map(|trend| trend.slope)
+    }
+}

@@ -1,0 +1,6 @@
+//! What the curves amount to: rates and slopes with their bounds, delays, and when something will be reached.
+
+pub mod delay;
+pub mod forecast;
+pub mod rates;
+pub mod slope;

@@ -1,0 +1,240 @@
+//! Written → checked: what is required is there, what holds between keys holds, and defaults fill the rest. A section that
+//! could not be read whole is not judged: its faults would be those already named.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::leaf::{Pattern, Text};
+use super::problem::{Problem, Problems};
+use super::tree::{Node, Path, Step};
+use super::written;
+use super::{CeilingRule, Cluster, Metrics, Settings};
+use crate::{analysis, kafka};
+
+/// Often enough to see a trend within minutes, seldom enough to cost a cluster nothing.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Below it a cluster is asked faster than commits usually come; above it a trend takes hours to see.
+const SAMPLE_INTERVAL_BOUNDS: (Duration, Duration) =
+    (Duration::from_secs(1), Duration::from_secs(600));
+
+/// Long for an answer that takes milliseconds, and short enough to end within an interval.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A key and what is wrong with it.
+type Wrong = (Path, String);
+
+/// Judges everything that was written, beside what was found wrong with it before.
+pub(super) fn check(
+    file: &written::File,
+    tree: &Node,
+    mut problems: Vec<Problem>,
+) -> Result<Settings, Problems> {
+    let unread: BTreeSet<Vec<Step>> = problems
+        .iter()
+        .map(|problem| problem.path.section().to_vec())
+        .collect();
+    let root = Path::default();
+    let mut keep = |wrong: Wrong| {
+        if !unread.contains(wrong.0.section()) {
+            problems.push(tree.problem(wrong.0, wrong.1));
+        }
+    };
+    let (interval, max_age) = times(file, &root).unwrap_or_else(|wrong| {
+        keep(wrong);
+        (SAMPLE_INTERVAL, SAMPLE_INTERVAL)
+    });
+    let clusters = clusters(file, &root.key("clusters"), &mut keep);
+    let ceilings = ceilings(file, &root.key("ceilings"), &mut keep);
+    let analysis =
+        analysis(file, interval, max_age, &root.key("signals")).unwrap_or_else(|wrong| {
+            keep(wrong);
+            analysis::Settings::new(interval.as_secs_f64())
+        });
+    if !problems.is_empty() {
+        return Err(Problems::sorted(problems));
+    }
+    Ok(Settings {
+        sample_interval: interval,
+        clusters,
+        ceilings,
+        analysis,
+        metrics: metrics(file),
+    })
+}
+
+fn times(file: &written::File, root: &Path) -> Result<(Duration, Duration), Wrong> {
+    let interval = file
+        .sample_interval
+        .as_ref()
+        .map_or(SAMPLE_INTERVAL, |Text(span)| span.0);
+    let (least, most) = SAMPLE_INTERVAL_BOUNDS;
+    if interval < least || interval > most {
+        return Err((
+            root.key("sample_interval"),
+            format!("must be from {least:?} to {most:?}, is {interval:?}"),
+        ));
+    }
+    let default =
+        Duration::from_secs_f64(analysis::Settings::new(interval.as_secs_f64()).max_age_seconds);
+    let max_age = file.max_age.as_ref().map_or(default, |Text(span)| span.0);
+    if max_age < interval {
+        return Err((
+            root.key("max_age"),
+            format!("must not be below sample_interval ({interval:?}), is {max_age:?}"),
+        ));
+    }
+    Ok((interval, max_age))
+}
+
+fn clusters(file: &written::File, at: &Path, keep: &mut impl FnMut(Wrong)) -> Vec<Cluster> {
+    let written = file.clusters.as_deref().unwrap_or_default();
+    if written.is_empty() {
+        keep((at.clone(), "missing: at least one cluster".to_owned()));
+    }
+    let mut names = BTreeSet::new();
+    let mut checked = Vec::new();
+    for (index, cluster) in written.iter().enumerate() {
+        match self::cluster(cluster, &at.index(index), &mut names) {
+            Ok(cluster) => checked.push(cluster),
+            Err(wrong) => keep(wrong),
+        }
+    }
+    checked
+}
+
+fn cluster(
+    written: &written::Cluster,
+    at: &Path,
+    names: &mut BTreeSet<String>,
+) -> Result<Cluster, Wrong> {
+    let name = required(written.name.as_ref(), at, "name")?.0.clone();
+    if !names.insert(name.clone()) {
+        return Err((
+            at.key("name"),
+            format!("another cluster is called {name:?} too"),
+        ));
+    }
+    let servers = written.bootstrap_servers.as_deref().unwrap_or_default();
+    if servers.is_empty() {
+        return Err((
+            at.key("bootstrap_servers"),
+            "missing: at least one host:port".to_owned(),
+        ));
+    }
+    let kafka = kafka::Settings {
+        name: name.clone(),
+        bootstrap_servers: servers
+            .iter()
+            .map(|Text(address)| address.0.clone())
+            .collect(),
+        request_timeout: written
+            .request_timeout
+            .as_ref()
+            .map_or(REQUEST_TIMEOUT, |Text(span)| span.0),
+        isolation_level: written
+            .isolation_level
+            .as_ref()
+            .map_or_else(Default::default, |Text(level)| *level),
+        groups: filter(written.groups.as_ref()),
+        topics: filter(written.topics.as_ref()),
+    };
+    Ok(Cluster { name, kafka })
+}
+
+fn filter(names: Option<&written::Names>) -> kafka::Filter {
+    let own = |patterns: &Option<Vec<Text<Pattern>>>| {
+        let patterns = patterns.as_ref()?;
+        Some(
+            patterns
+                .iter()
+                .map(|Text(pattern)| pattern.0.clone())
+                .collect(),
+        )
+    };
+    let include = names
+        .and_then(|names| own(&names.include))
+        .unwrap_or_else(|| vec![".*".to_owned()]);
+    let exclude: Vec<String> = names
+        .and_then(|names| own(&names.exclude))
+        .unwrap_or_default();
+    kafka::Filter::new(&include, &exclude).expect("each pattern compiled when it was read")
+}
+
+fn ceilings(file: &written::File, at: &Path, keep: &mut impl FnMut(Wrong)) -> Vec<CeilingRule> {
+    let mut checked = Vec::new();
+    for (index, written) in file.ceilings.iter().flatten().enumerate() {
+        match ceiling(written, &at.index(index)) {
+            Ok(rule) => checked.push(rule),
+            Err(wrong) => keep(wrong),
+        }
+    }
+    checked
+}
+
+fn ceiling(written: &written::Ceiling, at: &Path) -> Result<CeilingRule, Wrong> {
+    let rule = CeilingRule {
+        group: required(written.group.as_ref(), at, "group")?.filter(),
+        topic: required(written.topic.as_ref(), at, "topic")?.filter(),
+        lag_messages: written
+            .lag_messages
+            .as_ref()
+            .map(|Text(messages)| messages.0),
+        delay: written.delay.as_ref().map(|Text(span)| span.0),
+    };
+    if rule.lag_messages.is_none() && rule.delay.is_none() {
+        return Err((
+            at.clone(),
+            "missing: lag_messages, delay or both".to_owned(),
+        ));
+    }
+    Ok(rule)
+}
+
+fn analysis(
+    file: &written::File,
+    interval: Duration,
+    max_age: Duration,
+    at: &Path,
+) -> Result<analysis::Settings, Wrong> {
+    let mut settings = analysis::Settings::new(interval.as_secs_f64());
+    settings.max_age_seconds = max_age.as_secs_f64();
+    let Some(signals) = &file.signals else {
+        return Ok(settings);
+    };
+    if let Some(Text(window)) = &signals.rate_window {
+        // A slope over fewer than two samples is none.
+        let least = 2 * interval;
+        if window.0 < least {
+            return Err((
+                at.key("rate_window"),
+                format!("must be at least two sample intervals ({least:?})"),
+            ));
+        }
+        settings.rate_window_seconds = window.0.as_secs_f64();
+    }
+    if let Some(Text(eta)) = &signals.critical_eta {
+        settings.critical_eta_seconds = eta.0.as_secs_f64();
+    }
+    if let Some(lag_growth) = &signals.lag_growth {
+        let wrong = |(key, message): (&str, String)| (at.key("lag_growth").key(key), message);
+        settings.lag_growth = lag_growth.profile().map_err(wrong)?;
+    }
+    Ok(settings)
+}
+
+fn metrics(file: &written::File) -> Metrics {
+    let granularity = file
+        .metrics
+        .as_ref()
+        .and_then(|metrics| metrics.granularity.as_ref());
+    Metrics {
+        granularity: granularity.map_or_else(Default::default, |Text(granularity)| *granularity),
+    }
+}
+
+fn required<'a, T>(value: Option<&'a Text<T>>, at: &Path, key: &str) -> Result<&'a T, Wrong> {
+    value
+        .map(|Text(value)| value)
+        .ok_or_else(|| (at.key(key), "missing".to_owned()))
+}

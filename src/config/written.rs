@@ -1,0 +1,81 @@
+//! The configuration as it is written: every key there is, each optional; `None` is "not written". What is required, and what
+//! holds between keys, is judged in `check.rs`.
+
+use serde::Deserialize;
+
+use super::leaf::{Address, Name, Offsets, Pattern, SecurityProtocol, Span, Text, Whole};
+use super::thresholds::LagGrowth;
+use crate::expose::metrics::Granularity;
+use crate::kafka::IsolationLevel;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+pub(super) struct File {
+    pub(super) sample_interval: Option<Text<Span>>,
+    pub(super) max_age: Option<Text<Span>>,
+    pub(super) clusters: Option<Vec<Cluster>>,
+    pub(super) ceilings: Option<Vec<Ceiling>>,
+    pub(super) signals: Option<Signals>,
+    pub(super) metrics: Option<Metrics>,
+}
+
+/// An entry of `clusters`.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+pub(super) struct Cluster {
+    pub(super) name: Option<Text<Name>>,
+    pub(super) bootstrap_servers: Option<Vec<Text<Address>>>,
+    pub(super) request_timeout: Option<Text<Span>>,
+    /// Only what it refuses matters in this version, and that is refused when it is read.
+    #[serde(rename = "kafka")]
+    pub(super) _kafka: Option<Kafka>,
+    /// Likewise.
+    #[serde(rename = "offsets")]
+    pub(super) _offsets: Option<Text<Offsets>>,
+    pub(super) isolation_level: Option<Text<IsolationLevel>>,
+    pub(super) groups: Option<Names>,
+    pub(super) topics: Option<Names>,
+}
+
+/// librdkafka's property names.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+pub(super) struct Kafka {
+    #[serde(rename = "security.protocol")]
+    pub(super) _security_protocol: Option<Text<SecurityProtocol>>,
+}
+
+/// Which names are watched.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+pub(super) struct Names {
+    pub(super) include: Option<Vec<Text<Pattern>>>,
+    pub(super) exclude: Option<Vec<Text<Pattern>>>,
+}
+
+/// An entry of `ceilings`.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+pub(super) struct Ceiling {
+    pub(super) group: Option<Text<Pattern>>,
+    pub(super) topic: Option<Text<Pattern>>,
+    pub(super) lag_messages: Option<Text<Whole<1, { u64::MAX }>>>,
+    pub(super) delay: Option<Text<Span>>,
+}
+
+/// Thresholds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+pub(super) struct Signals {
+    pub(super) rate_window: Option<Text<Span>>,
+    pub(super) critical_eta: Option<Text<Span>>,
+    pub(super) lag_growth: Option<LagGrowth>,
+}
+
+/// What is published.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+pub(super) struct Metrics {
+    pub(super) granularity: Option<Text<Granularity>>,
+}

@@ -1,0 +1,79 @@
+//! Every metric family that is rendered from reports, in the order of the page. The names are a contract: add, don't rename.
+
+/// How Prometheus should read a family.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// A value that goes up and down.
+    Gauge,
+    /// A count that only rises while the daemon runs.
+    Counter,
+}
+
+impl Kind {
+    /// As the text format spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+        }
+    }
+}
+
+/// A metric family's name, type and help.
+#[derive(Clone, Copy, Debug)]
+pub struct Description {
+    /// With the prefix.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// One line for `# HELP`.
+    pub help: &'static str,
+}
+
+macro_rules! families {
+    ($($family:ident $kind:ident $name:literal $help:literal;)+) => {
+        /// A metric family; as a number it is the place on the page.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum Family {
+            $(#[doc = $help] $family,)+
+        }
+
+        /// The families in the order of [`Family`].
+        pub const FAMILIES: &[Description] =
+            &[$(Description { name: concat!("lagslope_", $name), kind: Kind::$kind, help: $help },)+];
+    };
+}
+
+families! {
+    Up Gauge "up" "1 when at least one broker of the cluster answered in the last cycle.";
+    LastSample Gauge "last_sample_timestamp_seconds" "When the last cycle began that the cluster answered in, seconds since the epoch.";
+    SampleDuration Gauge "sample_duration_seconds" "How long the last cycle took to read the cluster.";
+    SampleErrors Counter "sample_errors_total" "Questions to Kafka that were not answered, by API and error.";
+    SamplesSkipped Counter "samples_skipped_total" "Cycles that did not happen, by reason.";
+    KafkaRequests Counter "kafka_requests_total" "Requests sent to Kafka, by API.";
+    OffsetsSource Gauge "offsets_source" "Where committed offsets come from: 1 at the source in use.";
+    GroupState Gauge "group_state" "1 at the state and type that Kafka gives the group.";
+    GroupMembers Gauge "group_members" "Members of the group.";
+    GroupSampleAge Gauge "group_sample_age_seconds" "Seconds since the group's committed offsets were last read.";
+    Lag Gauge "lag_messages" "Messages produced and not committed, sum over the partitions.";
+    TimeLag Gauge "time_lag_seconds" "Age of the oldest uncommitted message, worst partition.";
+    ProductionRate Gauge "production_rate" "Messages per second produced, over the rate window.";
+    ConsumptionRate Gauge "consumption_rate" "Messages per second committed, over the rate window.";
+    LagSlope Gauge "lag_slope" "Messages per second that the lag gains: least squares over the rate window, or Theil-Sen over the troughs (trend).";
+    LagSlopeLower Gauge "lag_slope_lower" "Lower confidence bound (10 %) of lagslope_lag_slope.";
+    LagSlopeUpper Gauge "lag_slope_upper" "Upper confidence bound (90 %) of lagslope_lag_slope.";
+    Drain Gauge "drain_seconds" "Seconds until caught up at the present slope; absent when it is not draining.";
+    CeilingUtilization Gauge "ceiling_utilization_ratio" "Depth divided by ceiling.";
+    CeilingEta Gauge "ceiling_eta_seconds" "Seconds until the ceiling is reached; only while the lag accumulates or stalls.";
+    CeilingEtaLower Gauge "ceiling_eta_lower_seconds" "The earliest that the ceiling may be reached, in seconds from now.";
+    CeilingEtaUpper Gauge "ceiling_eta_upper_seconds" "The latest that the ceiling may be reached, in seconds from now.";
+    Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while there is too little history to say.";
+    HabitsKnown Gauge "habits_known" "1 when the verdicts rest on what the group usually does, 0 while the cautious limits apply.";
+    PartitionsUnknown Gauge "partitions_unknown" "Partitions with a commit whose lag is not known now; while there are any, no sum is published.";
+    ReprocessedMessages Counter "reprocessed_messages_total" "Messages that are read again because a commit moved backwards.";
+    LostMessages Counter "lost_messages_total" "Messages deleted by retention before they were committed.";
+    Resets Counter "resets_total" "Offsets that moved otherwise than forward, by reason.";
+    PartitionLag Gauge "partition_lag_messages" "Messages produced and not committed, one partition.";
+    PartitionTimeLag Gauge "partition_time_lag_seconds" "Age of the oldest uncommitted message, one partition.";
+    PartitionLagSlope Gauge "partition_lag_slope" "Messages per second that a partition's lag gains: least squares over the rate window.";
+}

@@ -1,0 +1,80 @@
+//! The daemon about itself: a `prometheus::Registry`, encoded live at each scrape.
+
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{Encoder, Gauge, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+/// The daemon's own families.
+#[derive(Clone, Debug)]
+pub struct OwnMetrics {
+    registry: Registry,
+    /// Requests answered, by route and status.
+    pub(super) requests: IntCounterVec,
+    /// Requests and connections refused, by reason.
+    pub(super) refused: IntCounterVec,
+    /// Series on the page.
+    pub(super) series: IntGauge,
+}
+
+impl OwnMetrics {
+    /// Registers everything, `lagslope_build_info` with this version and revision.
+    pub fn new(version: &str, revision: &str) -> Self {
+        let registry = Registry::new();
+        let requests = counters(
+            "lagslope_http_requests_total",
+            "Requests answered, by route and status.",
+            &["path", "code"],
+        );
+        let refused = counters(
+            "lagslope_http_refused_total",
+            "Connections and requests refused, by reason.",
+            &["reason"],
+        );
+        let series = IntGauge::new(
+            "lagslope_series",
+            "Series on the page that is rendered from reports.",
+        )
+        .expect("a valid name");
+        register(&registry, requests.clone());
+        register(&registry, refused.clone());
+        register(&registry, series.clone());
+        register(&registry, build_info(version, revision));
+        register(&registry, ProcessCollector::for_self());
+        Self {
+            registry,
+            requests,
+            refused,
+            series,
+        }
+    }
+
+    /// The text format 0.0.4.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("writing to memory cannot fail");
+        text
+    }
+}
+
+fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    IntCounterVec::new(Opts::new(name, help), labels).expect("a valid name and labels")
+}
+
+fn build_info(version: &str, revision: &str) -> Gauge {
+    let opts = Opts::new(
+        "lagslope_build_info",
+        "1 at the version and revision that is running.",
+    )
+    .const_label("version", version)
+    .const_label("revision", revision);
+    let gauge = Gauge::with_opts(opts).expect("a valid name and labels");
+    gauge.set(1.0);
+    gauge
+}
+
+fn register(registry: &Registry, collector: impl prometheus::core::Collector + 'static) {
+    registry
+        .register(Box::new(collector))
+        .expect("each family is registered once");
+}

@@ -1,0 +1,61 @@
+//! How long to leave a broker alone after its connection failed.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::kafka::error::Error;
+
+/// Pause after the first failed connection; doubled with each further one.
+const BACKOFF_FIRST: Duration = Duration::from_millis(250);
+/// Less than a sampling interval: a broker that is back is asked in the next cycle.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// When the next connection may be tried.
+#[derive(Default)]
+pub(crate) struct Backoff {
+    failures: u32,
+    until: Option<(Instant, Error)>,
+}
+
+impl Backoff {
+    /// What went wrong last, while it is too early to try again.
+    pub(crate) fn too_early(&self) -> Option<Error> {
+        let (until, reason) = self.until.as_ref()?;
+        (Instant::now() < *until).then(|| reason.clone())
+    }
+
+    pub(crate) fn failed(&mut self, reason: Error) {
+        let pause = BACKOFF_MAX.min(BACKOFF_FIRST * 2_u32.pow(self.failures.min(10)));
+        self.failures += 1;
+        self.until = Some((Instant::now() + jittered(pause), reason));
+    }
+
+    pub(crate) fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Between half of it and all of it: monitors that lost a broker together don't come back together.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    pause.mul_f64(0.5 + 0.5 * (random as f64 / u64::MAX as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn backoff_grows_to_its_bound_and_ends() {
+        let mut backoff = Backoff::default();
+        for _ in 0..20 {
+            backoff.failed(Error::Refused);
+        }
+        assert_eq!(backoff.too_early(), Some(Error::Refused));
+        tokio::time::advance(BACKOFF_MAX).await;
+        assert_eq!(backoff.too_early(), None);
+    }
+}

@@ -1,0 +1,182 @@
+//! What can go wrong, named for what the reader must do, each with its metric label.
+//!
+//! [`Error`] is about a broker that could not be asked; [`Code`] is what a broker answered instead of an answer.
+
+use std::time::Duration;
+
+/// Why a broker gave no answer. The text continues "broker 3 at kafka-3:9092: …".
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("its address is not of the form host:port")]
+    BadAddress,
+    #[error(
+        "its name is not resolved here ({0}): check the name, or the broker's advertised.listeners"
+    )]
+    NotResolved(String),
+    #[error("connection refused: is the broker running, and is this its port?")]
+    Refused,
+    #[error(
+        "it is unreachable from here ({0}): check the network, or the broker's advertised.listeners"
+    )]
+    Unreachable(String),
+    #[error("no connection within {0:?}: check the network, or the broker's advertised.listeners")]
+    ConnectTimeout(Duration),
+    #[error("no answer to {api} within {timeout:?}")]
+    Timeout {
+        api: &'static str,
+        timeout: Duration,
+    },
+    #[error("it closed the connection")]
+    Closed,
+    #[error(
+        "it closed the connection without answering: perhaps a TLS or SASL listener, asked in plaintext; set security.protocol"
+    )]
+    ClosedUnanswered,
+    #[error("it answers in TLS, asked in plaintext: set security.protocol to SSL or SASL_SSL")]
+    SpeaksTls,
+    #[error("it answers in HTTP: this is not a Kafka port")]
+    SpeaksHttp,
+    #[error(
+        "it answered bytes that are no Kafka frame ({0}): not a Kafka port, or TLS (security.protocol)"
+    )]
+    NotKafka(String),
+    #[error("its answer to {api} is {bytes} bytes long, more than the {limit} that are accepted")]
+    TooLarge {
+        api: &'static str,
+        bytes: u64,
+        limit: usize,
+    },
+    #[error("its answer to {api} cannot be read: {what}")]
+    Garbled { api: &'static str, what: String },
+    #[error("it does not know {api} in a version that lagslope knows")]
+    Unsupported { api: &'static str },
+    #[error("it refused {api}: {code}")]
+    Refusal { api: &'static str, code: Code },
+    #[error("it did not answer {api} in time for this cycle")]
+    Late { api: &'static str },
+    #[error("it is still busy with the question of an earlier cycle")]
+    Busy,
+}
+
+impl Error {
+    /// The `error` label of `lagslope_sample_errors_total`.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::BadAddress => "bad_address",
+            Self::NotResolved(_) => "not_resolved",
+            Self::Refused => "connection_refused",
+            Self::Unreachable(_) => "unreachable",
+            Self::ConnectTimeout(_) => "connect_timeout",
+            Self::Timeout { .. } => "timeout",
+            Self::Closed => "connection_closed",
+            Self::ClosedUnanswered => "closed_unanswered",
+            Self::SpeaksTls => "speaks_tls",
+            Self::SpeaksHttp => "speaks_http",
+            Self::NotKafka(_) => "not_kafka",
+            Self::TooLarge { .. } => "too_large",
+            Self::Garbled { .. } => "garbled",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Refusal { code, .. } => code.label(),
+            Self::Late { .. } => "late",
+            Self::Busy => "busy",
+        }
+    }
+
+    /// The connection can't be used any more: what comes next on it can't be told apart.
+    pub(crate) fn breaks_connection(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unsupported { .. } | Self::Refusal { .. } | Self::Late { .. } | Self::Busy
+        )
+    }
+
+    /// A broker that waits its turn is no news: the cause was told when it became late.
+    pub(crate) fn is_news(&self) -> bool {
+        !matches!(self, Self::Busy)
+    }
+}
+
+/// Kafka's error code in an answer, never 0.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Code(i16);
+
+/// `(code, label)`: those a monitor meets. The numbers are the protocol's.
+const LABELS: &[(i16, &str)] = &[
+    (-1, "unknown_server_error"),
+    (3, "unknown_topic_or_partition"),
+    (5, "leader_not_available"),
+    (6, "not_leader_or_follower"),
+    (7, "request_timed_out"),
+    (8, "broker_not_available"),
+    (9, "replica_not_available"),
+    (13, "network_exception"),
+    (14, "coordinator_load_in_progress"),
+    (15, "coordinator_not_available"),
+    (16, "not_coordinator"),
+    (29, "topic_authorization_failed"),
+    (30, "group_authorization_failed"),
+    (31, "cluster_authorization_failed"),
+    (35, "unsupported_version"),
+    (42, "invalid_request"),
+    (56, "kafka_storage_error"),
+    (69, "group_id_not_found"),
+    (74, "fenced_leader_epoch"),
+    (75, "unknown_leader_epoch"),
+    (76, "unsupported_compression_type"),
+    (78, "offset_not_available"),
+    (88, "unstable_offset_commit"),
+    (100, "unknown_topic_id"),
+];
+
+const OTHER: &str = "other";
+
+/// Answers that mean "ask somebody else": the leader moved, or the topic is not what it was.
+const STALE_METADATA: &[i16] = &[3, 5, 6, 9, 56, 74, 75, 78, 100];
+
+impl Code {
+    /// `None` when all is well.
+    pub(crate) fn of(code: i16) -> Option<Self> {
+        (code != 0).then_some(Self(code))
+    }
+
+    /// `Err` unless all is well.
+    pub(crate) fn check(code: i16, api: &'static str) -> Result<(), Error> {
+        Self::of(code).map_or(Ok(()), |code| Err(Error::Refusal { api, code }))
+    }
+
+    /// The `error` label of `lagslope_sample_errors_total`.
+    pub(crate) fn label(self) -> &'static str {
+        LABELS
+            .iter()
+            .find(|(code, _)| *code == self.0)
+            .map_or(OTHER, |(_, label)| label)
+    }
+
+    /// Worth refreshing the metadata and asking once more.
+    pub(crate) fn is_stale_metadata(self) -> bool {
+        STALE_METADATA.contains(&self.0)
+    }
+}
+
+/// Is this the label of something that Kafka answered, not of a connection that failed?
+pub(crate) fn is_refusal(label: &str) -> bool {
+    label == OTHER || LABELS.iter().any(|(_, known)| *known == label)
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (error {})", self.label().to_uppercase(), self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_no_error_and_unknown_codes_have_a_label() {
+        assert_eq!(Code::of(0), None);
+        assert_eq!(Code::of(6).unwrap().label(), "not_leader_or_follower");
+        assert_eq!(Code::of(9999).unwrap().to_string(), "OTHER (error 9999)");
+    }
+}

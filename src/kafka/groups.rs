@@ -1,0 +1,286 @@
+//! Which groups there are, who coordinates each, and in which state it is: ListGroups to every broker, followed at once by
+//! that broker's commits (`offsets.rs`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kafka_protocol::messages::ListGroupsRequest;
+use kafka_protocol::messages::list_groups_response::ListedGroup;
+use kafka_protocol::protocol::StrBytes;
+
+use super::client::broker::Question;
+use super::client::cluster::BrokerId;
+use super::client::session::Session;
+use super::error::Error;
+use super::offsets::{self, GroupCommits};
+use super::settings::Settings;
+
+/// The name of our own consumer group, which is hidden.
+pub(crate) const OWN_GROUP: &str = "lagslope";
+
+/// A group that two complete listings in a row lack is gone. One is not enough: a group that moves between brokers can be
+/// missed once by both.
+const LISTINGS_UNTIL_GONE: u8 = 2;
+
+/// Share groups keep no commits that OffsetFetch knows.
+const SHARE: &str = "share";
+
+/// Asks a broker for the groups it coordinates, and for their commits.
+pub(crate) struct AskGroups {
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// What one broker said.
+pub(crate) struct Listing {
+    pub(crate) groups: Vec<ListedGroup>,
+    /// Of those groups. When they could not be read at all, that was counted, and the list still counts.
+    pub(crate) commits: Vec<GroupCommits>,
+}
+
+impl Question for AskGroups {
+    const NAME: &'static str = "ListGroups";
+    type Answer = Listing;
+
+    async fn put(self, session: &mut Session) -> Result<Listing, Error> {
+        let answer = session.ask(|_| ListGroupsRequest::default()).await?.body;
+        session.check(answer.error_code, Self::NAME)?;
+        let mut groups = answer.groups;
+        groups.retain(|group| watched(&self.settings, &group.group_id));
+        let names: Vec<StrBytes> = groups
+            .iter()
+            .filter(|group| !group.group_type.eq_ignore_ascii_case(SHARE))
+            .map(|group| group.group_id.0.clone())
+            .collect();
+        let commits = offsets::committed(session, &names).await;
+        Ok(Listing {
+            groups,
+            commits: commits.unwrap_or_default(),
+        })
+    }
+}
+
+fn watched(settings: &Settings, group: &str) -> bool {
+    group != OWN_GROUP && settings.groups.passes(group)
+}
+
+/// A group as it was last listed.
+pub(crate) struct Group {
+    pub(crate) coordinator: BrokerId,
+    pub(crate) state: Option<Arc<str>>,
+    pub(crate) kind: Option<Arc<str>>,
+    pub(crate) members: Option<u32>,
+    /// When its members were last asked for, in seconds; absent = its state changed since.
+    pub(crate) members_asked: Option<f64>,
+    listed: bool,
+    missed: u8,
+}
+
+impl Group {
+    /// The groups that can have members to ask for: an empty one has said so in its state.
+    pub(crate) fn may_have_members(&self) -> bool {
+        !matches!(self.state.as_deref(), Some("Empty" | "Dead"))
+    }
+}
+
+/// The watched groups.
+#[derive(Default)]
+pub(crate) struct Groups {
+    known: BTreeMap<Arc<str>, Group>,
+    /// States and types: a handful of words.
+    words: Words,
+}
+
+impl Groups {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Group)> {
+        self.known.iter()
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Group> {
+        self.known.get_mut(name)
+    }
+
+    /// Takes what the brokers listed; `complete` when every broker of the cluster did.
+    pub(crate) fn update<'a>(
+        &mut self,
+        listings: impl Iterator<Item = (BrokerId, &'a Listing)>,
+        complete: bool,
+    ) {
+        for group in self.known.values_mut() {
+            group.listed = false;
+        }
+        for (broker, listing) in listings {
+            let answered = Answered::of(listing);
+            for group in &listing.groups {
+                self.list(broker, group, answered.has(&group.group_id));
+            }
+        }
+        if complete {
+            self.forget_missing();
+        }
+    }
+
+    /// While a group moves, two brokers may list it: the one that answers for its commits has it.
+    fn list(&mut self, broker: BrokerId, listed: &ListedGroup, answers: bool) {
+        let state = self.words.get(&listed.group_state);
+        let kind = self.words.get(&listed.group_type);
+        let Some(group) = self.known.get_mut(&**listed.group_id) else {
+            let group = Group::new(broker, state, kind);
+            self.known.insert(Arc::from(&**listed.group_id), group);
+            return;
+        };
+        if !group.listed || answers {
+            group.coordinator = broker;
+            group.listed = true;
+            group.missed = 0;
+            group.kind = kind;
+            group.change_state(state);
+        }
+    }
+
+    fn forget_missing(&mut self) {
+        self.known.retain(|_, group| {
+            group.missed += u8::from(!group.listed);
+            group.missed < LISTINGS_UNTIL_GONE
+        });
+    }
+}
+
+impl Group {
+    fn new(coordinator: BrokerId, state: Option<Arc<str>>, kind: Option<Arc<str>>) -> Self {
+        let mut group = Self {
+            coordinator,
+            state: None,
+            kind,
+            members: None,
+            members_asked: None,
+            listed: true,
+            missed: 0,
+        };
+        group.change_state(state);
+        group
+    }
+
+    /// An empty group has no members; one that was empty has an unknown number.
+    fn change_state(&mut self, state: Option<Arc<str>>) {
+        if self.state == state {
+            return;
+        }
+        let was_empty = self.state.as_deref() == Some("Empty");
+        self.state = state;
+        self.members_asked = None;
+        if self.state.as_deref() == Some("Empty") {
+            self.members = Some(0);
+        } else if was_empty {
+            self.members = None;
+        }
+    }
+}
+
+/// The groups of a listing whose commits were answered for without an error.
+struct Answered<'a>(Vec<&'a str>);
+
+impl<'a> Answered<'a> {
+    fn of(listing: &'a Listing) -> Self {
+        let good = listing.commits.iter().filter(|group| group.topics.is_ok());
+        let mut names: Vec<&str> = good.map(|group| &*group.name).collect();
+        names.sort_unstable();
+        Self(names)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.binary_search(&name).is_ok()
+    }
+}
+
+/// Words that come again and again. Kafka has about a dozen; a broker that invents more gets them uninterned.
+#[derive(Default)]
+struct Words(Vec<Arc<str>>);
+
+const WORDS_MAX: usize = 64;
+
+impl Words {
+    /// `None` for the empty word, by which an old broker says nothing.
+    fn get(&mut self, word: &str) -> Option<Arc<str>> {
+        if word.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.0.iter().find(|known| ***known == *word) {
+            return Some(Arc::clone(known));
+        }
+        let new: Arc<str> = word.into();
+        if self.0.len() < WORDS_MAX {
+            self.0.push(Arc::clone(&new));
+        }
+        Some(new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    fn listing(groups: &[(&str, &str)], answered: &[&str]) -> Listing {
+        let text = |text: &str| StrBytes::from_string(text.to_owned());
+        let groups = groups.iter().map(|(name, state)| {
+            ListedGroup::default()
+                .with_group_id(text(name).into())
+                .with_group_state(text(state))
+        });
+        let commits = answered.iter().map(|name| GroupCommits {
+            name: text(name),
+            at: Instant::now(),
+            topics: Ok(Vec::new()),
+        });
+        Listing {
+            groups: groups.collect(),
+            commits: commits.collect(),
+        }
+    }
+
+    fn names(groups: &Groups) -> Vec<&str> {
+        groups.iter().map(|(name, _)| &**name).collect()
+    }
+
+    #[test]
+    fn a_group_is_gone_after_two_complete_listings_without_it() {
+        let mut groups = Groups::default();
+        let both = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
+        let one = listing(&[("a", "Stable")], &[]);
+        groups.update([(1, &both)].into_iter(), true);
+        let cases = [
+            (&one, true, 2, "missed once"),
+            (&one, false, 2, "a broker did not answer: that says nothing"),
+            (&both, true, 2, "there again"),
+            (&one, true, 2, "missed once, counted anew"),
+            (&one, true, 1, "missed twice"),
+        ];
+        for (listing, complete, left, why) in cases {
+            groups.update([(1, listing)].into_iter(), complete);
+            assert_eq!(names(&groups).len(), left, "{why}");
+        }
+    }
+
+    #[test]
+    fn of_two_brokers_that_list_a_group_the_one_that_answers_has_it() {
+        let (yes, no) = (
+            listing(&[("a", "Stable")], &["a"]),
+            listing(&[("a", "Empty")], &[]),
+        );
+        for order in [[(1, &yes), (2, &no)], [(2, &no), (1, &yes)]] {
+            let mut groups = Groups::default();
+            groups.update(order.into_iter(), true);
+            assert_eq!(groups.get_mut("a").unwrap().coordinator, 1);
+        }
+    }
+
+    #[test]
+    fn the_state_says_when_there_are_no_members() {
+        let mut groups = Groups::default();
+        let states = [("Stable", None), ("Empty", Some(0)), ("Stable", None)];
+        for (state, members) in states {
+            groups.update([(1, &listing(&[("a", state)], &[]))].into_iter(), true);
+            assert_eq!(groups.get_mut("a").unwrap().members, members, "{state}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! From what was learned to what is asked next, and at the cycle's end to the sample: pure.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use kafka_protocol::protocol::StrBytes;
+
+use super::client::cluster::BrokerId;
+use super::groups::{Group, Groups};
+use super::offsets::{GroupCommits, TopicOffsets, Wanted};
+use super::sampler::{Clock, CommitsByGroup};
+use super::topics::{Topic, Topics};
+use crate::analysis::sample::{Commits, Cycle, GroupSample, Sample, TopicCommits, TopicSample};
+
+/// Partitions by leader.
+pub(crate) type ByLeader = BTreeMap<BrokerId, Vec<Wanted>>;
+
+/// Every partition of every watched topic, consumed or not; of Kafka's own topics those that somebody consumes.
+pub(crate) fn all_partitions(topics: &Topics, commits: &CommitsByGroup) -> ByLeader {
+    let consumed = consumed_names(commits);
+    let mut by_leader = ByLeader::new();
+    let watched = topics.list().iter().filter(|t| is_watched(t, &consumed));
+    for topic in watched {
+        want(&mut by_leader, topic, 0..topic.leaders.len());
+    }
+    by_leader
+}
+
+/// Some partitions, at the leaders they have now.
+pub(crate) fn these_partitions(topics: &Topics, partitions: &[(StrBytes, i32)]) -> ByLeader {
+    let mut by_leader = ByLeader::new();
+    for (name, partition) in partitions {
+        let topic = topics.index(name).map(|index| &topics.list()[index]);
+        if let (Some(topic), Ok(partition)) = (topic, usize::try_from(*partition)) {
+            want(&mut by_leader, topic, std::iter::once(partition));
+        }
+    }
+    by_leader
+}
+
+fn want(by_leader: &mut ByLeader, topic: &Topic, partitions: impl Iterator<Item = usize>) {
+    for partition in partitions {
+        let Some(leader) = topic.leaders.get(partition).copied().flatten() else {
+            continue;
+        };
+        let wanted = by_leader.entry(leader).or_default();
+        match wanted
+            .last_mut()
+            .filter(|last| last.topic == topic.wire_name)
+        {
+            Some(last) => last.partitions.push(partition as i32),
+            None => wanted.push(Wanted {
+                topic: topic.wire_name.clone(),
+                partitions: vec![partition as i32],
+            }),
+        }
+    }
+}
+
+fn is_watched(topic: &Topic, consumed: &HashSet<&str>) -> bool {
+    !topic.internal || consumed.contains(&*topic.name)
+}
+
+fn consumed_names(commits: &CommitsByGroup) -> HashSet<&str> {
+    let answered = commits
+        .values()
+        .filter_map(|group| group.topics.as_ref().ok());
+    answered.flatten().map(|(name, _)| &**name).collect()
+}
+
+/// The sample of a cycle. The topics give their readings away.
+pub(crate) fn gather(
+    topics: &mut Topics,
+    groups: &Groups,
+    commits: &CommitsByGroup,
+    clock: Clock,
+    cycle: Cycle,
+) -> Sample {
+    let consumed = consumed_names(commits);
+    let mut place = Vec::with_capacity(topics.list().len());
+    let mut samples = Vec::with_capacity(topics.list().len());
+    for topic in topics.list_mut() {
+        let watched = is_watched(topic, &consumed);
+        place.push(watched.then_some(samples.len()));
+        if watched {
+            samples.push(topic_sample(topic));
+        }
+    }
+    let find = |name: &str| topics.index(name).and_then(|index| place[index]);
+    let groups = groups.iter().map(|(name, group)| {
+        let read = commits.get(name.as_bytes());
+        let commits = read.and_then(|read| commits_of(read, &samples, find, clock));
+        group_sample(name, group, commits)
+    });
+    Sample {
+        at: clock.now(),
+        groups: groups.collect(),
+        topics: samples,
+        cycle,
+    }
+}
+
+fn topic_sample(topic: &mut Topic) -> TopicSample {
+    TopicSample {
+        name: Arc::clone(&topic.name),
+        id: topic.id,
+        retention: topic.retention,
+        partitions: std::mem::take(&mut topic.ends),
+    }
+}
+
+fn group_sample(name: &Arc<str>, group: &Group, commits: Option<Commits>) -> GroupSample {
+    GroupSample {
+        name: Arc::clone(name),
+        state: group.state.clone(),
+        kind: group.kind.clone(),
+        members: group.members,
+        commits,
+    }
+}
+
+/// Of topics and partitions that exist; a commit can outlive its topic for a moment.
+fn commits_of(
+    read: &GroupCommits,
+    topics: &[TopicSample],
+    find: impl Fn(&str) -> Option<usize>,
+    clock: Clock,
+) -> Option<Commits> {
+    let known = |(name, partitions): &TopicOffsets| {
+        let topic = find(name)?;
+        let count = topics[topic].partitions.len();
+        let partitions: Vec<(u32, u64)> = partitions
+            .iter()
+            .copied()
+            .filter(|(partition, _)| (*partition as usize) < count)
+            .collect();
+        (!partitions.is_empty()).then_some(TopicCommits { topic, partitions })
+    };
+    let told = read.topics.as_ref().ok()?;
+    let mut topics: Vec<TopicCommits> = told.iter().filter_map(known).collect();
+    topics.sort_unstable_by_key(|commits| commits.topic);
+    topics.dedup_by_key(|commits| commits.topic);
+    Some(Commits {
+        at: clock.time(read.at),
+        topics,
+    })
+}

@@ -1,0 +1,279 @@
+//! How far each group has read (OffsetFetch) and where each partition ends and begins (ListOffsets), in batches.
+
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::{
+    ListOffsetsRequest, ListOffsetsResponse, OffsetFetchRequest, OffsetFetchResponse,
+};
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+
+use super::client::api::Api;
+use super::client::broker::Question;
+use super::client::connection::Answer;
+use super::client::session::Session;
+use super::client::tally::Tally;
+use super::error::{Code, Error};
+use super::settings::IsolationLevel;
+
+/// Groups in one OffsetFetch: an answer of a few MiB, a few milliseconds of a broker's time.
+const GROUPS_MAX: usize = 500;
+/// Partitions in one ListOffsets: half a MiB each way.
+const PARTITIONS_MAX: usize = 20_000;
+/// From this version of OffsetFetch on a request may name many groups.
+const BATCHED_SINCE: i16 = 8;
+
+/// A group's committed offsets, or why its coordinator didn't tell them.
+pub(crate) struct GroupCommits {
+    pub(crate) name: StrBytes,
+    pub(crate) at: Instant,
+    pub(crate) topics: Result<Vec<TopicOffsets>, Code>,
+}
+
+/// A topic's name, and `(partition, offset)` in order of partition.
+pub(crate) type TopicOffsets = (StrBytes, Vec<(u32, u64)>);
+
+/// Reads what groups have committed, each in all topics it has commits in. `require_stable` would make the answer wait for
+/// open transactions; the member epoch −1 of a reader that is no member is the default.
+pub(crate) async fn committed(
+    session: &mut Session,
+    groups: &[StrBytes],
+) -> Result<Vec<GroupCommits>, Error> {
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answers = session
+        .ask_all(|version| commit_requests(groups, version))
+        .await?;
+    let mut commits = Vec::with_capacity(groups.len());
+    for (answer, asked) in answers.into_iter().zip(groups) {
+        if answer.version >= BATCHED_SINCE {
+            many_groups(answer, session.tally(), &mut commits);
+        } else {
+            commits.push(one_group(answer, asked, session.tally()));
+        }
+    }
+    Ok(commits)
+}
+
+fn commit_requests(groups: &[StrBytes], version: i16) -> Vec<OffsetFetchRequest> {
+    if version < BATCHED_SINCE {
+        let one = |group: &StrBytes| {
+            OffsetFetchRequest::default()
+                .with_group_id(group.clone().into())
+                .with_topics(None)
+        };
+        return groups.iter().map(one).collect();
+    }
+    let named = |group: &StrBytes| {
+        OffsetFetchRequestGroup::default()
+            .with_group_id(group.clone().into())
+            .with_topics(None)
+    };
+    let batch = |groups: &[StrBytes]| {
+        OffsetFetchRequest::default().with_groups(groups.iter().map(named).collect())
+    };
+    groups.chunks(GROUPS_MAX).map(batch).collect()
+}
+
+fn many_groups(answer: Answer<OffsetFetchResponse>, tally: &Tally, into: &mut Vec<GroupCommits>) {
+    for group in answer.body.groups {
+        let topics = group.topics.into_iter().map(|topic| {
+            let partitions = topic.partitions.iter();
+            let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
+            (topic.name.0, offsets(raw, tally))
+        });
+        into.push(GroupCommits {
+            name: group.group_id.0,
+            at: answer.at,
+            topics: checked(group.error_code, tally).map(|()| topics.collect()),
+        });
+    }
+}
+
+fn one_group(answer: Answer<OffsetFetchResponse>, name: &StrBytes, tally: &Tally) -> GroupCommits {
+    let topics = answer.body.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter();
+        let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
+        (topic.name.0, offsets(raw, tally))
+    });
+    GroupCommits {
+        name: name.clone(),
+        at: answer.at,
+        topics: checked(answer.body.error_code, tally).map(|()| topics.collect()),
+    }
+}
+
+/// Those that are known: an offset of −1 means "no commit", and no other negative one means anything.
+fn offsets(raw: impl Iterator<Item = (i32, i64, i16)>, tally: &Tally) -> Vec<(u32, u64)> {
+    let mut known: Vec<(u32, u64)> = raw
+        .filter(|(_, _, error)| checked(*error, tally).is_ok())
+        .filter_map(|(partition, offset, _)| {
+            Some((partition.try_into().ok()?, offset.try_into().ok()?))
+        })
+        .collect();
+    known.sort_unstable();
+    known.dedup_by_key(|(partition, _)| *partition);
+    known
+}
+
+fn checked(error: i16, tally: &Tally) -> Result<(), Code> {
+    Code::of(error).map_or(Ok(()), |code| {
+        tally.error(OffsetFetchRequest::NAME, code.label());
+        Err(code)
+    })
+}
+
+/// Asks a leader for the ends, and when the budget allows the beginnings, of partitions it leads.
+pub(crate) struct AskEnds {
+    pub(crate) isolation: IsolationLevel,
+    pub(crate) wanted: Vec<Wanted>,
+}
+
+/// Partitions of a topic.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    pub(crate) topic: StrBytes,
+    pub(crate) partitions: Vec<i32>,
+}
+
+/// Which offset is asked for, by the timestamp that stands for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    Latest = -1,
+    Earliest = -2,
+}
+
+/// The answers, in the order of the batches.
+pub(crate) struct Ends {
+    pub(crate) answers: Vec<(End, Answer<ListOffsetsResponse>)>,
+}
+
+impl Question for AskEnds {
+    const NAME: &'static str = "ListOffsets";
+    type Answer = Ends;
+
+    async fn put(self, session: &mut Session) -> Result<Ends, Error> {
+        // An `if` on the budget after the connection is there: opening one costs a request.
+        let batches = batches(self.wanted);
+        let ends: &[End] = if session.log_starts_fit() {
+            &[End::Latest, End::Earliest]
+        } else {
+            &[End::Latest]
+        };
+        let asked: Vec<(End, &[Wanted])> = ends
+            .iter()
+            .flat_map(|end| batches.iter().map(|batch| (*end, &**batch)))
+            .collect();
+        let make = |_| {
+            let requests = asked.iter();
+            requests
+                .map(|(end, batch)| end_request(batch, *end, self.isolation))
+                .collect()
+        };
+        let answers = session.ask_all(make).await?;
+        let ends = asked.iter().map(|(end, _)| *end);
+        Ok(Ends {
+            answers: ends.zip(answers).collect(),
+        })
+    }
+}
+
+/// Whole topics, together at most so many partitions as one request may name; a topic with more has its own.
+fn batches(wanted: Vec<Wanted>) -> Vec<Vec<Wanted>> {
+    let mut batches: Vec<Vec<Wanted>> = Vec::new();
+    let mut room = 0;
+    for topic in wanted {
+        let size = topic.partitions.len();
+        if batches.is_empty() || size > room {
+            batches.push(Vec::new());
+            room = PARTITIONS_MAX;
+        }
+        room = room.saturating_sub(size);
+        batches.last_mut().expect("pushed above").push(topic);
+    }
+    batches
+}
+
+fn end_request(batch: &[Wanted], end: End, isolation: IsolationLevel) -> ListOffsetsRequest {
+    let partition = |index: &i32| {
+        ListOffsetsPartition::default()
+            .with_partition_index(*index)
+            .with_current_leader_epoch(-1)
+            .with_timestamp(end as i64)
+    };
+    let topic = |wanted: &Wanted| {
+        ListOffsetsTopic::default()
+            .with_name(wanted.topic.clone().into())
+            .with_partitions(wanted.partitions.iter().map(partition).collect())
+    };
+    ListOffsetsRequest::default()
+        .with_replica_id((-1).into())
+        .with_isolation_level(match isolation {
+            IsolationLevel::ReadUncommitted => 0,
+            IsolationLevel::ReadCommitted => 1,
+        })
+        .with_topics(batch.iter().map(topic).collect())
+}
+
+/// What a leader said of one partition: its number and offset; `None` when it is unknown.
+pub(crate) fn end_of(
+    partition: &ListOffsetsPartitionResponse,
+) -> Result<Option<(usize, u64)>, Code> {
+    if let Some(code) = Code::of(partition.error_code) {
+        return Err(code);
+    }
+    let index = usize::try_from(partition.partition_index).ok();
+    let offset = u64::try_from(partition.offset).ok();
+    Ok(index.zip(offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(sizes: &[usize]) -> Vec<Wanted> {
+        let one = |size: &usize| Wanted {
+            topic: StrBytes::from_static_str("t"),
+            partitions: (0..*size as i32).collect(),
+        };
+        sizes.iter().map(one).collect()
+    }
+
+    #[test]
+    fn topics_are_batched_whole() {
+        let cases: &[(&[usize], &[usize])] = &[
+            (&[], &[]),
+            (&[5, 5], &[2]),
+            (&[20_000, 1], &[1, 1]),
+            (&[15_000, 5_000, 1], &[2, 1]),
+            (&[30_000, 1], &[1, 1]),
+        ];
+        for (sizes, expected) in cases {
+            let lengths: Vec<usize> = batches(wanted(sizes)).iter().map(Vec::len).collect();
+            assert_eq!(&lengths, expected, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn negative_offsets_and_partitions_are_unknown() {
+        let tally = Tally::default();
+        let raw = [(2, 7, 0), (0, -1, 0), (-3, 5, 0), (1, 9, 0), (3, 4, 16)];
+        assert_eq!(offsets(raw.into_iter(), &tally), [(1, 9), (2, 7)]);
+        assert_eq!(tally.errors(), [("OffsetFetch", "not_coordinator", 1)]);
+    }
+
+    #[test]
+    fn old_brokers_are_asked_group_by_group() {
+        let groups: Vec<StrBytes> = (0..501)
+            .map(|n| StrBytes::from_string(n.to_string()))
+            .collect();
+        assert_eq!(commit_requests(&groups, 7).len(), 501);
+        let batched = commit_requests(&groups, 9);
+        assert_eq!(
+            batched.iter().map(|r| r.groups.len()).collect::<Vec<_>>(),
+            [500, 1]
+        );
+    }
+}

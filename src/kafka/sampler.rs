@@ -1,0 +1,332 @@
+//! One cycle: groups and their commits, then log ends and starts, then one seldom question per broker.
+//! Commits come before log ends, so that lag can't come out negative.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+
+use super::client::cluster::{BrokerId, Cluster};
+use super::client::tally::Tally;
+use super::error::Error;
+use super::groups::{AskGroups, Groups, Listing};
+use super::harvest;
+use super::offsets::{AskEnds, End, Ends, GroupCommits, Wanted, end_of};
+use super::refusals::Refusals;
+use super::seldom::{Asked, Seldom, Turns};
+use super::settings::Settings;
+use super::topics::{AskMetadata, Metadata, Topic, Topics};
+use crate::analysis::sample::{Cycle, Reading, Retention, Sample, Time};
+
+/// One cluster, asked over and over.
+pub struct Sampler {
+    settings: Arc<Settings>,
+    cluster: Cluster,
+    topics: Topics,
+    groups: Groups,
+    refusals: Refusals,
+    metadata_asked: Option<Time>,
+    /// Something pointed at a change since the metadata was read.
+    metadata_is_stale: bool,
+    /// Partitions were not where the metadata said, not even after it was read anew.
+    retry_was_fruitless: bool,
+    cycles: usize,
+}
+
+/// Turns the moments at which answers arrived into the time that was handed in.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock {
+    now: Time,
+    began: Instant,
+}
+
+impl Clock {
+    pub(crate) fn now(self) -> Time {
+        self.now
+    }
+
+    pub(crate) fn time(self, at: Instant) -> Time {
+        self.now + at.duration_since(self.began).as_secs_f64()
+    }
+}
+
+/// What each broker listed; only those that answered.
+type Listings = Vec<(BrokerId, Listing)>;
+/// Commits by group, from the broker that coordinates it.
+pub(crate) type CommitsByGroup = HashMap<StrBytes, GroupCommits>;
+/// A partition that its supposed leader doesn't lead.
+type Misplaced = (StrBytes, i32);
+
+impl Sampler {
+    /// Opens nothing yet: connections are made when the first question is asked.
+    pub fn new(settings: Settings) -> Self {
+        let settings = Arc::new(settings);
+        Self {
+            cluster: Cluster::new(Arc::clone(&settings)),
+            settings,
+            topics: Topics::default(),
+            groups: Groups::default(),
+            refusals: Refusals::default(),
+            metadata_asked: None,
+            metadata_is_stale: false,
+            retry_was_fruitless: false,
+            cycles: 0,
+        }
+    }
+
+    /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
+    pub async fn sample(&mut self, now: Time) -> Sample {
+        let began = Instant::now();
+        let clock = Clock { now, began };
+        self.cycles += 1;
+        self.cluster.begin_cycle();
+        self.topics.begin_cycle();
+
+        let listings = self.find_groups(clock).await;
+        let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
+        let commits = self.take_listings(listings);
+        self.read_ends(&commits, &answering, clock).await;
+        self.ask_seldom(&answering, clock).await;
+
+        let refused = self.cluster.tally().errors();
+        self.refusals.tell(&self.settings.name, &refused);
+        let cycle = Cycle {
+            up: !answering.is_empty(),
+            duration_seconds: began.elapsed().as_secs_f64(),
+            requests: self.cluster.tally().requests(),
+            errors: refused,
+        };
+        harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle)
+    }
+
+    /// Asks all known brokers. When none answers, the bootstrap servers may know others.
+    async fn find_groups(&mut self, clock: Clock) -> Listings {
+        if !self.cluster.is_unknown() {
+            let listings = self.list_groups().await;
+            if !listings.is_empty() {
+                return listings;
+            }
+        }
+        match self.cluster.bootstrap().await {
+            Some(metadata) => {
+                self.take_metadata(metadata, clock);
+                self.list_groups().await
+            }
+            None => Vec::new(),
+        }
+    }
+
+    async fn list_groups(&mut self) -> Listings {
+        let ask = |broker| {
+            let settings = Arc::clone(&self.settings);
+            (broker, AskGroups { settings })
+        };
+        let questions = self.cluster.broker_ids().into_iter().map(ask).collect();
+        let mut listings = Vec::new();
+        for (broker, answer) in self.cluster.ask_each(questions).await {
+            match answer {
+                Ok(listing) => listings.push((broker, listing)),
+                Err(error) => self.suspect(&error),
+            }
+        }
+        listings
+    }
+
+    /// A broker that is silent or can't be reached may have another address by now, or another may have its partitions.
+    fn suspect(&mut self, error: &Error) {
+        let silent = matches!(error, Error::Late { .. } | Error::Busy);
+        self.metadata_is_stale |= silent || error.breaks_connection();
+    }
+
+    fn take_listings(&mut self, listings: Listings) -> CommitsByGroup {
+        let complete = listings.len() == self.cluster.broker_ids().len() && !listings.is_empty();
+        let listed = listings.iter().map(|(broker, listing)| (*broker, listing));
+        self.groups.update(listed, complete);
+        let mut commits = CommitsByGroup::new();
+        for (broker, listing) in listings {
+            for group in listing.commits {
+                let known = self.groups.get_mut(&group.name);
+                if known.is_some_and(|known| known.coordinator == broker) {
+                    commits.insert(group.name.clone(), group);
+                }
+            }
+        }
+        self.notice_new_topics(&commits);
+        commits
+    }
+
+    /// A commit to a topic that the metadata lacks: it is new, or gone.
+    fn notice_new_topics(&mut self, commits: &CommitsByGroup) {
+        let topics = commits
+            .values()
+            .filter_map(|group| group.topics.as_ref().ok());
+        for (name, partitions) in topics.flatten() {
+            let beyond = |known: &Topic| {
+                let last = partitions
+                    .last()
+                    .map_or(0, |(partition, _)| *partition as usize);
+                last >= known.leaders.len()
+            };
+            self.metadata_is_stale |= match self.topics.index(name) {
+                Some(index) => beyond(&self.topics.list()[index]),
+                None => self.settings.topics.passes(name) && self.topics.is_new(name),
+            };
+        }
+    }
+
+    async fn read_ends(&mut self, commits: &CommitsByGroup, answering: &[BrokerId], clock: Clock) {
+        let wanted = harvest::all_partitions(&self.topics, commits);
+        let misplaced = self.ask_ends(wanted, clock).await;
+        if misplaced.is_empty() {
+            self.retry_was_fruitless = false;
+            return;
+        }
+        self.metadata_is_stale = true;
+        // What a fresh look didn't help with is left to the seldom questions: it may last.
+        if !self.retry_was_fruitless && self.refresh(answering, clock).await {
+            let wanted = harvest::these_partitions(&self.topics, &misplaced);
+            let still = self.ask_ends(wanted, clock).await;
+            self.retry_was_fruitless = !still.is_empty();
+            self.metadata_is_stale |= self.retry_was_fruitless;
+        }
+    }
+
+    async fn ask_ends(
+        &mut self,
+        wanted: BTreeMap<BrokerId, Vec<Wanted>>,
+        clock: Clock,
+    ) -> Vec<Misplaced> {
+        let isolation = self.settings.isolation_level;
+        let ask = |(broker, wanted)| (broker, AskEnds { isolation, wanted });
+        let questions = wanted.into_iter().map(ask).collect();
+        let mut misplaced = Vec::new();
+        for (_, answer) in self.cluster.ask_each(questions).await {
+            match answer {
+                Ok(ends) => place(
+                    &mut self.topics,
+                    &ends,
+                    clock,
+                    self.cluster.tally(),
+                    &mut misplaced,
+                ),
+                Err(error) => self.suspect(&error),
+            }
+        }
+        misplaced
+    }
+
+    /// Reads the metadata at once, from a broker that is known to answer.
+    async fn refresh(&mut self, answering: &[BrokerId], clock: Clock) -> bool {
+        let Some(broker) = self.rotated(answering).first().copied() else {
+            return false;
+        };
+        for (_, answer) in self.cluster.ask_each(vec![(broker, AskMetadata)]).await {
+            if let Ok(metadata) = answer {
+                self.take_metadata(metadata, clock);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn take_metadata(&mut self, metadata: Metadata, clock: Clock) {
+        self.cluster.adopt(&metadata.brokers);
+        self.topics.update(metadata, &self.settings.topics);
+        self.metadata_asked = Some(clock.now);
+        let leaderless = |topic: &Topic| topic.leaders.iter().any(Option::is_none);
+        self.metadata_is_stale = self.topics.list().iter().any(leaderless);
+    }
+
+    async fn ask_seldom(&mut self, answering: &[BrokerId], clock: Clock) {
+        let brokers = self.rotated(answering);
+        let turns = Turns::new(clock.now, self.metadata_asked, self.metadata_is_stale);
+        let questions = turns.take(&brokers, &self.groups, &self.topics);
+        let asked: Vec<Asked> = questions.iter().map(|(_, ask)| ask.asked()).collect();
+        let answers = self.cluster.ask_each(questions).await;
+        for ((_, answer), asked) in answers.into_iter().zip(asked) {
+            let had_its_turn = !matches!(
+                answer,
+                Ok(Seldom::NoRoom) | Err(Error::Late { .. } | Error::Busy)
+            );
+            match answer {
+                Ok(Seldom::Metadata(metadata)) => self.take_metadata(metadata, clock),
+                Ok(Seldom::Members(members)) => self.take_members(members),
+                Ok(Seldom::Retention(read)) => self.take_retention(read),
+                Ok(Seldom::NoRoom) | Err(_) => {}
+            }
+            if had_its_turn {
+                self.mark_asked(&asked, clock.now);
+            }
+        }
+    }
+
+    fn take_members(&mut self, members: Vec<(StrBytes, u32)>) {
+        for (name, count) in members {
+            if let Some(group) = self.groups.get_mut(&name) {
+                group.members = Some(count);
+            }
+        }
+    }
+
+    fn take_retention(&mut self, read: Vec<(StrBytes, Retention)>) {
+        for (name, retention) in read {
+            if let Some(topic) = self.topics.get_mut(&name) {
+                topic.retention = Some(retention);
+            }
+        }
+    }
+
+    /// Answered or refused: their turn comes again when the others had theirs.
+    fn mark_asked(&mut self, asked: &Asked, now: Time) {
+        for name in &asked.groups {
+            if let Some(group) = self.groups.get_mut(name) {
+                group.members_asked = Some(now);
+            }
+        }
+        for name in &asked.topics {
+            if let Some(topic) = self.topics.get_mut(name) {
+                topic.config_asked = Some(now);
+            }
+        }
+    }
+
+    /// Another broker each time takes the questions that any of them can answer.
+    fn rotated(&self, brokers: &[BrokerId]) -> Vec<BrokerId> {
+        let mut rotated = brokers.to_vec();
+        if !rotated.is_empty() {
+            rotated.rotate_left(self.cycles % brokers.len());
+        }
+        rotated
+    }
+}
+
+/// Puts what a leader said where it belongs; gives the partitions that it doesn't lead.
+fn place(
+    topics: &mut Topics,
+    ends: &Ends,
+    clock: Clock,
+    tally: &Tally,
+    misplaced: &mut Vec<Misplaced>,
+) {
+    for (end, answer) in &ends.answers {
+        let at = clock.time(answer.at);
+        for answered in &answer.body.topics {
+            let Some(topic) = topics.get_mut(&answered.name) else {
+                continue;
+            };
+            for partition in &answered.partitions {
+                match end_of(partition) {
+                    Ok(Some((index, offset))) => topic.put(*end, index, Reading { offset, at }),
+                    Ok(None) => {}
+                    Err(code) => {
+                        tally.error("ListOffsets", code.label());
+                        if *end == End::Latest && code.is_stale_metadata() {
+                            misplaced.push((topic.wire_name.clone(), partition.partition_index));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Whose turn it is: each broker has room for one question a cycle besides the regular ones, and Metadata, members and
+//! configurations share it.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::protocol::StrBytes;
+
+use super::client::broker::Question;
+use super::client::cluster::BrokerId;
+use super::client::session::Session;
+use super::configs::{self, AskRetention};
+use super::error::Error;
+use super::groups::{Group, Groups};
+use super::members::{self, AskClassicMembers, AskConsumerMembers, Members};
+use super::topics::{AskMetadata, Metadata, Topic, Topics};
+use crate::analysis::sample::{Retention, Time};
+
+/// How old the metadata may become when nothing points at a change: new topics and brokers are seen within it.
+const METADATA_SECONDS: f64 = 60.0;
+/// How old a group's number of members may become when its state doesn't change.
+const MEMBERS_SECONDS: f64 = 60.0;
+/// How old a topic's retention may become: it changes by hand only.
+const RETENTION_SECONDS: f64 = 300.0;
+
+/// A question of several kinds, so that all brokers can be asked in parallel.
+pub(crate) enum AskSeldom {
+    Metadata,
+    Classic(Vec<StrBytes>),
+    Consumer(Vec<StrBytes>),
+    Retention(Vec<StrBytes>),
+}
+
+/// The names that a question is about.
+#[derive(Default)]
+pub(crate) struct Asked {
+    pub(crate) groups: Vec<StrBytes>,
+    pub(crate) topics: Vec<StrBytes>,
+}
+
+impl AskSeldom {
+    pub(crate) fn asked(&self) -> Asked {
+        let mut asked = Asked::default();
+        match self {
+            Self::Metadata => {}
+            Self::Classic(groups) | Self::Consumer(groups) => asked.groups.clone_from(groups),
+            Self::Retention(topics) => asked.topics.clone_from(topics),
+        }
+        asked
+    }
+}
+
+pub(crate) enum Seldom {
+    Metadata(Metadata),
+    Members(Members),
+    Retention(Vec<(StrBytes, Retention)>),
+    /// The budget had no room; the turn is still due.
+    NoRoom,
+}
+
+impl Question for AskSeldom {
+    const NAME: &'static str = "Seldom";
+    type Answer = Seldom;
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Metadata => AskMetadata::NAME,
+            Self::Classic(_) => AskClassicMembers::NAME,
+            Self::Consumer(_) => AskConsumerMembers::NAME,
+            Self::Retention(_) => AskRetention::NAME,
+        }
+    }
+
+    async fn put(self, session: &mut Session) -> Result<Seldom, Error> {
+        let members = |members: Option<Members>| members.map_or(Seldom::NoRoom, Seldom::Members);
+        match self {
+            Self::Metadata if !session.has_room_for(1) => Ok(Seldom::NoRoom),
+            Self::Metadata => AskMetadata.put(session).await.map(Seldom::Metadata),
+            Self::Classic(groups) => AskClassicMembers(groups).put(session).await.map(members),
+            Self::Consumer(groups) => AskConsumerMembers(groups).put(session).await.map(members),
+            Self::Retention(topics) => {
+                let read = AskRetention(topics).put(session).await?;
+                Ok(read.map_or(Seldom::NoRoom, Seldom::Retention))
+            }
+        }
+    }
+}
+
+/// Gives each broker its question for this cycle. Those that matter more come first: who leads what, groups that changed,
+/// topics whose retention is unknown or old, and then the groups whose members were not asked for in a while.
+pub(crate) struct Turns {
+    pub(crate) now: Time,
+    pub(crate) metadata_due: bool,
+}
+
+impl Turns {
+    pub(crate) fn new(now: Time, metadata_asked: Option<Time>, metadata_is_stale: bool) -> Self {
+        Self {
+            now,
+            metadata_due: metadata_is_stale || is_older(metadata_asked, now, METADATA_SECONDS),
+        }
+    }
+
+    /// `brokers` in the order in which they may take the questions that any broker can answer.
+    pub(crate) fn take(
+        mut self,
+        brokers: &[BrokerId],
+        groups: &Groups,
+        topics: &Topics,
+    ) -> Vec<(BrokerId, AskSeldom)> {
+        let mut due = due_members(groups, self.now);
+        let mut retention_due = due_retention(topics.list(), self.now);
+        let mut turns = Vec::new();
+        for broker in brokers {
+            let members = due.remove(broker);
+            let changed = members.as_ref().is_some_and(|due| due.changed);
+            let question = if std::mem::take(&mut self.metadata_due) {
+                Some(AskSeldom::Metadata)
+            } else if !changed && !retention_due.is_empty() {
+                Some(AskSeldom::Retention(std::mem::take(&mut retention_due)))
+            } else {
+                members.map(DueMembers::question)
+            };
+            turns.extend(question.map(|question| (*broker, question)));
+        }
+        turns
+    }
+}
+
+fn is_older(asked: Option<Time>, now: Time, seconds: f64) -> bool {
+    asked.is_none_or(|asked| now - asked >= seconds)
+}
+
+/// The groups of a broker that come next.
+#[derive(Default)]
+struct DueMembers {
+    /// `(asked, name)`: never asked sorts first.
+    classic: Vec<(f64, StrBytes)>,
+    consumer: Vec<(f64, StrBytes)>,
+    changed: bool,
+}
+
+impl DueMembers {
+    /// The kind whose longest waiting group waits longer; the longest waiting groups of it.
+    fn question(mut self) -> AskSeldom {
+        let oldest = |due: &mut Vec<(f64, StrBytes)>| {
+            due.sort_by(|a, b| a.0.total_cmp(&b.0));
+            due.truncate(members::GROUPS_MAX);
+            due.first().map_or(f64::INFINITY, |(asked, _)| *asked)
+        };
+        let classic_first = oldest(&mut self.classic) <= oldest(&mut self.consumer);
+        let names = |due: Vec<(f64, StrBytes)>| due.into_iter().map(|(_, name)| name).collect();
+        if classic_first {
+            AskSeldom::Classic(names(self.classic))
+        } else {
+            AskSeldom::Consumer(names(self.consumer))
+        }
+    }
+}
+
+fn due_members(groups: &Groups, now: Time) -> BTreeMap<BrokerId, DueMembers> {
+    let mut due: BTreeMap<BrokerId, DueMembers> = BTreeMap::new();
+    for (name, group) in groups.iter() {
+        let waiting = is_older(group.members_asked, now, MEMBERS_SECONDS);
+        let Some(is_consumer) = kind_with_members(group).filter(|_| waiting) else {
+            continue;
+        };
+        let broker = due.entry(group.coordinator).or_default();
+        broker.changed |= group.members_asked.is_none();
+        let asked = group.members_asked.unwrap_or(f64::NEG_INFINITY);
+        let entry = (asked, StrBytes::from_string(name.to_string()));
+        if is_consumer {
+            broker.consumer.push(entry);
+        } else {
+            broker.classic.push(entry);
+        }
+    }
+    due
+}
+
+/// Is it a KIP-848 group? `None` for kinds that neither question answers, and for groups that say they are empty.
+fn kind_with_members(group: &Group) -> Option<bool> {
+    let is = |kind: &str| {
+        let known = group.kind.as_deref().unwrap_or("classic");
+        known.eq_ignore_ascii_case(kind)
+    };
+    let asked = is("consumer") || is("classic");
+    (asked && group.may_have_members()).then(|| is("consumer"))
+}
+
+fn due_retention(topics: &[Topic], now: Time) -> Vec<StrBytes> {
+    let due = topics
+        .iter()
+        .filter(|topic| is_older(topic.config_asked, now, RETENTION_SECONDS));
+    let names = due.map(|topic| topic.wire_name.clone());
+    names.take(configs::TOPICS_MAX).collect()
+}

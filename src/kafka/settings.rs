@@ -1,0 +1,32 @@
+//! What to ask of which cluster: checked values, built by `config/`.
+
+use std::time::Duration;
+
+use super::filter::Filter;
+
+/// One cluster, and what is watched of it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The cluster's name in logs.
+    pub name: String,
+    /// Where to begin, as `host:port` (an IPv6 address in brackets). Tried in turn; the cluster names its other brokers itself.
+    pub bootstrap_servers: Vec<String>,
+    /// How long a broker may take for one answer. After it the connection is closed: later answers couldn't be told apart.
+    pub request_timeout: Duration,
+    /// Which log end is meant.
+    pub isolation_level: IsolationLevel,
+    /// The groups that are watched.
+    pub groups: Filter,
+    /// The topics that are watched.
+    pub topics: Filter,
+}
+
+/// Which messages count as readable, as for Kafka's consumers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum IsolationLevel {
+    /// Everything that was produced: the log end is the high watermark.
+    #[default]
+    ReadUncommitted,
+    /// Only what no open transaction holds back: the log end is the last stable offset.
+    ReadCommitted,
+}

@@ -1,0 +1,193 @@
+//! What is not growth though the numbers jump: resets, rewinds, partitions that come and go, brokers that do not answer.
+
+use super::{BEGIN, INTERVAL, Read, Told, read};
+use lagslope::analysis::Ceilings;
+use lagslope::analysis::report::{Counts, GrowthState, TopicReport};
+
+/// Tells 1,000 messages a second read at once, for two hours; `disturb` changes what a cycle (seconds since the beginning) reads.
+fn disturbed(disturb: impl Fn(f64, &mut Vec<Read>)) -> Vec<TopicReport> {
+    let mut told = Told::new(Ceilings::default());
+    let cycles = (0..720u32).map(|cycle| f64::from(cycle) * INTERVAL);
+    let reports = cycles.map(|t| {
+        let arrived = 100_000 + 1_000 * t as u64;
+        let mut partitions = vec![read(arrived, arrived - 2_000)];
+        disturb(t, &mut partitions);
+        told.cycle(BEGIN + t, &partitions).expect("it has a commit")
+    });
+    reports.collect()
+}
+
+fn check(reports: &[TopicReport], expected: Counts) {
+    let worst = reports.iter().map(|r| r.lag_growth.state).max();
+    assert_eq!(worst, Some(GrowthState::Stable), "nothing grows in here");
+    assert_eq!(reports.last().expect("there are some").counts, expected);
+}
+
+#[test]
+fn rewind_is_not_growth() {
+    // Somebody resets the group 50,000 messages back after an hour, and it stays that far behind. (10,000 were committed since
+    // the last sample: of those nobody can tell.)
+    let reports = disturbed(|t, partitions| {
+        let back = if t >= 3_600.0 { 50_000 } else { 0 };
+        partitions[0].committed = partitions[0].committed.map(|c| c.saturating_sub(back));
+    });
+    let rewound = Counts {
+        rewound: 1,
+        reprocessed_messages: 40_000,
+        ..Counts::default()
+    };
+    check(&reports, rewound);
+}
+
+#[test]
+fn partition_that_joins_or_leaves_is_not_growth() {
+    // Every ten minutes one more partition with a lag of 5,000; after an hour they lose their commits one by one.
+    let reports = disturbed(|t, partitions| {
+        let joined = (t / 600.0) as usize;
+        let joined = if joined > 6 { 12 - joined } else { joined };
+        partitions.resize(
+            7,
+            Read {
+                log_end: Some(9_000),
+                ..Read::default()
+            },
+        );
+        for partition in &mut partitions[1..=joined] {
+            *partition = read(9_000, 4_000);
+        }
+    });
+    check(&reports, Counts::default());
+}
+
+#[test]
+fn recreated_topic_begins_anew() {
+    // Made again after an hour, with another id; the old commit lies beyond the new end until the consumer commits again.
+    let mut told = Told::new(Ceilings::default());
+    told.cycle(BEGIN, &[read(90_000, 89_000)]);
+    told.topic_id = Some(2);
+    let report = told
+        .cycle(BEGIN + 10.0, &[read(50, 89_000)])
+        .expect("known");
+    assert_eq!((report.lag_messages, report.partitions_unknown), (None, 1));
+    let report = told
+        .cycle(BEGIN + 20.0, &[read(70, 89_000)])
+        .expect("known");
+    assert_eq!(
+        (report.counts.recreated, report.counts.past_end),
+        (1, 1),
+        "once"
+    );
+    let report = told.cycle(BEGIN + 30.0, &[read(90, 60)]).expect("known");
+    assert_eq!((report.lag_messages, report.counts.rewound), (Some(30), 0));
+}
+
+#[test]
+fn log_end_that_falls_in_the_same_topic_is_truncated() {
+    let mut told = Told::new(Ceilings::default());
+    told.cycle(BEGIN, &[read(90_000, 89_000)]);
+    let report = told
+        .cycle(BEGIN + 10.0, &[read(80_000, 79_000)])
+        .expect("known");
+    assert_eq!((report.counts.truncated, report.counts.recreated), (1, 0));
+    // Brokers without topic ids can't tell; made again is the likelier.
+    told.topic_id = None;
+    let mut told = Told {
+        topic_id: None,
+        ..Told::new(Ceilings::default())
+    };
+    told.cycle(BEGIN, &[read(90_000, 89_000)]);
+    let report = told
+        .cycle(BEGIN + 10.0, &[read(80_000, 79_000)])
+        .expect("known");
+    assert_eq!((report.counts.truncated, report.counts.recreated), (0, 1));
+}
+
+#[test]
+fn lost_messages_are_counted_once() {
+    // Retention overtakes the commit by 100, by 300, then the consumer jumps to the log start at 900.
+    let mut told = Told::new(Ceilings::default());
+    let steps = [(0, 500), (600, 500), (800, 500), (900, 900), (900, 950)];
+    let reports = steps
+        .iter()
+        .zip(0u32..)
+        .map(|(&(log_start, committed), cycle)| {
+            let read = Read {
+                log_start,
+                ..read(2_000, committed)
+            };
+            told.cycle(BEGIN + 10.0 * f64::from(cycle), &[read])
+                .expect("known")
+                .counts
+        });
+    let lost: Vec<_> = reports
+        .map(|counts| (counts.lost_messages, counts.skipped))
+        .collect();
+    assert_eq!(lost, [(0, 0), (100, 0), (300, 0), (400, 1), (400, 1)]);
+}
+
+#[test]
+fn commit_read_before_a_later_end_is_no_negative_lag() {
+    let mut told = Told::new(Ceilings::default());
+    told.cycle(BEGIN, &[read(1_000, 990)]);
+    let report = told
+        .cycle(BEGIN + 10.0, &[read(1_010, 1_012)])
+        .expect("known");
+    assert_eq!((report.lag_messages, report.counts.past_end), (Some(0), 0));
+}
+
+#[test]
+fn no_commit_is_no_lag() {
+    let mut told = Told::new(Ceilings::default());
+    let uncommitted = Read {
+        log_end: Some(10),
+        ..Read::default()
+    };
+    assert_eq!(told.cycle(BEGIN, &[uncommitted]), None);
+}
+
+#[test]
+fn hung_broker_ages_and_vanishes_and_invents_nothing() {
+    // Partition 1 is not read for half an hour, while 1,000 messages a second arrive and leave.
+    let reports = disturbed(|t, partitions| {
+        partitions.push(partitions[0]);
+        if (3_600.0..5_400.0).contains(&t) {
+            partitions[1].log_end = None;
+        }
+    });
+    let lag = |t: usize| {
+        (
+            reports[t / 10].lag_messages,
+            reports[t / 10].partitions_unknown,
+        )
+    };
+    assert_eq!(
+        lag(3_610),
+        (Some(4_000), 0),
+        "the last pair stands for a while"
+    );
+    assert_eq!(
+        lag(3_700),
+        (None, 1),
+        "then it is not known, nor is the sum"
+    );
+    assert_eq!(reports[370].production_rate, None);
+    assert_eq!(reports[370].lag_growth.severity, None);
+    assert_eq!(reports[370].partitions.len(), 1);
+    assert_eq!(lag(5_400), (Some(4_000), 0));
+    let slope = reports[545].rate_slope.expect("known").slope;
+    assert!(slope.abs() < 1e-6, "{slope}");
+    check(&reports, Counts::default());
+}
+
+#[test]
+fn coordinator_that_does_not_answer_ages_the_group() {
+    let mut told = Told::new(Ceilings::default());
+    told.cycle(BEGIN, &[read(1_000, 900)]);
+    let report = told.report(BEGIN + 30.0, &[read(4_000, 0)], false);
+    assert_eq!(report.groups[0].sample_age_seconds, Some(30.0));
+    assert_eq!(report.groups[0].topics[0].lag_messages, Some(100));
+    let report = told
+        .silent(BEGIN + 40.0, &[read(5_000, 0)])
+        .expect("still tracked");
+    assert_eq!((report.lag_messages, report.partitions_unknown), (None, 1));
+}

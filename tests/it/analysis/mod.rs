@@ -1,0 +1,102 @@
+//! The pure core, told stories: offsets in, verdicts out.
+
+mod hygiene;
+mod models;
+mod random;
+mod stories;
+
+use lagslope::analysis::report::{Report, TopicReport};
+use lagslope::analysis::sample::{
+    Commits, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
+};
+use lagslope::analysis::{Analysis, Ceilings, Settings};
+
+/// Seconds between samples in the stories.
+pub(crate) const INTERVAL: f64 = 10.0;
+/// Not zero, and not on a block's boundary.
+pub(crate) const BEGIN: f64 = 1_700_000_003.0;
+
+/// What one cycle reads of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Read {
+    pub(crate) log_start: u64,
+    /// `None`: its leader did not say.
+    pub(crate) log_end: Option<u64>,
+    /// `None`: no commit.
+    pub(crate) committed: Option<u64>,
+}
+
+/// A partition whose log begins at 0.
+pub(crate) fn read(log_end: u64, committed: u64) -> Read {
+    Read {
+        log_start: 0,
+        log_end: Some(log_end),
+        committed: Some(committed),
+    }
+}
+
+/// One group in one topic of one cluster.
+pub(crate) struct Told {
+    analysis: Analysis,
+    pub(crate) topic_id: Option<u128>,
+}
+
+impl Told {
+    pub(crate) fn new(ceilings: Ceilings) -> Self {
+        Self {
+            analysis: Analysis::new(Settings::new(INTERVAL), Box::new(move |_, _| ceilings)),
+            topic_id: Some(1),
+        }
+    }
+
+    /// A cycle in which the group's coordinator answered.
+    pub(crate) fn cycle(&mut self, at: f64, partitions: &[Read]) -> Option<TopicReport> {
+        self.observe(at, partitions, true)
+    }
+
+    /// A cycle in which it did not.
+    pub(crate) fn silent(&mut self, at: f64, partitions: &[Read]) -> Option<TopicReport> {
+        self.observe(at, partitions, false)
+    }
+
+    fn observe(&mut self, at: f64, partitions: &[Read], answered: bool) -> Option<TopicReport> {
+        let report = self.report(at, partitions, answered);
+        let group = report.groups.into_iter().next()?;
+        group.topics.into_iter().next()
+    }
+
+    pub(crate) fn report(&mut self, at: f64, partitions: &[Read], answered: bool) -> Report {
+        let commits = partitions.iter().zip(0u32..);
+        let commits = commits.filter_map(|(read, number)| Some((number, read.committed?)));
+        let ends = partitions.iter().map(|read| PartitionSample {
+            log_start: read.log_end.map(|_| Reading {
+                offset: read.log_start,
+                at,
+            }),
+            log_end: read.log_end.map(|offset| Reading { offset, at }),
+        });
+        self.analysis.observe(Sample {
+            at,
+            topics: vec![TopicSample {
+                name: "orders".into(),
+                id: self.topic_id,
+                retention: None,
+                partitions: ends.collect(),
+            }],
+            groups: vec![GroupSample {
+                name: "payments".into(),
+                state: None,
+                kind: None,
+                members: None,
+                commits: answered.then(|| Commits {
+                    at,
+                    topics: vec![TopicCommits {
+                        topic: 0,
+                        partitions: commits.collect(),
+                    }],
+                }),
+            }],
+            ..Sample::default()
+        })
+    }
+}

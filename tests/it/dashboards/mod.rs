@@ -1,0 +1,6 @@
+//! The dashboards: what Grafana would stumble over, as far as that can be told without Grafana.
+
+mod layout;
+mod queries;
+
+pub(crate) use queries::{dashboards, queries};

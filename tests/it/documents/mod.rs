@@ -1,0 +1,4 @@
+//! The documents: that they name what there is, and all of it, and that what they tell people to type works.
+
+mod metrics;
+mod snippets;

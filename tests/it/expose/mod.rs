@@ -1,0 +1,124 @@
+//! What is told: the text of `/metrics`, and the server that hands it out.
+
+mod limits;
+mod text;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use lagslope::analysis::report::{
+    CeilingKind, CeilingReport, Counts, Eta, GroupReport, GrowthState, LagGrowth, PartitionReport,
+    Report, Severity, Slope, TopicReport,
+};
+use lagslope::analysis::sample::Cycle;
+use lagslope::expose::board::Board;
+use lagslope::expose::http::{Exposed, serve};
+use lagslope::expose::own_metrics::OwnMetrics;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// A server on a free port; it drains when this is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) board: Arc<Board>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    pub(crate) async fn start(clusters: &[&str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let board = Arc::new(Board::new(clusters.iter().map(ToString::to_string)));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let exposed = Exposed {
+            board: Arc::clone(&board),
+            own: OwnMetrics::new("0.0.0", "test"),
+        };
+        tokio::spawn(serve(listener, exposed, async move {
+            let _either_way = stopped.await;
+        }));
+        Self {
+            address,
+            board,
+            _stop: stop,
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+/// A report in which everything that can be known is known.
+pub(crate) fn full_report(group: &str) -> Report {
+    let slope = Slope {
+        slope: 500.0,
+        lower: 450.5,
+        upper: 560.25,
+    };
+    let eta = Eta {
+        lower_seconds: Some(1000.0),
+        seconds: 1200.0,
+        upper_seconds: Some(1500.0),
+    };
+    let topic = TopicReport {
+        topic: "orders".into(),
+        lag_messages: Some(123_456),
+        time_lag_seconds: Some(12.5),
+        production_rate: Some(10_000.0),
+        consumption_rate: Some(9_500.0),
+        rate_slope: Some(slope),
+        trend_slope: Some(slope),
+        drain_seconds: Some(3.0),
+        ceilings: vec![
+            CeilingReport {
+                kind: CeilingKind::Lag,
+                utilization_ratio: 0.125,
+                eta: Some(eta),
+            },
+            CeilingReport {
+                kind: CeilingKind::Delay,
+                utilization_ratio: 0.5,
+                eta: None,
+            },
+        ],
+        lag_growth: LagGrowth {
+            state: GrowthState::Accumulating,
+            severity: Some(Severity::Warning),
+            onset: Some(1_000.0),
+            onset_lag_messages: Some(3.0),
+        },
+        habits_known: true,
+        partitions_unknown: 0,
+        counts: Counts {
+            rewound: 2,
+            reprocessed_messages: 70,
+            ..Counts::default()
+        },
+        partitions: vec![PartitionReport {
+            partition: 0,
+            lag_messages: 123_456,
+            time_lag_seconds: Some(12.5),
+            rate_slope: Some(slope),
+        }],
+    };
+    let group = GroupReport {
+        name: group.into(),
+        state: Some("Stable".into()),
+        kind: Some("classic".into()),
+        members: Some(3),
+        sample_age_seconds: Some(0.5),
+        topics: vec![topic],
+    };
+    let cycle = Cycle {
+        up: true,
+        duration_seconds: 0.012,
+        requests: vec![("ListGroups", 7)],
+        errors: vec![("OffsetFetch", "not_coordinator", 1)],
+    };
+    Report {
+        at: 1_700_000_000.5,
+        groups: vec![group],
+        cycle,
+    }
+}

@@ -1,0 +1,333 @@
+//! A scripted Kafka cluster on loopback: a few hundred lines of metadata and offsets, and ways to misbehave.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use kafka_protocol::messages::list_groups_response::ListedGroup;
+use kafka_protocol::messages::list_offsets_response as ends;
+use kafka_protocol::messages::metadata_response as metadata;
+use kafka_protocol::messages::offset_fetch_response as commits;
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::{
+    Decodable, Encodable, HeaderVersion, Request, StrBytes, decode_request_header_from_buffer,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What a broker does with what it reads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Mood {
+    Answers,
+    /// Reads, and says nothing.
+    Hangs,
+    /// Closes the connection at the next request, as after an idle limit or a restart, and answers from then on.
+    HangsUpOnce,
+    /// Says these bytes to the first request, whatever it is, and hangs up.
+    Says(&'static [u8]),
+    /// Answers `ApiVersions` well and says these bytes to everything else.
+    GreetsThenSays(&'static [u8]),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) coordinator: i32,
+    pub(crate) state: &'static str,
+    pub(crate) members: usize,
+    /// `(topic, partition, offset)`
+    pub(crate) commits: Vec<(&'static str, i32, i64)>,
+}
+
+/// The truth that all brokers tell.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) brokers: BTreeMap<i32, SocketAddr>,
+    pub(crate) moods: BTreeMap<i32, Mood>,
+    /// By topic: leader and end of each partition.
+    pub(crate) topics: BTreeMap<&'static str, Vec<(i32, i64)>>,
+    pub(crate) groups: BTreeMap<String, Group>,
+    /// `(broker, api)` of each request read.
+    pub(crate) requests: Vec<(i32, ApiKey)>,
+    pub(crate) connections: usize,
+    /// The highest version of `OffsetFetch` offered.
+    pub(crate) offset_fetch_max: i16,
+}
+
+#[derive(Clone)]
+pub(crate) struct Scripted(Arc<Mutex<World>>);
+
+impl Scripted {
+    /// So many brokers, numbered from 1, with topic `orders`: three partitions, led by the brokers in turn.
+    pub(crate) async fn start(brokers: i32) -> Self {
+        let this = Self(Arc::default());
+        let leader = |partition: i32| (partition % brokers + 1, 100 + i64::from(partition));
+        this.change(|world| {
+            world.offset_fetch_max = 9;
+            world.topics.insert("orders", (0..3).map(leader).collect());
+        });
+        for id in 1..=brokers {
+            this.start_broker(id).await;
+        }
+        this
+    }
+
+    /// On a port of its own; a broker that was started before is now known by the new one.
+    pub(crate) async fn start_broker(&self, id: i32) {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        self.change(|world| {
+            world.brokers.insert(id, address);
+            world.moods.insert(id, Mood::Answers);
+        });
+        let this = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if this.change(|world| world.brokers.get(&id) != Some(&address)) {
+                    return;
+                }
+                this.change(|world| world.connections += 1);
+                let this = this.clone();
+                tokio::spawn(async move { this.serve(id, stream).await });
+            }
+        });
+    }
+
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut self.0.lock().expect("no script panicked"))
+    }
+
+    pub(crate) fn group(&self, name: &str, coordinator: i32, commits: &[(&'static str, i32, i64)]) {
+        let group = Group {
+            coordinator,
+            state: "Stable",
+            members: 2,
+            commits: commits.to_vec(),
+        };
+        self.change(|world| world.groups.insert(name.to_owned(), group));
+    }
+
+    pub(crate) fn mood(&self, id: i32, mood: Mood) {
+        self.change(|world| world.moods.insert(id, mood));
+    }
+
+    pub(crate) fn address(&self, id: i32) -> String {
+        self.change(|world| world.brokers[&id].to_string())
+    }
+
+    async fn serve(&self, id: i32, mut stream: TcpStream) -> Option<()> {
+        loop {
+            let size = stream.read_u32().await.ok()?;
+            let mut request = vec![0; size as usize];
+            stream.read_exact(&mut request).await.ok()?;
+            let mut request = Bytes::from(request);
+            let header =
+                decode_request_header_from_buffer(&mut request).expect("a request of ours");
+            let api = ApiKey::try_from(header.request_api_key).expect("a request of ours");
+            let mood = self.change(|world| {
+                world.requests.push((id, api));
+                world.moods[&id].clone()
+            });
+            match mood {
+                Mood::Answers => {}
+                Mood::GreetsThenSays(_) if api == ApiKey::ApiVersions => {}
+                Mood::HangsUpOnce => {
+                    self.mood(id, Mood::Answers);
+                    return None;
+                }
+                Mood::Hangs => {
+                    while self.change(|world| world.moods[&id] == Mood::Hangs) {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                }
+                Mood::Says(bytes) | Mood::GreetsThenSays(bytes) => {
+                    stream.write_all(bytes).await.ok()?;
+                    return None;
+                }
+            }
+            let answer = self.change(|world| world.answer(id, api, &header, request));
+            stream.write_all(&answer).await.ok()?;
+        }
+    }
+}
+
+impl World {
+    fn answer(&self, id: i32, api: ApiKey, header: &RequestHeader, mut body: Bytes) -> Bytes {
+        let version = header.request_api_version;
+        match api {
+            ApiKey::ApiVersions => {
+                frame::<ApiVersionsRequest>(header, &self.versions(), version.min(3))
+            }
+            ApiKey::Metadata => frame::<MetadataRequest>(header, &self.metadata(), version),
+            ApiKey::ListGroups => frame::<ListGroupsRequest>(header, &self.list(id), version),
+            ApiKey::OffsetFetch => {
+                let asked =
+                    OffsetFetchRequest::decode(&mut body, version).expect("a request of ours");
+                frame::<OffsetFetchRequest>(header, &self.commits(id, &asked), version)
+            }
+            ApiKey::ListOffsets => {
+                let asked =
+                    ListOffsetsRequest::decode(&mut body, version).expect("a request of ours");
+                frame::<ListOffsetsRequest>(header, &self.ends(id, &asked), version)
+            }
+            ApiKey::DescribeGroups => {
+                let asked =
+                    DescribeGroupsRequest::decode(&mut body, version).expect("a request of ours");
+                frame::<DescribeGroupsRequest>(header, &self.describe(&asked), version)
+            }
+            ApiKey::DescribeConfigs => {
+                let nothing = DescribeConfigsResponse::default();
+                frame::<DescribeConfigsRequest>(header, &nothing, version)
+            }
+            other => panic!("nobody may ask {other:?}"),
+        }
+    }
+
+    fn versions(&self) -> ApiVersionsResponse {
+        let offered = [
+            (ApiKey::ApiVersions, 3),
+            (ApiKey::Metadata, 12),
+            (ApiKey::ListGroups, 5),
+            (ApiKey::OffsetFetch, self.offset_fetch_max),
+            (ApiKey::ListOffsets, 8),
+            (ApiKey::DescribeGroups, 5),
+            (ApiKey::DescribeConfigs, 4),
+        ];
+        let keys = offered.map(|(key, max)| {
+            ApiVersion::default()
+                .with_api_key(key as i16)
+                .with_max_version(max)
+        });
+        ApiVersionsResponse::default().with_api_keys(keys.to_vec())
+    }
+
+    fn metadata(&self) -> MetadataResponse {
+        let brokers = self.brokers.iter().map(|(id, address)| {
+            metadata::MetadataResponseBroker::default()
+                .with_node_id((*id).into())
+                .with_host(StrBytes::from_string(address.ip().to_string()))
+                .with_port(address.port().into())
+        });
+        let topics = self.topics.iter().map(|(name, partitions)| {
+            let partitions = partitions.iter().enumerate().map(|(index, (leader, _))| {
+                metadata::MetadataResponsePartition::default()
+                    .with_partition_index(index as i32)
+                    .with_leader_id((*leader).into())
+            });
+            metadata::MetadataResponseTopic::default()
+                .with_name(Some(StrBytes::from_static_str(name).into()))
+                .with_partitions(partitions.collect())
+        });
+        MetadataResponse::default()
+            .with_brokers(brokers.collect())
+            .with_topics(topics.collect())
+    }
+
+    fn list(&self, id: i32) -> ListGroupsResponse {
+        let groups = self.groups.iter().filter(|(_, g)| g.coordinator == id);
+        let listed = groups.map(|(name, group)| {
+            ListedGroup::default()
+                .with_group_id(StrBytes::from_string(name.clone()).into())
+                .with_group_state(StrBytes::from_static_str(group.state))
+                .with_group_type(StrBytes::from_static_str("classic"))
+        });
+        ListGroupsResponse::default().with_groups(listed.collect())
+    }
+
+    fn commits(&self, id: i32, asked: &OffsetFetchRequest) -> OffsetFetchResponse {
+        if asked.groups.is_empty() {
+            let topics = by_topic(&self.groups[&*asked.group_id.0]).map(|(topic, offsets)| {
+                let partition = |(partition, offset): &(i32, i64)| {
+                    commits::OffsetFetchResponsePartition::default()
+                        .with_partition_index(*partition)
+                        .with_committed_offset(*offset)
+                };
+                commits::OffsetFetchResponseTopic::default()
+                    .with_name(StrBytes::from_static_str(topic).into())
+                    .with_partitions(offsets.iter().map(partition).collect())
+            });
+            return OffsetFetchResponse::default().with_topics(topics.collect());
+        }
+        let groups = asked.groups.iter().map(|asked| {
+            let group = &self.groups[&*asked.group_id.0];
+            let topics = by_topic(group).map(|(topic, offsets)| {
+                let partition = |(partition, offset): &(i32, i64)| {
+                    commits::OffsetFetchResponsePartitions::default()
+                        .with_partition_index(*partition)
+                        .with_committed_offset(*offset)
+                };
+                commits::OffsetFetchResponseTopics::default()
+                    .with_name(StrBytes::from_static_str(topic).into())
+                    .with_partitions(offsets.iter().map(partition).collect())
+            });
+            let error = if group.coordinator == id { 0 } else { 16 };
+            commits::OffsetFetchResponseGroup::default()
+                .with_group_id(asked.group_id.clone())
+                .with_error_code(error)
+                .with_topics(topics.collect())
+        });
+        OffsetFetchResponse::default().with_groups(groups.collect())
+    }
+
+    fn ends(&self, id: i32, asked: &ListOffsetsRequest) -> ListOffsetsResponse {
+        let topics = asked.topics.iter().map(|topic| {
+            let partitions = topic.partitions.iter().map(|asked| {
+                let known = self.topics.get(&*topic.name.0);
+                let (error, offset) = match known.map(|t| t[asked.partition_index as usize]) {
+                    None => (3, -1),
+                    Some((leader, _)) if leader != id => (6, -1),
+                    Some(_) if asked.timestamp == -2 => (0, 0),
+                    Some((_, end)) => (0, end),
+                };
+                ends::ListOffsetsPartitionResponse::default()
+                    .with_partition_index(asked.partition_index)
+                    .with_error_code(error)
+                    .with_offset(offset)
+            });
+            ends::ListOffsetsTopicResponse::default()
+                .with_name(topic.name.clone())
+                .with_partitions(partitions.collect())
+        });
+        ListOffsetsResponse::default().with_topics(topics.collect())
+    }
+
+    fn describe(&self, asked: &DescribeGroupsRequest) -> DescribeGroupsResponse {
+        let groups = asked.groups.iter().map(|name| {
+            let group = self.groups.get(&*name.0);
+            let members = vec![DescribedGroupMember::default(); group.map_or(0, |g| g.members)];
+            DescribedGroup::default()
+                .with_group_id(name.clone())
+                .with_group_state(StrBytes::from_static_str(group.map_or("Dead", |g| g.state)))
+                .with_members(members)
+        });
+        DescribeGroupsResponse::default().with_groups(groups.collect())
+    }
+}
+
+fn by_topic(group: &Group) -> impl Iterator<Item = (&'static str, Vec<(i32, i64)>)> {
+    let mut topics: BTreeMap<&'static str, Vec<(i32, i64)>> = BTreeMap::new();
+    for (topic, partition, offset) in &group.commits {
+        topics.entry(topic).or_default().push((*partition, *offset));
+    }
+    topics.into_iter()
+}
+
+fn frame<R: Request>(header: &RequestHeader, answer: &R::Response, version: i16) -> Bytes {
+    let mut bytes = BytesMut::new();
+    bytes.put_u32(0);
+    let id = header.correlation_id;
+    let head = ResponseHeader::default().with_correlation_id(id);
+    head.encode(&mut bytes, R::Response::header_version(version))
+        .expect("a header has an encoding");
+    answer
+        .encode(&mut bytes, version)
+        .expect("set only what the version has");
+    let size = bytes.len() as u32 - 4;
+    bytes[..4].copy_from_slice(&size.to_be_bytes());
+    bytes.freeze()
+}

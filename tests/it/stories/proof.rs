@@ -1,0 +1,156 @@
+//! A story and what its alerts must be, as a unit test of promtool's.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::series::Series;
+use super::story::INTERVAL;
+use crate::alerts::lookup::RULES;
+use crate::promtool::{promtool, repository};
+
+const FIRING: &str = r#"count by (alertname, severity) (ALERTS{alertstate="firing"})"#;
+
+/// What an alert is about, and with it its labels.
+#[derive(Clone, Copy)]
+pub(crate) enum About {
+    /// The one group and topic of the stories.
+    Topic,
+    /// The one cluster.
+    Cluster,
+    /// A cluster, with the reason that a cycle was skipped for.
+    Overlap,
+    /// The daemon itself.
+    Daemon,
+}
+
+/// What is claimed of a story.
+pub(crate) struct Proof<'a> {
+    series: &'a Series,
+    instances: &'a [&'a str],
+    queries: Vec<Value>,
+    texts: Vec<Value>,
+}
+
+impl<'a> Proof<'a> {
+    /// Nothing is claimed yet.
+    pub(crate) fn of(series: &'a Series) -> Self {
+        Self {
+            series,
+            instances: &["one:9877"],
+            queries: Vec::new(),
+            texts: Vec::new(),
+        }
+    }
+
+    /// As many replicas see the same.
+    pub(crate) fn seen_by(mut self, instances: &'a [&'a str]) -> Self {
+        self.instances = instances;
+        self
+    }
+
+    /// In this second exactly these alerts fire, each once: `(alert, severity)`.
+    pub(crate) fn firing(mut self, second: u32, alerts: &[(&str, &str)]) -> Self {
+        let sample = |(alert, severity): &(&str, &str)| json!({ "labels": format!("{{alertname=\"{alert}\",severity=\"{severity}\"}}"), "value": 1 });
+        let samples: Vec<_> = alerts.iter().map(sample).collect();
+        self.queries.push(
+            json!({ "expr": FIRING, "eval_time": format!("{second}s"), "exp_samples": samples }),
+        );
+        self
+    }
+
+    /// In this second the query finds something.
+    pub(crate) fn finds(mut self, second: u32, query: &str) -> Self {
+        let expression = format!("count({query}) > bool 0");
+        let found = json!({ "labels": "{}", "value": 1 });
+        self.queries.push(json!({ "expr": expression, "eval_time": format!("{second}s"), "exp_samples": [found] }));
+        self
+    }
+
+    /// In this second the alert fires, and these are its summary and its description.
+    pub(crate) fn says(
+        mut self,
+        second: u32,
+        (alert, severity): (&str, &str),
+        about: About,
+        summary: &str,
+        description: &str,
+    ) -> Self {
+        let expected = json!({
+            "exp_labels": about.labels(severity),
+            "exp_annotations": {
+                "summary": summary,
+                "description": description,
+                "runbook_url": format!("https://github.com/lagslope/lagslope/blob/main/docs/runbooks/{alert}.md"),
+                "dashboard": about.dashboard(),
+            },
+        });
+        self.expect(second, alert, expected);
+        self
+    }
+
+    /// Asks promtool, and fails with what it says.
+    pub(crate) fn holds(self) {
+        let interval = format!("{INTERVAL}s");
+        let file = json!({
+            "rule_files": [repository(RULES)],
+            "evaluation_interval": interval,
+            "tests": [{
+                "interval": interval,
+                "input_series": self.series.input(self.instances),
+                "promql_expr_test": self.queries,
+                "alert_rule_test": self.texts,
+            }],
+        });
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // JSON is YAML.
+        fs::write(folder.path().join("story.json"), file.to_string()).expect("room for a file");
+        promtool(folder.path(), &["test", "rules", "story.json"], "");
+    }
+
+    /// promtool wants all alerts of one name and second in one list.
+    fn expect(&mut self, second: u32, alert: &str, expected: Value) {
+        let time = format!("{second}s");
+        let same = |text: &&mut Value| text["eval_time"] == time && text["alertname"] == alert;
+        match self
+            .texts
+            .iter_mut()
+            .find(same)
+            .map(|text| &mut text["exp_alerts"])
+        {
+            Some(Value::Array(alerts)) => alerts.push(expected),
+            _ => self
+                .texts
+                .push(json!({ "eval_time": time, "alertname": alert, "exp_alerts": [expected] })),
+        }
+    }
+}
+
+impl About {
+    fn labels(self, severity: &str) -> Value {
+        let mut labels = json!({ "severity": severity });
+        let more: &[(&str, &str)] = match self {
+            Self::Topic => &[("group", "billing"), ("topic", "orders")],
+            Self::Overlap => &[("reason", "overlap")],
+            Self::Cluster | Self::Daemon => &[],
+        };
+        let scraped: &[_] = match self {
+            Self::Daemon => &[],
+            _ => &[("kafka_cluster", "prod"), ("job", "watchers")],
+        };
+        for (name, value) in more.iter().chain(scraped) {
+            labels[*name] = json!(value);
+        }
+        labels
+    }
+
+    fn dashboard(self) -> &'static str {
+        match self {
+            Self::Topic => {
+                "/d/lagslope-overview?var-cluster=prod&var-group=billing&var-topic=orders"
+            }
+            Self::Cluster | Self::Overlap => "/d/lagslope-overview?var-cluster=prod",
+            Self::Daemon => "/d/lagslope-overview",
+        }
+    }
+}

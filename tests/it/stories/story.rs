@@ -1,0 +1,245 @@
+//! A story of one group on one topic, told to the daemon's own analysis cycle by cycle: what a Prometheus that scrapes once a
+//! cycle gets to read.
+
+use lagslope::analysis::report::Report;
+use lagslope::analysis::sample::{
+    Commits, Cycle, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
+};
+use lagslope::analysis::{Analysis, Ceilings, Settings};
+use lagslope::expose::board::Board;
+use lagslope::expose::metrics::{Facts, Granularity, render};
+
+use super::series::Series;
+
+/// Seconds between cycles, and between scrapes: the daemon's default.
+pub(crate) const INTERVAL: u32 = 10;
+
+/// How fast messages come and go.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// Messages per second produced.
+    pub(crate) produced: f64,
+    /// Messages per second that the consumer can take.
+    pub(crate) consumed: f64,
+    /// Seconds between commits.
+    pub(crate) commits_every: u32,
+}
+
+/// What has been told so far.
+pub(crate) struct Story {
+    analysis: Analysis,
+    ceilings: Ceilings,
+    board: Board,
+    facts: Facts,
+    /// What the daemon says about itself, on each page.
+    own: String,
+    seconds: u32,
+    produced: f64,
+    consumed: f64,
+    committed: f64,
+    /// What each scrape got; nothing when nobody answered.
+    pages: Vec<Option<String>>,
+}
+
+impl Story {
+    /// Begins with an empty topic. `own` is the daemon's text about itself.
+    pub(crate) fn new(own: &str, ceilings: Ceilings) -> Self {
+        Self {
+            analysis: analysis(Settings::new(f64::from(INTERVAL)), ceilings),
+            ceilings,
+            board: Board::new(["prod".to_owned()]),
+            facts: Facts {
+                last_sample_at: None,
+                samples_skipped: vec![("overlap", 0), ("panic", 0)],
+            },
+            own: own.to_owned(),
+            seconds: 0,
+            produced: 0.0,
+            consumed: 0.0,
+            committed: 0.0,
+            pages: Vec::new(),
+        }
+    }
+
+    /// Settings in which a ceiling is near when it is this many seconds away. Before the first cycle.
+    pub(crate) fn critical_within(mut self, seconds: f64) -> Self {
+        let settings = Settings {
+            critical_eta_seconds: seconds,
+            ..Settings::new(f64::from(INTERVAL))
+        };
+        self.analysis = analysis(settings, self.ceilings);
+        self
+    }
+
+    /// Cycles as usual.
+    pub(crate) fn runs(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.advance(pace);
+            self.cycle();
+            self.scrape();
+        }
+        self
+    }
+
+    /// Reading takes so long that every second cycle is skipped.
+    pub(crate) fn skips_every_second_cycle(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) / 2 {
+            self.advance(pace);
+            self.cycle();
+            self.scrape();
+            self.advance(pace);
+            self.facts.samples_skipped[0].1 += 1;
+            self.scrape();
+        }
+        self
+    }
+
+    /// The group's coordinator doesn't answer: what is known of its commits grows old.
+    pub(crate) fn coordinator_is_silent(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.advance(pace);
+            let mut sample = self.sample();
+            sample.groups[0].commits = None;
+            self.take(sample);
+            self.scrape();
+        }
+        self
+    }
+
+    /// No broker answers.
+    pub(crate) fn cluster_is_down(mut self, minutes: u32) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.seconds += INTERVAL;
+            let report = Report {
+                at: f64::from(self.seconds),
+                groups: Vec::new(),
+                cycle: Cycle::default(),
+            };
+            self.publish(&report);
+            self.scrape();
+        }
+        self
+    }
+
+    /// A cycle that never ends: the page stays as it was.
+    pub(crate) fn cycle_hangs(mut self, minutes: u32) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.seconds += INTERVAL;
+            self.scrape();
+        }
+        self
+    }
+
+    /// The cluster's task panics, and starts over with nothing.
+    pub(crate) fn a_bug_ends_the_watch(mut self) -> Self {
+        self.facts.samples_skipped[1].1 += 1;
+        self.analysis = analysis(Settings::new(f64::from(INTERVAL)), self.ceilings);
+        self
+    }
+
+    /// What was read is too old to be repeated.
+    pub(crate) fn page_is_taken_down(self) -> Self {
+        self.board.take_down(0);
+        self.board.publish();
+        self
+    }
+
+    /// The daemon doesn't answer.
+    pub(crate) fn daemon_is_down(mut self, minutes: u32) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.seconds += INTERVAL;
+            self.pages.push(None);
+        }
+        self
+    }
+
+    /// All that was scraped, as series.
+    pub(crate) fn series(&self) -> Series {
+        Series::of(&self.pages)
+    }
+
+    fn advance(&mut self, pace: Pace) {
+        for _ in 0..INTERVAL {
+            self.seconds += 1;
+            self.produced += pace.produced;
+            self.consumed = (self.consumed + pace.consumed).min(self.produced);
+            if self.seconds.is_multiple_of(pace.commits_every) {
+                self.committed = self.consumed;
+            }
+        }
+    }
+
+    fn cycle(&mut self) {
+        let sample = self.sample();
+        self.take(sample);
+    }
+
+    fn take(&mut self, sample: Sample) {
+        self.facts.last_sample_at = Some(sample.at);
+        let report = self.analysis.observe(sample);
+        self.publish(&report);
+    }
+
+    fn publish(&self, report: &Report) {
+        let fragment = render("prod", report, &self.facts, Granularity::Topic);
+        self.board.post(0, fragment);
+        self.board.publish();
+    }
+
+    fn scrape(&mut self) {
+        self.pages.push(Some(self.board.text() + &self.own));
+    }
+
+    /// Commits and log ends read in one instant: the order of reading is the analysis' own test.
+    fn sample(&self) -> Sample {
+        let at = f64::from(self.seconds);
+        let reading = |messages: f64| {
+            Some(Reading {
+                offset: messages as u64,
+                at,
+            })
+        };
+        let topic = TopicSample {
+            name: "orders".into(),
+            id: Some(1),
+            retention: None,
+            partitions: vec![PartitionSample {
+                log_start: reading(0.0),
+                log_end: reading(self.produced),
+            }],
+        };
+        let commits = TopicCommits {
+            topic: 0,
+            partitions: vec![(0, self.committed as u64)],
+        };
+        let group = GroupSample {
+            name: "billing".into(),
+            state: Some("Stable".into()),
+            kind: Some("classic".into()),
+            members: Some(3),
+            commits: Some(Commits {
+                at,
+                topics: vec![commits],
+            }),
+        };
+        Sample {
+            at,
+            topics: vec![topic],
+            groups: vec![group],
+            cycle: Cycle {
+                up: true,
+                duration_seconds: 0.25,
+                requests: vec![("OffsetFetch", u64::from(self.seconds / INTERVAL))],
+                errors: Vec::new(),
+            },
+        }
+    }
+}
+
+fn analysis(settings: Settings, ceilings: Ceilings) -> Analysis {
+    Analysis::new(settings, Box::new(move |_, _| ceilings))
+}
+
+fn cycles(minutes: u32) -> u32 {
+    minutes * 60 / INTERVAL
+}
