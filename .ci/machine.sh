@@ -1,0 +1,80 @@
+# What ./test and ./demo need of a machine, and how they get it: Debian's packages, with sudo only after a question. Sourced, not run.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# What cargo builds librdkafka with, and what runs Kafka's jars.
+build_packages=(g++ make pkg-config libssl-dev zlib1g-dev curl git)
+oldest_java=17
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+need_rust() {
+    cargo --version >/dev/null 2>&1 || fail "cargo is missing: install Rust first (rustup or your distribution)"
+}
+
+has_java() {
+    local version
+    version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p') && ((${version:-0} >= oldest_java))
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# as_root WHY COMMAND…: asks first, unless we are root already.
+as_root() {
+    local why=$1 answer
+    shift
+    if ((EUID == 0)); then
+        "$@"
+        return
+    fi
+    echo "sudo is needed $why: sudo $*"
+    read -r -p "Go on? [y/N] " answer || true
+    [[ ${answer:-} == [yY]* ]] || fail "not done; run that yourself, then start again"
+    sudo "$@"
+}
+
+# install_packages PACKAGE…: installs those that are missing, without what they merely recommend.
+install_packages() {
+    local missing=() package
+    command -v apt-get >/dev/null || {
+        echo "not Debian or Ubuntu: these have to be there already, by whatever name: $*"
+        return
+    }
+    for package in "$@"; do
+        is_installed "$package" || missing+=("$package")
+    done
+    ((${#missing[@]} == 0)) && return
+    as_root "to know Debian's present packages" apt-get update -q
+    as_root "to install ${missing[*]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+# For building, and for Kafka from jars. A newer Java or a Maven of one's own is as good as Debian's.
+install_for_kafka() {
+    local packages=("${build_packages[@]}")
+    has_java || packages+=(openjdk-17-jre-headless)
+    command -v mvn >/dev/null || packages+=(maven)
+    install_packages "${packages[@]}"
+}
+
+# unpack_debian PACKAGE PROGRAM: below target/debian, not installed, since installing would start a service.
+unpack_debian() {
+    local folder=$root/target/debian/$1
+    command -v "$2" >/dev/null || [ -x "$folder/usr/bin/$2" ] && return
+    rm -rf "$folder.part"
+    mkdir -p "$folder.part"
+    (
+        cd "$folder.part"
+        apt-get download -q "$1" 2>/dev/null || {
+            as_root "to know Debian's present packages" apt-get update -q
+            apt-get download -q "$1"
+        }
+        dpkg -x ./*.deb .
+        rm ./*.deb
+    )
+    mv "$folder.part" "$folder"
+}

@@ -1,0 +1,30 @@
+# Two images from one file: `lagslope` (the default), and `pressure`, the producer/consumer pair that docker-compose.yml puts it under.
+
+FROM rust:1.95-slim-bookworm AS sources
+WORKDIR /build
+COPY . .
+
+FROM sources AS build-lagslope
+# Only the daemon: what the examples need (librdkafka) isn't compiled.
+RUN cargo build --locked --release --bin lagslope
+
+FROM sources AS build-pressure
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends g++ make pkg-config libssl-dev zlib1g-dev \
+ && rm -rf /var/lib/apt/lists/*
+RUN cargo build --locked --release --example pressure
+
+FROM debian:bookworm-slim AS pressure
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libssl3 zlib1g \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=build-pressure /build/target/release/examples/pressure /usr/local/bin/pressure
+USER 65534:65534
+ENTRYPOINT ["/usr/local/bin/pressure"]
+
+FROM debian:bookworm-slim AS lagslope
+COPY --from=build-lagslope /build/target/release/lagslope /usr/local/bin/lagslope
+USER 65534:65534
+EXPOSE 9877
+ENTRYPOINT ["/usr/local/bin/lagslope"]
+CMD ["run", "--config.file", "/etc/lagslope/lagslope.yaml"]
