@@ -39,8 +39,14 @@ impl Pressure {
     }
 }
 
-/// Where cargo puts an example: beside the binary.
+/// The example as cargo builds it now: `cargo test --test it` alone would leave an old one, or none.
 fn example(name: &str) -> PathBuf {
+    let built = std::process::Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--example", name])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .expect("cargo runs");
+    assert!(built.success(), "cargo build --example {name}: {built}");
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_lagslope"));
     binary
         .parent()
