@@ -68,6 +68,7 @@ families! {
     CeilingEtaLower Gauge "ceiling_eta_lower_seconds" "The earliest that the ceiling may be reached, in seconds from now.";
     CeilingEtaUpper Gauge "ceiling_eta_upper_seconds" "The latest that the ceiling may be reached, in seconds from now.";
     Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while there is too little history to say.";
+    Stalled Gauge "stalled" "1 while messages arrive and nothing is committed, 0 otherwise; absent while there is too little history to say.";
     HabitsKnown Gauge "habits_known" "1 when the verdicts rest on what the group usually does, 0 while the cautious limits apply.";
     PartitionsUnknown Gauge "partitions_unknown" "Partitions with a commit whose lag is not known now; while there are any, no sum is published.";
     ReprocessedMessages Counter "reprocessed_messages_total" "Messages that are read again because a commit moved backwards.";

@@ -2,7 +2,8 @@
 //! put the clusters' lines of one family together.
 
 use crate::analysis::report::{
-    CeilingKind, Counts, GroupReport, PartitionReport, Report, Severity, Slope, TopicReport,
+    CeilingKind, Counts, GroupReport, GrowthState, PartitionReport, Report, Severity, Slope,
+    TopicReport,
 };
 use crate::analysis::sample::Time;
 
@@ -190,6 +191,13 @@ impl Renderer {
             &labels,
             &[("signal", "lag_growth")],
             severity,
+        );
+        let stalled = topic.lag_growth.state == GrowthState::Stalled;
+        self.add(
+            Family::Stalled,
+            &labels,
+            &[],
+            severity.map(|_| f64::from(u8::from(stalled))),
         );
         self.add(
             Family::HabitsKnown,

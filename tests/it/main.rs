@@ -13,6 +13,7 @@ mod expose;
 mod kafka;
 mod kafka_client;
 mod lagslope;
+mod long;
 mod processes;
 mod processes_selftest;
 mod prometheus;

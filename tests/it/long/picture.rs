@@ -26,7 +26,12 @@ const BOTTOM: f64 = 30.0;
 
 /// The panels, one below the other, over the same span of time.
 pub(super) fn svg(panels: &[Panel]) -> String {
-    let (start, end) = span(panels.iter().flat_map(|panel| &panel.lines).flat_map(|line| line.points.iter().map(|point| point.0)));
+    let (start, end) = span(
+        panels
+            .iter()
+            .flat_map(|panel| &panel.lines)
+            .flat_map(|line| line.points.iter().map(|point| point.0)),
+    );
     let mut out = String::new();
     let height = HEIGHT * panels.len() as f64;
     writeln!(
@@ -51,8 +56,17 @@ struct Frame {
 
 impl Frame {
     fn new(top: f64, time: (f64, f64), panel: &Panel) -> Self {
-        let (low, high) = span(panel.lines.iter().flat_map(|line| line.points.iter().map(|point| point.1)));
-        Self { top, time, value: (low.min(0.0), high * 1.05) }
+        let (low, high) = span(
+            panel
+                .lines
+                .iter()
+                .flat_map(|line| line.points.iter().map(|point| point.1)),
+        );
+        Self {
+            top,
+            time,
+            value: (low.min(0.0), high * 1.05),
+        }
     }
 
     fn x(&self, time: f64) -> f64 {
@@ -71,8 +85,19 @@ impl Frame {
             let y = self.y(tick);
             writeln!(out, "<path d=\"M{left} {y:.1}H{right}\" stroke=\"#ddd\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555\">{}{}</text>", left - 6.0, y + 4.0, short(tick), panel.unit).expect("into memory");
         }
-        for minute in (0..).step_by(5).map(|m| f64::from(m) * 60.0).take_while(|s| self.time.0 + s <= self.time.1) {
-            writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">{} min</text>", self.x(self.time.0 + minute), self.top + HEIGHT - 12.0, minute / 60.0).expect("into memory");
+        for minute in (0..)
+            .step_by(5)
+            .map(|m| f64::from(m) * 60.0)
+            .take_while(|s| self.time.0 + s <= self.time.1)
+        {
+            writeln!(
+                out,
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">{} min</text>",
+                self.x(self.time.0 + minute),
+                self.top + HEIGHT - 12.0,
+                minute / 60.0
+            )
+            .expect("into memory");
         }
         for line in &panel.lines {
             self.draw_line(out, line);
@@ -92,26 +117,52 @@ impl Frame {
             write!(path, "{verb}{:.1} {:.1}", self.x(*time), self.y(*value)).expect("into memory");
             last = *time;
         }
-        writeln!(out, "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>", line.colour).expect("into memory");
+        writeln!(
+            out,
+            "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>",
+            line.colour
+        )
+        .expect("into memory");
         if let Some((time, value)) = line.points.last() {
-            writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\">{}</text>", self.x(*time) + 6.0, self.y(*value) + 4.0, line.colour, line.name).expect("into memory");
+            writeln!(
+                out,
+                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\">{}</text>",
+                self.x(*time) + 6.0,
+                self.y(*value) + 4.0,
+                line.colour,
+                line.name
+            )
+            .expect("into memory");
         }
     }
 }
 
 fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    })
 }
 
 /// Three to six round numbers.
 fn ticks((low, high): (f64, f64)) -> Vec<f64> {
     let rough = (high - low) / 4.0;
     let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough).unwrap_or(rough);
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|factor| factor * power)
+        .find(|step| *step >= rough)
+        .unwrap_or(rough);
     let first = (low / step).ceil() as i64;
-    (first..).map(|n| n as f64 * step).take_while(|tick| *tick <= high).collect()
+    (first..)
+        .map(|n| n as f64 * step)
+        .take_while(|tick| *tick <= high)
+        .collect()
 }
 
 fn short(value: f64) -> String {
-    if value.abs() >= 1000.0 { format!("{}k", value / 1000.0) } else { format!("{value}") }
+    if value.abs() >= 1000.0 {
+        format!("{}k", value / 1000.0)
+    } else {
+        format!("{value}")
+    }
 }

@@ -23,18 +23,34 @@ impl Pressure {
             .spawn()
             .expect("cargo test builds the examples");
         let orders = child.stdin.take().expect("piped");
-        Self { _child: child, orders }
+        Self {
+            _child: child,
+            orders,
+        }
     }
 
     /// Changes the consumer's rate, in messages per second.
     pub(super) async fn consume(&mut self, rate: u32) {
         let order = format!("consume {rate}\n");
-        self.orders.write_all(order.as_bytes()).await.expect("it listens");
+        self.orders
+            .write_all(order.as_bytes())
+            .await
+            .expect("it listens");
     }
 }
 
-/// Where cargo puts an example: beside the binary.
+/// The example as cargo builds it now: `cargo test --test it` alone would leave an old one, or none.
 fn example(name: &str) -> PathBuf {
+    let built = std::process::Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--example", name])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .expect("cargo runs");
+    assert!(built.success(), "cargo build --example {name}: {built}");
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_lagslope"));
-    binary.parent().expect("a folder").join("examples").join(name)
+    binary
+        .parent()
+        .expect("a folder")
+        .join("examples")
+        .join(name)
 }

@@ -13,8 +13,10 @@ use crate::lagslope::{Lagslope, Scrape};
 const KNOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// KIP-848 is a preview in 3.9: the broker has to be told.
-const KAFKA_3_WITH_KIP_848: &[(&str, &str)] =
-    &[("group.coordinator.rebalance.protocols", "classic,consumer"), ("unstable.api.versions.enable", "true")];
+const KAFKA_3_WITH_KIP_848: &[(&str, &str)] = &[
+    ("group.coordinator.rebalance.protocols", "classic,consumer"),
+    ("unstable.api.versions.enable", "true"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kafka_4_prints_the_same() {
@@ -31,12 +33,24 @@ async fn agrees(version: Version, options: &[(&str, &str)]) {
     let _members = every_kind_of_group(&kafka);
     let lagslope = Lagslope::start(&config(&kafka.bootstrap())).await;
     let (positions, states) = (kafka.describe_all_groups(), kafka.describe_states());
-    assert!(positions.len() > 10 && states.len() > 5, "{positions:?} {states:?}");
-    let known = |scrape: &Scrape| states.iter().all(|state| members(scrape, &state.group).is_some());
-    let scrape = lagslope.wait_for("the members of every group", KNOWN_WITHIN, known).await;
+    assert!(
+        positions.len() > 10 && states.len() > 5,
+        "{positions:?} {states:?}"
+    );
+    let known = |scrape: &Scrape| {
+        states
+            .iter()
+            .all(|state| members(scrape, &state.group).is_some())
+    };
+    let scrape = lagslope
+        .wait_for("the members of every group", KNOWN_WITHIN, known)
+        .await;
     let lags = compare_lags(&scrape, &positions);
     let groups = compare_states(&scrape, &states);
-    let evidence = Evidence::new(topic_of(version), "What `/metrics` says is what Kafka's own tool prints");
+    let evidence = Evidence::new(
+        topic_of(version),
+        "What `/metrics` says is what Kafka's own tool prints",
+    );
     evidence.entry(
         &format!("Every lag, state and member count on Kafka {} equals kafka-consumer-groups", version.number()),
         "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it real::agreement",
@@ -59,7 +73,11 @@ fn every_kind_of_group(kafka: &Kafka) -> Vec<Member> {
     kafka.create_topic(&payments, 1, 1);
     kafka.create_topic(&unique("nobody"), 2, 1);
     for partition in 0..3 {
-        kafka.produce(&orders, partition, 100 + 10 * usize::try_from(partition).expect("small"));
+        kafka.produce(
+            &orders,
+            partition,
+            100 + 10 * usize::try_from(partition).expect("small"),
+        );
     }
     kafka.produce(&payments, 0, 5);
     let mut members = Vec::new();
@@ -85,14 +103,34 @@ fn compare_lags(scrape: &Scrape, positions: &[Position]) -> String {
     let mut table = String::new();
     for position in positions {
         let partition = position.partition.to_string();
-        let labels = [("group", position.group.as_str()), ("topic", &position.topic), ("partition", &partition)];
+        let labels = [
+            ("group", position.group.as_str()),
+            ("topic", &position.topic),
+            ("partition", &partition),
+        ];
         let ours = scrape.value("partition_lag_messages", &labels);
-        assert_eq!(ours, position.lag.map(|lag| lag as f64), "{position:?}\n{}", scrape.text());
-        table += &format!("{} {} {}: {:?}, {ours:?}\n", position.group, position.topic, partition, position.lag);
+        assert_eq!(
+            ours,
+            position.lag.map(|lag| lag as f64),
+            "{position:?}\n{}",
+            scrape.text()
+        );
+        table += &format!(
+            "{} {} {}: {:?}, {ours:?}\n",
+            position.group, position.topic, partition, position.lag
+        );
     }
     let published = scrape.all("partition_lag_messages", &[]).count();
-    let expected = positions.iter().filter(|position| position.lag.is_some()).count();
-    assert_eq!(published, expected, "series that kafka-consumer-groups does not have:\n{}", scrape.text());
+    let expected = positions
+        .iter()
+        .filter(|position| position.lag.is_some())
+        .count();
+    assert_eq!(
+        published,
+        expected,
+        "series that kafka-consumer-groups does not have:\n{}",
+        scrape.text()
+    );
     table
 }
 
@@ -100,10 +138,23 @@ fn compare_states(scrape: &Scrape, states: &[State]) -> String {
     let mut table = String::new();
     for state in states {
         let labels = [("group", state.group.as_str()), ("state", &state.state)];
-        assert_eq!(scrape.value("group_state", &labels), Some(1.0), "{state:?}\n{}", scrape.text());
+        assert_eq!(
+            scrape.value("group_state", &labels),
+            Some(1.0),
+            "{state:?}\n{}",
+            scrape.text()
+        );
         let ours = members(scrape, &state.group);
-        assert_eq!(ours, Some(state.members as f64), "{state:?}\n{}", scrape.text());
-        table += &format!("{}: {}, {}, {ours:?}\n", state.group, state.state, state.members);
+        assert_eq!(
+            ours,
+            Some(state.members as f64),
+            "{state:?}\n{}",
+            scrape.text()
+        );
+        table += &format!(
+            "{}: {}, {}, {ours:?}\n",
+            state.group, state.state, state.members
+        );
     }
     table
 }

@@ -27,8 +27,17 @@ const WATCHED: Duration = Duration::from_secs(75);
 async fn at_most_five_requests_a_cycle_whatever_the_number_of_groups() {
     let port = free_port();
     let listen = SocketAddr::from(([127, 0, 0, 1], port));
-    let kafka = Kafka::start(Version::Kafka4, 1, &[("advertised.listeners", &format!("PLAINTEXT://{listen}"))]);
-    let proxy = CountingProxy::start(listen, kafka.address(1).parse().expect("an address"), "lagslope").await;
+    let kafka = Kafka::start(
+        Version::Kafka4,
+        1,
+        &[("advertised.listeners", &format!("PLAINTEXT://{listen}"))],
+    );
+    let proxy = CountingProxy::start(
+        listen,
+        kafka.address(1).parse().expect("an address"),
+        "lagslope",
+    )
+    .await;
     let topic = unique("orders");
     kafka.create_topic(&topic, 4, 1);
     kafka.produce(&topic, 0, 10);
@@ -39,7 +48,9 @@ async fn at_most_five_requests_a_cycle_whatever_the_number_of_groups() {
         let before = proxy.requests().len();
         let lagslope = Lagslope::start(&config(&listen.to_string())).await;
         let published = |scrape: &Scrape| scrape.all("lag_messages", &[]).count() == groups;
-        lagslope.wait_for("all groups", Duration::from_secs(20), published).await;
+        lagslope
+            .wait_for("all groups", Duration::from_secs(20), published)
+            .await;
         sleep(WATCHED).await;
         let scrape = lagslope.scrape().await;
         let requests = proxy.requests().split_off(before);
@@ -47,14 +58,30 @@ async fn at_most_five_requests_a_cycle_whatever_the_number_of_groups() {
         let cycles = cycles(&requests);
         let most = cycles.iter().map(Vec::len).max().expect("some cycles");
         let counts: Vec<usize> = cycles.iter().map(Vec::len).collect();
-        writeln!(seen, "{groups} groups: {} cycles, requests in each: {counts:?}", cycles.len()).expect("into memory");
+        writeln!(
+            seen,
+            "{groups} groups: {} cycles, requests in each: {counts:?}",
+            cycles.len()
+        )
+        .expect("into memory");
         writeln!(seen, "  by API key, on the wire: {:?}", by_api(&requests)).expect("into memory");
-        writeln!(seen, "  by the daemon's own metric:\n{}", own_counts(&scrape)).expect("into memory");
+        writeln!(
+            seen,
+            "  by the daemon's own metric:\n{}",
+            own_counts(&scrape)
+        )
+        .expect("into memory");
         assert!(most <= REQUESTS_PER_CYCLE, "{seen}");
-        assert!((scrape.sum("kafka_requests_total", &[]) - requests.len() as f64).abs() <= 5.0, "the daemon miscounts:\n{seen}");
+        assert!(
+            (scrape.sum("kafka_requests_total", &[]) - requests.len() as f64).abs() <= 5.0,
+            "the daemon miscounts:\n{seen}"
+        );
         usual.push(median(counts));
     }
-    assert_eq!(usual[0], usual[1], "the number grows with the groups:\n{seen}");
+    assert_eq!(
+        usual[0], usual[1],
+        "the number grows with the groups:\n{seen}"
+    );
     let evidence = Evidence::new("request-budget", "What a cycle costs Kafka");
     evidence.entry(
         "300 groups on a real broker: at most five requests a cycle and broker, not growing with groups",
@@ -84,12 +111,17 @@ fn cycles(requests: &[Request]) -> Vec<Vec<Request>> {
 
 fn by_api(requests: &[Request]) -> BTreeMap<i16, usize> {
     let mut counts = BTreeMap::new();
-    requests.iter().for_each(|request| *counts.entry(request.api_key).or_default() += 1);
+    requests
+        .iter()
+        .for_each(|request| *counts.entry(request.api_key).or_default() += 1);
     counts
 }
 
 fn own_counts(scrape: &Scrape) -> String {
-    scrape.all("kafka_requests_total", &[]).map(|(series, value)| format!("    {series} {value}\n")).collect()
+    scrape
+        .all("kafka_requests_total", &[])
+        .map(|(series, value)| format!("    {series} {value}\n"))
+        .collect()
 }
 
 fn median(mut counts: Vec<usize>) -> usize {

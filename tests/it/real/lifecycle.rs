@@ -22,16 +22,42 @@ async fn started_with_kafka_down_it_is_ready_and_recovers() {
     kafka.kill(1);
 
     let lagslope = Lagslope::start(&config(&kafka.bootstrap())).await;
-    let down = lagslope.wait_for("the word that Kafka is down", Duration::from_secs(20), |scrape| scrape.value("up", &[]) == Some(0.0)).await;
-    assert_eq!(down.all("lag_messages", &[]).count(), 0, "nothing is known yet:\n{}", down.text());
-    assert_eq!(lagslope.get("/-/healthy").await.0, 200, "liveness never depends on Kafka");
-    assert_eq!(lagslope.get("/-/ready").await.0, 200, "it has declared the cluster down: that is a report");
+    let down = lagslope
+        .wait_for(
+            "the word that Kafka is down",
+            Duration::from_secs(20),
+            |scrape| scrape.value("up", &[]) == Some(0.0),
+        )
+        .await;
+    assert_eq!(
+        down.all("lag_messages", &[]).count(),
+        0,
+        "nothing is known yet:\n{}",
+        down.text()
+    );
+    assert_eq!(
+        lagslope.get("/-/healthy").await.0,
+        200,
+        "liveness never depends on Kafka"
+    );
+    assert_eq!(
+        lagslope.get("/-/ready").await.0,
+        200,
+        "it has declared the cluster down: that is a report"
+    );
     let log = lagslope.log();
-    assert!(log.contains(&kafka.bootstrap()), "the log names the address:\n{log}");
+    assert!(
+        log.contains(&kafka.bootstrap()),
+        "the log names the address:\n{log}"
+    );
 
     kafka.restart(1);
     let restarted = Instant::now();
-    let up = lagslope.wait_for("the lag", Duration::from_secs(60), |scrape| scrape.value("lag_messages", &[("group", "late")]) == Some(6.0)).await;
+    let up = lagslope
+        .wait_for("the lag", Duration::from_secs(60), |scrape| {
+            scrape.value("lag_messages", &[("group", "late")]) == Some(6.0)
+        })
+        .await;
     let took = restarted.elapsed();
     assert_eq!(up.value("up", &[]), Some(1.0));
     Evidence::new("start-down", "Started before Kafka").entry(
@@ -51,9 +77,17 @@ async fn sigterm_under_load_ends_it_in_time() {
         kafka.commit(&unique(&format!("busy-{group}")), &topic, &[(0, 4), (1, 0)]);
     }
     let lagslope = Lagslope::start(&config(&kafka.bootstrap())).await;
-    lagslope.wait_for("a sample", Duration::from_secs(20), |scrape| scrape.value("up", &[]) == Some(1.0)).await;
-    let scrapers: Vec<_> = (0..8).map(|_| tokio::spawn(scrape_until_refused(lagslope.address))).collect();
-    let held_open = tokio::net::TcpStream::connect(lagslope.address).await.expect("it listens");
+    lagslope
+        .wait_for("a sample", Duration::from_secs(20), |scrape| {
+            scrape.value("up", &[]) == Some(1.0)
+        })
+        .await;
+    let scrapers: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(scrape_until_refused(lagslope.address)))
+        .collect();
+    let held_open = tokio::net::TcpStream::connect(lagslope.address)
+        .await
+        .expect("it listens");
     sleep(Duration::from_secs(2)).await;
     let (status, took) = lagslope.terminate().await;
     drop(held_open);
@@ -72,7 +106,10 @@ async fn sigterm_under_load_ends_it_in_time() {
 
 async fn scrape_until_refused(address: std::net::SocketAddr) -> usize {
     let mut scrapes = 0;
-    while reqwest::get(format!("http://{address}/metrics")).await.is_ok() {
+    while reqwest::get(format!("http://{address}/metrics"))
+        .await
+        .is_ok()
+    {
         scrapes += 1;
     }
     scrapes

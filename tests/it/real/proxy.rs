@@ -23,7 +23,11 @@ pub(crate) struct CountingProxy {
 impl CountingProxy {
     /// Forwards what comes to `listen` to the broker at `target`. Counts only requests whose client id is `client`: the broker
     /// itself and the tests' clients come through here too.
-    pub(crate) async fn start(listen: SocketAddr, target: SocketAddr, client: &'static str) -> Self {
+    pub(crate) async fn start(
+        listen: SocketAddr,
+        target: SocketAddr,
+        client: &'static str,
+    ) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let listener = TcpListener::bind(listen).await.expect("the port is free");
         let seen = Arc::clone(&requests);
@@ -41,8 +45,15 @@ impl CountingProxy {
     }
 }
 
-async fn forward(stream: TcpStream, target: SocketAddr, client: &'static str, seen: Arc<Mutex<Vec<Request>>>) {
-    let Ok(broker) = TcpStream::connect(target).await else { return };
+async fn forward(
+    stream: TcpStream,
+    target: SocketAddr,
+    client: &'static str,
+    seen: Arc<Mutex<Vec<Request>>>,
+) {
+    let Ok(broker) = TcpStream::connect(target).await else {
+        return;
+    };
     let (from_client, mut to_client) = stream.into_split();
     let (mut from_broker, to_broker) = broker.into_split();
     let back = tokio::spawn(async move { copy(&mut from_broker, &mut to_client).await });
@@ -51,15 +62,29 @@ async fn forward(stream: TcpStream, target: SocketAddr, client: &'static str, se
 }
 
 /// Frames from the client: size, then API key, version, correlation id, client id.
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, client: &str, seen: &Mutex<Vec<Request>>) -> std::io::Result<()> {
+async fn requests(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    client: &str,
+    seen: &Mutex<Vec<Request>>,
+) -> std::io::Result<()> {
     loop {
         let size = from.read_i32().await?;
-        let mut frame = vec![0; usize::try_from(size).expect("our own clients send no negative sizes")];
+        let mut frame =
+            vec![0; usize::try_from(size).expect("our own clients send no negative sizes")];
         from.read_exact(&mut frame).await?;
-        let (api_key, name_length) = (i16::from_be_bytes([frame[0], frame[1]]), i16::from_be_bytes([frame[8], frame[9]]));
-        let name = frame.get(10..10 + usize::try_from(name_length).unwrap_or(0)).unwrap_or_default();
+        let (api_key, name_length) = (
+            i16::from_be_bytes([frame[0], frame[1]]),
+            i16::from_be_bytes([frame[8], frame[9]]),
+        );
+        let name = frame
+            .get(10..10 + usize::try_from(name_length).unwrap_or(0))
+            .unwrap_or_default();
         if name == client.as_bytes() {
-            seen.lock().expect("not poisoned").push(Request { at: Instant::now(), api_key });
+            seen.lock().expect("not poisoned").push(Request {
+                at: Instant::now(),
+                api_key,
+            });
         }
         to.write_i32(size).await?;
         to.write_all(&frame).await?;
