@@ -1,5 +1,9 @@
 //! Asks for the committed offsets of many groups by librdkafka's admin API, again and again, as a monitor built on it would.
 //! When a broker hangs meanwhile, librdkafka aborts the process: `examples/librdkafka_admin_abort/run` shows it on a real cluster.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a program of its own, with its own clock"
+)]
 
 use std::ffi::CString;
 use std::io::Write;
