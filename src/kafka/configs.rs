@@ -96,7 +96,12 @@ mod tests {
                 compacted,
             })
         };
-        let cases: &[(&[(&str, &str)], Option<Retention>, &str)] = &[
+        type Case = (
+            &'static [(&'static str, &'static str)],
+            Option<Retention>,
+            &'static str,
+        );
+        let cases: &[Case] = &[
             (&[], None, "nothing told"),
             (
                 &[

@@ -82,12 +82,12 @@ fn many_groups(answer: Answer<OffsetFetchResponse>, tally: &Tally, into: &mut Ve
         let topics = group.topics.into_iter().map(|topic| {
             let partitions = topic.partitions.iter();
             let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
-            (topic.name.0, offsets(raw, tally))
+            Ok((topic.name.0, offsets(raw, tally)?))
         });
         into.push(GroupCommits {
             name: group.group_id.0,
             at: answer.at,
-            topics: checked(group.error_code, tally).map(|()| topics.collect()),
+            topics: checked(group.error_code, tally).and_then(|()| topics.collect()),
         });
     }
 }
@@ -96,26 +96,29 @@ fn one_group(answer: Answer<OffsetFetchResponse>, name: &StrBytes, tally: &Tally
     let topics = answer.body.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter();
         let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
-        (topic.name.0, offsets(raw, tally))
+        Ok((topic.name.0, offsets(raw, tally)?))
     });
     GroupCommits {
         name: name.clone(),
         at: answer.at,
-        topics: checked(answer.body.error_code, tally).map(|()| topics.collect()),
+        topics: checked(answer.body.error_code, tally).and_then(|()| topics.collect()),
     }
 }
 
-/// Those that are known: an offset of −1 means "no commit", and no other negative one means anything.
-fn offsets(raw: impl Iterator<Item = (i32, i64, i16)>, tally: &Tally) -> Vec<(u32, u64)> {
-    let mut known: Vec<(u32, u64)> = raw
-        .filter(|(_, _, error)| checked(*error, tally).is_ok())
-        .filter_map(|(partition, offset, _)| {
-            Some((partition.try_into().ok()?, offset.try_into().ok()?))
-        })
-        .collect();
+/// Those that are known: an offset of −1 means "no commit", and no other negative one means anything. An error for one partition
+/// makes the group's whole answer one: a partition left out would be taken for one without a commit, and forgotten.
+fn offsets(
+    raw: impl Iterator<Item = (i32, i64, i16)>,
+    tally: &Tally,
+) -> Result<Vec<(u32, u64)>, Code> {
+    let mut known = Vec::new();
+    for (partition, offset, error) in raw {
+        checked(error, tally)?;
+        known.extend(partition.try_into().ok().zip(offset.try_into().ok()));
+    }
     known.sort_unstable();
-    known.dedup_by_key(|(partition, _)| *partition);
-    known
+    known.dedup_by_key(|(partition, _): &mut (u32, u64)| *partition);
+    Ok(known)
 }
 
 fn checked(error: i16, tally: &Tally) -> Result<(), Code> {
@@ -259,8 +262,16 @@ mod tests {
     #[test]
     fn negative_offsets_and_partitions_are_unknown() {
         let tally = Tally::default();
-        let raw = [(2, 7, 0), (0, -1, 0), (-3, 5, 0), (1, 9, 0), (3, 4, 16)];
-        assert_eq!(offsets(raw.into_iter(), &tally), [(1, 9), (2, 7)]);
+        let raw = [(2, 7, 0), (0, -1, 0), (-3, 5, 0), (1, 9, 0)];
+        let known = offsets(raw.into_iter(), &tally);
+        assert!(known.is_ok_and(|known| known == [(1, 9), (2, 7)]));
+        assert_eq!(tally.errors(), []);
+    }
+
+    #[test]
+    fn an_error_for_one_partition_is_one_for_the_group() {
+        let tally = Tally::default();
+        assert!(offsets([(2, 7, 0), (3, 4, 16)].into_iter(), &tally).is_err());
         assert_eq!(tally.errors(), [("OffsetFetch", "not_coordinator", 1)]);
     }
 

@@ -55,7 +55,7 @@ impl Clock {
 type Listings = Vec<(BrokerId, Listing)>;
 /// Commits by group, from the broker that coordinates it.
 pub(crate) type CommitsByGroup = HashMap<StrBytes, GroupCommits>;
-/// A partition that its supposed leader doesn't lead.
+/// A partition that its supposed leader doesn't lead, or that seems to belong to another topic of the same name by now.
 type Misplaced = (StrBytes, i32);
 
 impl Sampler {
@@ -301,7 +301,7 @@ impl Sampler {
     }
 }
 
-/// Puts what a leader said where it belongs; gives the partitions that it doesn't lead.
+/// Puts what a leader said where it belongs; gives the partitions for which the metadata seems to be old.
 fn place(
     topics: &mut Topics,
     ends: &Ends,
@@ -317,6 +317,12 @@ fn place(
             };
             for partition in &answered.partitions {
                 match end_of(partition) {
+                    // Whose log it is must be known first: the metadata is read again, and the end asked for once more.
+                    Ok(Some((index, offset)))
+                        if *end == End::Latest && topic.fell(index, offset) =>
+                    {
+                        misplaced.push((topic.wire_name.clone(), partition.partition_index));
+                    }
                     Ok(Some((index, offset))) => topic.put(*end, index, Reading { offset, at }),
                     Ok(None) => {}
                     Err(code) => {

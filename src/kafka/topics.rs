@@ -72,12 +72,20 @@ pub(crate) struct Topic {
     pub(crate) leaders: Vec<Option<BrokerId>>,
     /// What this cycle read of them, by partition number.
     pub(crate) ends: Vec<PartitionSample>,
+    /// The last log end that was told of each partition; 0 before the first.
+    last_ends: Vec<u64>,
     pub(crate) retention: Option<Retention>,
     /// When its configuration was last asked for; absent = never.
     pub(crate) config_asked: Option<Time>,
 }
 
 impl Topic {
+    /// The log end is lower than it was: either the topic was made again, which its id will tell, or the log was truncated.
+    pub(crate) fn fell(&mut self, partition: usize, log_end: u64) -> bool {
+        let last = self.last_ends.get_mut(partition);
+        last.is_some_and(|last| std::mem::replace(last, log_end) > log_end)
+    }
+
     /// Of two answers for a partition the later one counts.
     pub(crate) fn put(&mut self, end: End, partition: usize, reading: Reading) {
         if let Some(place) = self.ends.get_mut(partition) {
@@ -161,6 +169,8 @@ impl Topics {
         let leaders = leaders(&answered);
         let mut ends = same.map_or_else(Vec::new, |old| old.ends.clone());
         ends.resize(leaders.len(), PartitionSample::default());
+        let mut last_ends = same.map_or_else(Vec::new, |old| old.last_ends.clone());
+        last_ends.resize(leaders.len(), 0);
         Some(Topic {
             name: old.map_or_else(|| Arc::from(&*wire_name), |old| Arc::clone(&old.name)),
             // Not the answer's own bytes: a name would keep the whole answer in memory.
@@ -172,6 +182,7 @@ impl Topics {
             internal: answered.is_internal,
             leaders,
             ends,
+            last_ends,
             retention: same.and_then(|old| old.retention),
             config_asked: same.and_then(|old| old.config_asked),
         })

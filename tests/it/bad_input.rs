@@ -1,5 +1,6 @@
 //! What `lagslope` says when it is given something wrong: the file, line and key, or the address and the reason.
 
+use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
@@ -7,7 +8,10 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::evidence::Evidence;
+use crate::kafka::{Kafka, Version};
 use crate::lagslope::{Lagslope, command, config_file};
+use crate::processes::free_port;
+use crate::real::config;
 
 /// sysexits.h, EX_CONFIG.
 const BAD_CONFIGURATION: i32 = 78;
@@ -106,10 +110,7 @@ async fn an_unreachable_cluster_is_named_with_its_reason() {
         .expect("a free port")
         .local_addr()
         .expect("bound");
-    let lagslope = Lagslope::start(&format!(
-        "sample_interval: 1s\nclusters: [{{name: test, bootstrap_servers: [\"{closed}\"]}}]\n"
-    ))
-    .await;
+    let lagslope = Lagslope::start(&config(&closed.to_string())).await;
     lagslope
         .wait_for(
             "the word that it is down",
@@ -145,5 +146,68 @@ async fn an_unreachable_cluster_is_named_with_its_reason() {
         "lagslope run on an unreachable cluster says what is wrong and where",
         "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it bad_input",
         &lagslope.log(),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tls_port_is_called_that() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (tls_port, store) = (free_port(), folder.path().join("keys.p12"));
+    make_keys(&store);
+    let listeners = format!(
+        "PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller}},SSL://127.0.0.1:{tls_port}"
+    );
+    let advertised = format!("PLAINTEXT://127.0.0.1:{{port}},SSL://127.0.0.1:{tls_port}");
+    let _kafka = Kafka::start(
+        Version::Kafka4,
+        1,
+        &[
+            ("listeners", &listeners),
+            ("advertised.listeners", &advertised),
+            (
+                "listener.security.protocol.map",
+                "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL",
+            ),
+            ("ssl.keystore.type", "PKCS12"),
+            ("ssl.keystore.location", &store.display().to_string()),
+            ("ssl.keystore.password", STORE_PASSWORD),
+        ],
+    );
+    let address = format!("127.0.0.1:{tls_port}");
+    let lagslope = Lagslope::start(&config(&address)).await;
+    lagslope
+        .wait_for(
+            "the word that it is down",
+            Duration::from_secs(20),
+            |scrape| scrape.value("up", &[]) == Some(0.0),
+        )
+        .await;
+    let log = lagslope.log();
+    assert!(
+        log.contains(&address) && log.contains("TLS") && log.contains("security.protocol"),
+        "{log}"
+    );
+    Evidence::new("bad-input-tls", "What is said of a TLS port").entry(
+        "lagslope run on a TLS port says what is wrong and where",
+        "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it bad_input",
+        &log,
+    );
+}
+
+const STORE_PASSWORD: &str = "not-a-secret";
+
+/// A key and a certificate of its own, by the JRE's keytool.
+fn make_keys(store: &Path) {
+    let made = std::process::Command::new("keytool")
+        .args(["-genkeypair", "-keyalg", "EC", "-alias", "broker"])
+        .args(["-dname", "CN=localhost", "-storetype", "PKCS12"])
+        .args(["-storepass", STORE_PASSWORD, "-keystore"])
+        .arg(store)
+        .output()
+        .expect("keytool comes with Java");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stdout)
     );
 }

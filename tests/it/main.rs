@@ -1,4 +1,9 @@
 //! The tests, as a table of contents.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests have deadlines in real time, a handful of variables, and something to say"
+)]
 
 mod alerts;
 mod analysis;

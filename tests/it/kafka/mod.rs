@@ -56,7 +56,8 @@ pub(crate) fn unique(name: &str) -> String {
 
 impl Kafka {
     /// Starts `nodes` combined brokers and controllers with ids from 1, and waits until all of them answer.
-    /// `options` are lines of `server.properties`, and win over the harness's own.
+    /// `options` are lines of `server.properties`, and win over the harness's own; `{port}` and `{controller}` in them stand for
+    /// the node's ports.
     pub(crate) fn start(version: Version, nodes: u16, options: &[(&str, &str)]) -> Self {
         let processes = Processes::new("kafka");
         let nodes = node::quorum(nodes, options);

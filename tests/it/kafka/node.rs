@@ -83,6 +83,10 @@ log.dirs={}
             folder.join("data").display(),
             self.common,
         );
+        // Listeners among the options are written with the ports that only this node knows.
+        let text = text
+            .replace("{port}", &port.to_string())
+            .replace("{controller}", &self.controller_port.to_string());
         fs::write(&properties, text).expect("a file in our temporary folder");
         let properties = properties.display();
         let java = format!("{JAVA} -cp '{class_path}'");

@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use super::Kafka;
+use super::{Kafka, unique};
 
 const CONSUMER_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 
 /// One line of `--describe`: a group's position in one partition. `None` where the tool prints `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,26 @@ impl Kafka {
         let mut all = vec!["--bootstrap-server".to_owned(), self.bootstrap()];
         all.extend(args.iter().map(|arg| (*arg).to_owned()));
         self.tool(CONSUMER_GROUPS, &all)
+    }
+
+    /// A member of a KIP-848 group by Java's own client, which speaks the protocol to 3.9 too (librdkafka's only to 4.0 and newer).
+    /// It reads the topic from the beginning and commits; it leaves after `messages`, or stays as long as the cluster.
+    pub(crate) fn java_member(&self, group: &str, topic: &str, messages: Option<usize>) {
+        let mut args = vec!["--bootstrap-server".to_owned(), self.bootstrap()];
+        args.extend(["--topic", topic, "--group", group, "--from-beginning"].map(str::to_owned));
+        args.extend(["--consumer-property", "group.protocol=consumer"].map(str::to_owned));
+        if let Some(messages) = messages {
+            args.extend(["--max-messages".to_owned(), messages.to_string()]);
+            self.tool(CONSOLE_CONSUMER, &args);
+            return;
+        }
+        let class_path = self.version().tools();
+        let script = format!(
+            "exec java -Xmx128m -XX:+UseSerialGC -cp '{class_path}' {CONSOLE_CONSUMER} {}",
+            args.join(" ")
+        );
+        self.processes
+            .start(&unique("member").replace('-', "_"), &script);
     }
 
     /// Runs a class of the command line tools.

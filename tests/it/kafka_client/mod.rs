@@ -246,6 +246,36 @@ async fn a_leader_that_moved_is_found_in_the_same_cycle() {
 }
 
 #[tokio::test]
+async fn ends_of_a_topic_made_again_never_go_with_the_id_of_the_old_one() {
+    let cluster = Scripted::start(3).await;
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    let before = sampler.sample(1000.0).await;
+    cluster.change(|world| {
+        world.topic_ids.insert("orders", 2);
+        world.topics.insert("orders", vec![(1, 3), (2, 4), (3, 5)]);
+    });
+    let after = sampler.sample(1010.0).await;
+    assert_eq!(
+        (before.topics[0].id, after.topics[0].id),
+        (Some(1), Some(2))
+    );
+    assert_eq!(log_ends(&after), [Some(3), Some(4), Some(5)]);
+}
+
+#[tokio::test]
+async fn a_log_that_was_truncated_is_read_with_the_id_it_has() {
+    let cluster = Scripted::start(1).await;
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    sampler.sample(1000.0).await;
+    cluster.change(|world| world.topics.get_mut("orders").unwrap()[0].1 = 60);
+    let sample = sampler.sample(1010.0).await;
+    assert_eq!(
+        (sample.topics[0].id, log_ends(&sample)[0]),
+        (Some(1), Some(60))
+    );
+}
+
+#[tokio::test]
 async fn a_topic_that_is_gone_disappears() {
     let cluster = Scripted::start(1).await;
     cluster.group("pay", 1, &[("orders", 0, 1)]);

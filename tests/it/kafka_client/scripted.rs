@@ -49,6 +49,8 @@ pub(crate) struct World {
     pub(crate) moods: BTreeMap<i32, Mood>,
     /// By topic: leader and end of each partition.
     pub(crate) topics: BTreeMap<&'static str, Vec<(i32, i64)>>,
+    /// By topic, where it isn't 1.
+    pub(crate) topic_ids: BTreeMap<&'static str, u128>,
     pub(crate) groups: BTreeMap<String, Group>,
     /// `(broker, api)` of each request read.
     pub(crate) requests: Vec<(i32, ApiKey)>,
@@ -221,6 +223,11 @@ impl World {
             });
             metadata::MetadataResponseTopic::default()
                 .with_name(Some(StrBytes::from_static_str(name).into()))
+                .with_topic_id(
+                    format!("{:032x}", self.topic_ids.get(name).unwrap_or(&1))
+                        .parse()
+                        .expect("32 hexadecimal digits"),
+                )
                 .with_partitions(partitions.collect())
         });
         MetadataResponse::default()

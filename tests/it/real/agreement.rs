@@ -8,9 +8,13 @@ use crate::kafka::clients::{Member, Protocol};
 use crate::kafka::tools::{Position, State};
 use crate::kafka::{Kafka, Version, unique};
 use crate::lagslope::{Lagslope, Scrape};
+use crate::processes::wait_until;
 
 /// Sampled every second: members, the rarest question, are known within a few cycles.
 const KNOWN_WITHIN: Duration = Duration::from_secs(60);
+
+/// A JVM starts, joins, reads some hundred messages and commits five seconds later.
+const JAVA_READS_WITHIN: Duration = Duration::from_secs(90);
 
 /// KIP-848 is a preview in 3.9: the broker has to be told.
 const KAFKA_3_WITH_KIP_848: &[(&str, &str)] = &[
@@ -81,22 +85,45 @@ fn every_kind_of_group(kafka: &Kafka) -> Vec<Member> {
     }
     kafka.produce(&payments, 0, 5);
     let mut members = Vec::new();
-    for protocol in [Protocol::Classic, Protocol::Consumer] {
+    for protocol in protocols(kafka.version()) {
         let group = unique(&format!("stays-{protocol:?}").to_lowercase());
-        members.push(kafka.join(&group, &[&orders, &payments], protocol));
-        members.push(kafka.join(&group, &[&orders, &payments], protocol));
+        members.push(kafka.join(&group, &[&orders, &payments], *protocol));
+        members.push(kafka.join(&group, &[&orders, &payments], *protocol));
         let member = &members[members.len() - 2];
         member.commit(&orders, &[(0, 17), (1, 110), (2, 3)]);
         member.commit(&payments, &[(0, 5)]);
         let left = unique(&format!("left-{protocol:?}").to_lowercase());
-        let leaving = kafka.join(&left, &[&orders], protocol);
+        let leaving = kafka.join(&left, &[&orders], *protocol);
         leaving.commit(&orders, &[(0, 100), (1, 1), (2, 0)]);
     }
+    java_members(kafka, &orders);
     let assigns = unique("assigns");
     let member = kafka.assign(&assigns, &orders, &[(0, 50), (2, 120)]);
     members.push(member);
     kafka.commit(&unique("never-had-members"), &payments, &[(0, 2)]);
     members
+}
+
+/// librdkafka speaks KIP-848 to 4.0 and newer only; on 3.9 the groups of `java_members` stand for it.
+fn protocols(version: Version) -> &'static [Protocol] {
+    match version {
+        Version::Kafka4 => &[Protocol::Classic, Protocol::Consumer],
+        Version::Kafka3 => &[Protocol::Classic],
+    }
+}
+
+/// A KIP-848 group whose member stays and has read all, and one whose member left in the middle.
+fn java_members(kafka: &Kafka, topic: &str) {
+    let (stays, left) = (unique("java-stays"), unique("java-left"));
+    kafka.java_member(&stays, topic, None);
+    kafka.java_member(&left, topic, Some(150));
+    let caught_up = || {
+        let positions = kafka.describe_all_groups();
+        let of = positions.iter().filter(|position| position.group == stays);
+        (of.clone().count() == 3 && of.clone().all(|position| position.lag == Some(0)))
+            .then_some(())
+    };
+    wait_until(JAVA_READS_WITHIN, caught_up).expect("the member that stays reads and commits all");
 }
 
 fn compare_lags(scrape: &Scrape, positions: &[Position]) -> String {
