@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::evidence::Evidence;
 use crate::kafka::{Kafka, Version};
-use crate::lagslope::{Lagslope, command, config_file};
+use crate::lagslope::{Lagslope, Scrape, command, config_file};
 use crate::processes::free_port;
 use crate::real::config;
 
@@ -110,14 +110,7 @@ async fn an_unreachable_cluster_is_named_with_its_reason() {
         .expect("a free port")
         .local_addr()
         .expect("bound");
-    let lagslope = Lagslope::start(&config(&closed.to_string())).await;
-    lagslope
-        .wait_for(
-            "the word that it is down",
-            Duration::from_secs(20),
-            |scrape| scrape.value("up", &[]) == Some(0.0),
-        )
-        .await;
+    let lagslope = declared_down(&closed.to_string()).await;
     let log = lagslope.log();
     assert!(
         log.contains(&closed.to_string()) && log.to_lowercase().contains("refused"),
@@ -174,14 +167,7 @@ async fn a_tls_port_is_called_that() {
         ],
     );
     let address = format!("127.0.0.1:{tls_port}");
-    let lagslope = Lagslope::start(&config(&address)).await;
-    lagslope
-        .wait_for(
-            "the word that it is down",
-            Duration::from_secs(20),
-            |scrape| scrape.value("up", &[]) == Some(0.0),
-        )
-        .await;
+    let lagslope = declared_down(&address).await;
     let log = lagslope.log();
     assert!(
         log.contains(&address) && log.contains("TLS") && log.contains("security.protocol"),
@@ -192,6 +178,16 @@ async fn a_tls_port_is_called_that() {
         "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it bad_input",
         &log,
     );
+}
+
+/// A daemon for a cluster at this address that it has called down.
+async fn declared_down(address: &str) -> Lagslope {
+    let lagslope = Lagslope::start(&config(address)).await;
+    let is_down = |scrape: &Scrape| scrape.value("up", &[]) == Some(0.0);
+    lagslope
+        .wait_for("the word that it is down", Duration::from_secs(20), is_down)
+        .await;
+    lagslope
 }
 
 const STORE_PASSWORD: &str = "not-a-secret";

@@ -11,7 +11,7 @@ mod pressure;
 fn asked_for(name: &str) -> bool {
     let asked = std::env::var_os("LAGSLOPE_LONG").is_some();
     if !asked {
-        println!("{name}: shown by ./test --long only, it takes half an hour");
+        println!("{name}: shown by ./test --long only, it takes its time");
     }
     asked
 }
