@@ -187,7 +187,7 @@ async fn the_ceiling_comes_when_it_was_said(lagslope: &Lagslope, call: &Call, ev
     evidence.entry(
         "The ETA is within 15 % of the truth",
         COMMAND,
-        &format!("at the call: ceiling in {:.0} s (bounds {:?}); it was reached after {truth:.0} s: {:+.1} %\n", call.eta_seconds, call.eta_bounds, 100.0 * error),
+        &format!("at the call: ceiling in {:.0} s (bounds {:.0?}); it was reached after {truth:.0} s: {:+.1} %\n", call.eta_seconds, call.eta_bounds, 100.0 * error),
     );
     assert!(
         error.abs() <= 0.15,

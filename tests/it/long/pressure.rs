@@ -17,6 +17,8 @@ impl Pressure {
     pub(super) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(example("pressure"))
             .args(arguments)
+            // Should this process be killed, the pair ends with its pipe.
+            .arg("--stop-on-eof")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .kill_on_drop(true)
