@@ -5,7 +5,9 @@ WORKDIR /build
 COPY . .
 
 FROM sources AS build-lagslope
-# Only the daemon: what the examples need (librdkafka) isn't compiled.
+# Only the daemon: what the examples need (librdkafka) isn't compiled. The commit is told by lagslope_build_info:
+# docker build --build-arg LAGSLOPE_COMMIT=$(git rev-parse --short HEAD) .
+ARG LAGSLOPE_COMMIT
 RUN cargo build --locked --release --bin lagslope
 
 FROM sources AS build-pressure

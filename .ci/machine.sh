@@ -38,6 +38,21 @@ as_root() {
     sudo "$@"
 }
 
+# Kafka 4 needs Java 17. Debian 12 and Ubuntu 22.04 have it by that name (their default may be older), later ones a newer default.
+java_package() {
+    local package
+    for package in openjdk-17-jre-headless default-jre-headless; do
+        apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]' && echo "$package" && return
+    done
+    echo openjdk-17-jre-headless
+}
+
+know_packages() {
+    command -v apt-get >/dev/null || return 0
+    [ -n "${packages_known:-}" ] || as_root "to know Debian's present packages" apt-get update -q
+    packages_known=1
+}
+
 # install_packages PACKAGE…: installs those that are missing, without what they merely recommend.
 install_packages() {
     local missing=() package
@@ -49,14 +64,17 @@ install_packages() {
         is_installed "$package" || missing+=("$package")
     done
     ((${#missing[@]} == 0)) && return
-    as_root "to know Debian's present packages" apt-get update -q
+    know_packages
     as_root "to install ${missing[*]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
 # For building, and for Kafka from jars. A newer Java or a Maven of one's own is as good as Debian's.
 install_for_kafka() {
     local packages=("${build_packages[@]}")
-    has_java || packages+=(openjdk-17-jre-headless)
+    if ! has_java; then
+        know_packages
+        packages+=("$(java_package)")
+    fi
     command -v mvn >/dev/null || packages+=(maven)
     install_packages "${packages[@]}"
 }
@@ -70,7 +88,7 @@ unpack_debian() {
     (
         cd "$folder.part"
         apt-get download -q "$1" 2>/dev/null || {
-            as_root "to know Debian's present packages" apt-get update -q
+            know_packages
             apt-get download -q "$1"
         }
         dpkg -x ./*.deb .

@@ -6,6 +6,7 @@ mod publish;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -81,7 +82,7 @@ impl Watches {
         let (publisher, bell) = Publisher::new(
             Arc::clone(&board),
             settings.clusters.len(),
-            settings.max_age(),
+            stays_up(settings),
         );
         let mut tasks = JoinSet::new();
         tasks.spawn(publisher.run());
@@ -106,6 +107,11 @@ impl Watches {
             _tasks: tasks,
         }
     }
+}
+
+/// How long a cluster's last word stays up. Readings in it count for `max_age`; the next is due an interval after it at the latest.
+fn stays_up(settings: &Settings) -> Duration {
+    settings.max_age() + settings.sample_interval
 }
 
 fn analysis(settings: &Arc<Settings>) -> Analysis {

@@ -15,18 +15,21 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    pub(super) fn start() -> Self {
+        Self {
+            wall_at_start: Self::wall(),
+            start: Instant::now(),
+        }
+    }
+
+    /// What the wall clock says, steps and all: for timestamps that others compare with their own clock, never for a curve.
     #[allow(
         clippy::disallowed_methods,
         reason = "this is the one place where the wall clock is read"
     )]
-    pub(super) fn start() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
-        Self {
-            wall_at_start: since_epoch.as_secs_f64(),
-            start: Instant::now(),
-        }
+    pub(super) fn wall() -> Time {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        since_epoch.unwrap_or(Duration::ZERO).as_secs_f64()
     }
 
     pub(super) fn now(&self) -> Time {

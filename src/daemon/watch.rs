@@ -129,10 +129,10 @@ impl<S: Source> Watch<S> {
     }
 
     async fn cycle(&mut self) {
-        let now = self.clock.now();
+        let (now, wall) = (self.clock.now(), Clock::wall());
         let sample = self.source.sample(now).await;
         if sample.cycle.up {
-            self.last_sample_at = Some(now);
+            self.last_sample_at = Some(wall);
         }
         let fragment = self.understand(sample).await;
         self.board.post(self.index, fragment);

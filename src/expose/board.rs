@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 
 use super::families::FAMILIES;
 use super::gzip;
@@ -33,7 +34,7 @@ struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct Page {
     /// The text.
-    pub(super) text: String,
+    pub(super) text: Bytes,
     /// The same, compressed.
     pub(super) gzip: gzip::Opened,
     /// How many series it holds.
@@ -99,7 +100,7 @@ impl Board {
 
     /// The text of the page, without the daemon's own families.
     pub fn text(&self) -> String {
-        self.page().text.clone()
+        String::from_utf8_lossy(&self.page().text).into_owned()
     }
 
     pub(super) fn page(&self) -> Arc<Page> {
@@ -126,7 +127,7 @@ impl Page {
         }
         let gzip = gzip::Opened::new(text.as_bytes());
         Self {
-            text,
+            text: text.into(),
             gzip,
             series: fragments.iter().map(|fragment| fragment.series()).sum(),
         }

@@ -4,6 +4,7 @@
 
 use std::io::Write;
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
@@ -14,47 +15,48 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 const LEVEL: Compression = Compression::fast();
 
 /// The first part, compressed and waiting for what follows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Opened {
-    blocks: Vec<u8>,
+    begin: Bytes,
     checksum: crc32fast::Hasher,
     bytes: usize,
+}
+
+impl Default for Opened {
+    fn default() -> Self {
+        Self::new(&[])
+    }
 }
 
 impl Opened {
     /// Compresses the first part.
     pub(super) fn new(text: &[u8]) -> Self {
-        let mut encoder = DeflateEncoder::new(Vec::with_capacity(text.len() / 8), LEVEL);
+        let mut encoder = DeflateEncoder::new(HEADER.to_vec(), LEVEL);
         encoder
             .write_all(text)
             .expect("writing to memory cannot fail");
         // A sync flush, never `finish`: the blocks end on a byte boundary and none of them is marked as the last.
         encoder.flush().expect("writing to memory cannot fail");
-        let blocks = encoder.get_ref().clone();
         Self {
-            blocks,
+            begin: Bytes::copy_from_slice(encoder.get_ref()),
             checksum: checksum(text),
             bytes: text.len(),
         }
     }
 
-    /// The whole file: the first part, then `text`.
-    pub(super) fn closed_with(&self, text: &[u8]) -> Vec<u8> {
+    /// The whole file, in two pieces: the first part, which is shared, then `text`.
+    pub(super) fn closed_with(&self, text: &[u8]) -> [Bytes; 2] {
         let mut encoder = DeflateEncoder::new(Vec::new(), LEVEL);
         encoder
             .write_all(text)
             .expect("writing to memory cannot fail");
-        let last = encoder.finish().expect("writing to memory cannot fail");
+        let mut end = encoder.finish().expect("writing to memory cannot fail");
         let mut checksum_of_both = self.checksum.clone();
         checksum_of_both.combine(&checksum(text));
-        let mut file = Vec::with_capacity(HEADER.len() + self.blocks.len() + last.len() + 8);
-        file.extend_from_slice(&HEADER);
-        file.extend_from_slice(&self.blocks);
-        file.extend_from_slice(&last);
-        file.extend_from_slice(&checksum_of_both.finalize().to_le_bytes());
+        end.extend_from_slice(&checksum_of_both.finalize().to_le_bytes());
         // The format keeps the size modulo 2^32.
-        file.extend_from_slice(&((self.bytes + text.len()) as u32).to_le_bytes());
-        file
+        end.extend_from_slice(&((self.bytes + text.len()) as u32).to_le_bytes());
+        [self.begin.clone(), end.into()]
     }
 }
 
@@ -75,7 +77,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_two_parts_come_back_as_one(first in any::<Vec<u8>>(), second in any::<Vec<u8>>()) {
-            let file = Opened::new(&first).closed_with(&second);
+            let file = Opened::new(&first).closed_with(&second).concat();
             let mut text = Vec::new();
             // The single-member reader: it stops after the first member, so this also shows that there is only one.
             flate2::read::GzDecoder::new(&file[..]).read_to_end(&mut text).expect("a whole gzip file");

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 
+use super::answer::body_of;
 use super::board::Board;
 use super::limits::{self, InFlight};
 use super::own_metrics::OwnMetrics;
@@ -162,9 +163,9 @@ async fn metrics(State(exposed): State<Exposed>, headers: HeaderMap) -> Response
     ];
     if accepts_gzip(&headers) {
         let encoding = [(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
-        return (content_type, encoding, page.gzip.closed_with(&own)).into_response();
+        return (content_type, encoding, body_of(page.gzip.closed_with(&own))).into_response();
     }
-    (content_type, [page.text.as_bytes(), &own].concat()).into_response()
+    (content_type, body_of([page.text.clone(), own.into()])).into_response()
 }
 
 /// `gzip` or `*` is among the encodings, and its quality is not zero.

@@ -11,14 +11,15 @@ use axum::response::{IntoResponse, Response};
 use tokio::io::{AsyncWriteExt, copy, sink};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use super::answer::Bounded;
 use super::own_metrics::OwnMetrics;
 
 /// Open connections. Scrapers, dashboards and load balancers' checks together need a dozen; the rest is room for gateways.
 pub(super) const CONNECTIONS: usize = 256;
 
-/// Requests being answered at once. An answer is a copy of bytes that are there already, so more at once would only queue.
+/// Requests being answered at once, until the last byte is read. An answer is bytes that are there already: more would only queue.
 pub(super) const REQUESTS_IN_FLIGHT: usize = 64;
 
 /// How long a client may take to send a request's head; it also ends connections that sit idle for so long. Longer than the
@@ -27,6 +28,9 @@ pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How long a client may leave an answer unread before its connection is cut.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a client may take to read a whole answer, however steadily it reads: longer than any scrape time-out.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The request's head: real ones are below 2 KiB.
 pub(super) const HEAD_BYTES: usize = 16 * 1024;
@@ -84,7 +88,7 @@ pub(super) async fn bounded(
         )
             .into_response();
     }
-    let Ok(_place) = in_flight.places.clone().try_acquire_owned() else {
+    let Ok(place) = in_flight.places.clone().try_acquire_owned() else {
         in_flight
             .own
             .refused
@@ -92,7 +96,8 @@ pub(super) async fn bounded(
             .inc();
         return too_busy();
     };
-    next.run(request).await
+    let response = next.run(request).await;
+    response.map(|body| Body::new(Bounded::new(body, sleep(ANSWER_TIMEOUT), place)))
 }
 
 fn announced_body(request: &Request<Body>) -> u64 {
@@ -177,5 +182,33 @@ mod tests {
             let answer = request.await.expect("no panic").expect("an answer");
             assert_eq!(answer.status(), StatusCode::OK);
         }
+    }
+
+    #[tokio::test]
+    async fn a_place_is_kept_until_the_answer_is_read() {
+        let in_flight = InFlight::new(OwnMetrics::new("0.0.0", "test"));
+        let (_go_on, told) = watch::channel(true);
+        let router = holding(in_flight.clone(), told);
+        let answer = router.oneshot(Request::new(Body::empty())).await;
+        let places = || in_flight.places.available_permits();
+        assert_eq!(places(), REQUESTS_IN_FLIGHT - 1);
+        drop(answer);
+        assert_eq!(places(), REQUESTS_IN_FLIGHT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_read_too_slowly_is_cut_short() {
+        let endless = futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+        let router = Router::new()
+            .route("/", get(|| async { Body::from_stream(endless) }))
+            .layer(middleware::from_fn_with_state(
+                InFlight::new(OwnMetrics::new("0.0.0", "test")),
+                bounded,
+            ));
+        let answer = router.oneshot(Request::new(Body::empty())).await;
+        let body = answer.expect("an answer").into_body();
+        let began = tokio::time::Instant::now();
+        assert!(axum::body::to_bytes(body, usize::MAX).await.is_err());
+        assert_eq!(began.elapsed().as_secs(), ANSWER_TIMEOUT.as_secs());
     }
 }

@@ -68,11 +68,11 @@ async fn an_overload_is_called_forecast_alerted_and_resolved() {
     the_alert_fires(&prometheus, started, &evidence).await;
     the_ceiling_comes_when_it_was_said(&lagslope, &call, &evidence).await;
     three_values_are_those_of_metrics(&lagslope, &prometheus, &evidence).await;
+    draw(&prometheus, started, &call).await;
     pair.consume(11_000).await;
     the_alert_resolves(&prometheus, &evidence).await;
     the_batch_consumer_was_never_raised(&prometheus, started, &evidence).await;
     every_dashboard_query_returns_data(&prometheus, started, &evidence).await;
-    draw(&prometheus, started, call.at).await;
 }
 
 fn configuration(kafka: &Kafka) -> String {
@@ -322,7 +322,7 @@ async fn every_dashboard_query_returns_data(
     );
 }
 
-async fn draw(prometheus: &Prometheus, started: Instant, called_at: f64) {
+async fn draw(prometheus: &Prometheus, started: Instant, call: &Call) {
     let Some(_asked) = std::env::var_os("LAGSLOPE_EVIDENCE") else {
         return;
     };
@@ -343,7 +343,8 @@ async fn draw(prometheus: &Prometheus, started: Instant, called_at: f64) {
     };
     let lag = |group: &str| format!("lagslope_lag_messages{{group=\"{group}\"}}");
     let slope = |group: &str| format!("lagslope_lag_slope{{group=\"{group}\",window=\"trend\"}}");
-    let mark = vec![(called_at, "lag_growth is raised".to_owned())];
+    let said = format!("raised: full in {:.0} min", call.eta_seconds / 60.0);
+    let mark = vec![(call.at, said)];
     let panels = [
         Panel {
             title: "What the lag number tells you",

@@ -65,7 +65,8 @@ impl Frame {
         Self {
             top,
             time,
-            value: (low.min(0.0), high * 1.05),
+            // Room above the highest line for what the marks say.
+            value: (low.min(0.0), high * 1.25),
         }
     }
 
