@@ -45,7 +45,7 @@ impl Evidence {
         let head = format!(
             "# {}\n\nCommit {}, {}.\n",
             self.title,
-            said_by("git", &["describe", "--always", "--dirty"]),
+            commit(),
             said_by("date", &["-u", "+%F %R UTC"])
         );
         std::fs::write(folder.join(format!("{}.md", self.topic)), head + &text)
@@ -53,9 +53,25 @@ impl Evidence {
     }
 }
 
+/// What was shown is shown of this commit; changes beside what the demonstrations themselves write are told.
+fn commit() -> String {
+    let elsewhere = ["--", ".", ":!docs/evidence", ":!docs/images"];
+    let changed = said_by(
+        "git",
+        &[&["status", "--porcelain"][..], &elsewhere].concat(),
+    );
+    let suffix = if changed.is_empty() {
+        ""
+    } else {
+        ", with changes that are not committed"
+    };
+    said_by("git", &["rev-parse", "--short", "HEAD"]) + suffix
+}
+
 fn said_by(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("it runs");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
