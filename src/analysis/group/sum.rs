@@ -5,7 +5,7 @@ use super::partition::PartitionWatch;
 use crate::analysis::history::partition::Step;
 use crate::analysis::report::Slope;
 use crate::analysis::signal::lag_growth::{Profile, Series};
-use crate::analysis::trend::rates::Rates;
+use crate::analysis::trend::rates::{Rates, Window};
 
 /// ΣA and ΣD of the partitions that have a lag.
 pub(super) struct Sum {
@@ -24,11 +24,11 @@ struct Shift {
 }
 
 impl Sum {
-    pub(super) fn new(rate_window_seconds: f64) -> Self {
+    pub(super) fn new(rate_window: Window) -> Self {
         Self {
             series: None,
             shift: Shift::default(),
-            rates: Rates::new(rate_window_seconds),
+            rates: Rates::new(rate_window),
             arrived: 0,
             departed: 0,
         }

@@ -42,7 +42,7 @@ impl TopicWatch {
                 delay_seconds: ceilings.delay_seconds.filter(|ceiling| *ceiling > 0.0),
             },
             partitions: Vec::new(),
-            sum: Sum::new(settings.rate_window_seconds),
+            sum: Sum::new(settings.window(settings.rate_window_seconds)),
             counts: Counts::default(),
             seen: false,
         }
@@ -62,8 +62,9 @@ impl TopicWatch {
     ) {
         self.seen = true;
         self.forget_all_but(commits);
+        let rate_window = settings.window(settings.rate_window_seconds);
         for &(number, committed) in commits {
-            let index = self.index_of(number);
+            let index = self.index_of(number, settings);
             let watch = &mut self.partitions[index];
             watch.fresh = false;
             let Some(arrivals) = arrivals.partition(number) else {
@@ -71,7 +72,7 @@ impl TopicWatch {
             };
             let sample = topic.partitions.get(number as usize);
             let sample = sample.copied().unwrap_or_else(PartitionSample::default);
-            let step = watch.take(committed, &sample, arrivals, settings.rate_window_seconds);
+            let step = watch.take(committed, &sample, arrivals, rate_window);
             self.sum.note(watch, &step);
             count(&mut self.counts, &step);
         }
@@ -135,10 +136,11 @@ impl TopicWatch {
         });
     }
 
-    fn index_of(&mut self, number: u32) -> usize {
+    fn index_of(&mut self, number: u32, settings: &Settings) -> usize {
         let found = self.partitions.binary_search_by_key(&number, |p| p.number);
         found.unwrap_or_else(|index| {
-            let watch = PartitionWatch::new(number, self.ceilings.delay_seconds.is_some());
+            let has_delay_ceiling = self.ceilings.delay_seconds.is_some();
+            let watch = PartitionWatch::new(number, has_delay_ceiling, settings);
             self.partitions.insert(index, watch);
             index
         })
