@@ -112,7 +112,7 @@ pub struct Eta {
 pub struct LagGrowth {
     /// What the lag does.
     pub state: GrowthState,
-    /// How bad that is; absent while there is too little history to say.
+    /// How bad that is; absent while what it does is unknown.
     pub severity: Option<Severity>,
     /// Since when it grows: the latest lowest trough before the rise, or the first message of a stall.
     pub onset: Option<Time>,
@@ -123,7 +123,7 @@ pub struct LagGrowth {
 /// What a lag does, the worst last.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum GrowthState {
-    /// Too little history to say.
+    /// Too little history to say, or no whole cycle for too long.
     Unknown,
     /// Within what it does.
     Stable,

@@ -4,6 +4,7 @@
 use super::partition::PartitionWatch;
 use crate::analysis::history::partition::Step;
 use crate::analysis::report::Slope;
+use crate::analysis::sample::Time;
 use crate::analysis::signal::lag_growth::{Profile, Series};
 use crate::analysis::trend::rates::{Rates, Window};
 
@@ -12,6 +13,8 @@ pub(super) struct Sum {
     pub(super) series: Option<Box<Series>>,
     /// Level shifts of log end and commit since the series was last fed, in messages.
     shift: Shift,
+    /// When it was last fed: the moment that its verdict, rates and slopes are about.
+    fed_at: Option<Time>,
     rates: Rates,
     arrived: u64,
     departed: u64,
@@ -28,6 +31,7 @@ impl Sum {
         Self {
             series: None,
             shift: Shift::default(),
+            fed_at: None,
             rates: Rates::new(rate_window),
             arrived: 0,
             departed: 0,
@@ -61,6 +65,7 @@ impl Sum {
             return;
         }
         let t = read_at.fold(f64::NEG_INFINITY, f64::max);
+        self.fed_at = Some(t);
         self.rates
             .push(t, self.arrived as f64, self.departed as f64);
         // When nobody stays, nothing connects the new level with the old one.
@@ -80,6 +85,12 @@ impl Sum {
             }
             series => *series = Some(Box::new(Series::new(t, log_end, committed, p))),
         }
+    }
+
+    /// It was fed recently enough to stand for the present. Brokers that miss cycles in turn leave every partition with a recent
+    /// pair and no cycle whole: the lag is known then, but where it goes was last known when it was last fed.
+    pub(super) fn is_current(&self, now: Time, max_age_seconds: f64) -> bool {
+        self.fed_at.is_some_and(|at| now - at <= max_age_seconds)
     }
 
     pub(super) fn production_rate(&self) -> Option<f64> {

@@ -90,20 +90,21 @@ impl TopicWatch {
     pub(super) fn report(&self, name: &Arc<str>, now: Time, cycle: &Cycle) -> TopicReport {
         let settings = cycle.settings;
         let present = self.present(now, settings.max_age_seconds);
-        let published = present.lag.is_some();
+        // Where the lag goes is told only of a present sum, and only while the sum was fed recently.
+        let followed = present.lag.is_some() && self.sum.is_current(now, settings.max_age_seconds);
         let series = self.sum.series.as_deref();
-        let judged = series.filter(|_| published);
+        let judged = series.filter(|_| followed);
         let state = judged.map_or(GrowthState::Unknown, |series| series.state());
         let trend_slope = judged.and_then(|series| series.slope(&settings.lag_growth));
-        let rate_slope = self.sum.rate_slope().filter(|_| published);
+        let rate_slope = self.sum.rate_slope().filter(|_| followed);
         let ceilings = self.ceilings(name, &present, state, trend_slope, cycle);
         let onset = judged.and_then(|series| series.onset());
         TopicReport {
             topic: name.clone(),
             lag_messages: present.lag,
             time_lag_seconds: present.time_lag,
-            production_rate: self.sum.production_rate().filter(|_| published),
-            consumption_rate: self.sum.consumption_rate().filter(|_| published),
+            production_rate: self.sum.production_rate().filter(|_| followed),
+            consumption_rate: self.sum.consumption_rate().filter(|_| followed),
             rate_slope,
             trend_slope,
             drain_seconds: present
