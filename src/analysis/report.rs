@@ -37,7 +37,8 @@ pub struct GroupReport {
 pub struct TopicReport {
     /// The topic's name.
     pub topic: Arc<str>,
-    /// Produced and not committed, summed over the partitions; absent while one of them is unknown.
+    /// Produced and not committed, summed over the partitions without those whose commit was left over beyond the log
+    /// end; absent while one of the others is unknown.
     pub lag_messages: Option<u64>,
     /// Age of the oldest uncommitted message, worst partition, in seconds.
     pub time_lag_seconds: Option<f64>,

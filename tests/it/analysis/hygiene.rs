@@ -107,6 +107,36 @@ fn arrivals_behind_a_leftover_commit_are_not_growth() {
 }
 
 #[test]
+fn leftover_commit_is_in_no_sum_and_hides_none() {
+    // Partition 1 holds a commit of a former log. While it is read the other is summed without it; unread for too long it might
+    // have a lag by now.
+    let mut told = Told::new(Ceilings::default());
+    let other = read(1_000, 900);
+    let leftover = read(50, 89_000);
+    let unread = Read {
+        log_end: None,
+        ..leftover
+    };
+    let steps = [
+        (0.0, leftover, Some(100)),
+        (10.0, unread, Some(100)),
+        (40.0, unread, None),
+        (50.0, leftover, Some(100)),
+        (60.0, read(90, 60), Some(130)),
+    ];
+    for (t, partition, sum) in steps {
+        let report = told.cycle(BEGIN + t, &[other, partition]).expect("known");
+        let unknown = u32::from(t < 60.0);
+        assert_eq!(
+            (report.lag_messages, report.partitions_unknown),
+            (sum, unknown),
+            "after {t} s"
+        );
+        assert_eq!(report.counts.past_end, 1);
+    }
+}
+
+#[test]
 fn log_end_that_falls_in_the_same_topic_is_truncated() {
     let mut told = Told::new(Ceilings::default());
     told.cycle(BEGIN, &[read(90_000, 89_000)]);
