@@ -117,7 +117,7 @@ pub struct LagGrowth {
     pub severity: Option<Severity>,
     /// Since when it grows: the latest lowest trough before the rise, or the first message of a stall.
     pub onset: Option<Time>,
-    /// The lag at the onset, in messages.
+    /// The lag at the onset, in messages; absent when partitions left that make it unknowable.
     pub onset_lag_messages: Option<f64>,
 }
 

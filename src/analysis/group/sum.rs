@@ -20,10 +20,18 @@ pub(super) struct Sum {
     departed: u64,
 }
 
+/// Offsets reach to 2⁶³, so a sum of them may not fit; garbled ones must not end the watch of a whole cluster.
 #[derive(Clone, Copy, Default)]
 struct Shift {
     log_end: i64,
     committed: i64,
+}
+
+impl Shift {
+    fn add(&mut self, log_end: i64, committed: i64) {
+        self.log_end = self.log_end.saturating_add(log_end);
+        self.committed = self.committed.saturating_add(committed);
+    }
 }
 
 impl Sum {
@@ -46,15 +54,14 @@ impl Sum {
             self.leave(partition);
         }
         if partition.in_sum.is_some() {
-            self.shift.committed -= signed(step.rewound);
+            self.shift.add(0, -signed(step.rewound));
         }
     }
 
     /// A partition has no lag any more, or another log.
     pub(super) fn leave(&mut self, partition: &mut PartitionWatch) {
         if let Some(was) = partition.in_sum.take() {
-            self.shift.log_end -= signed(was.log_end);
-            self.shift.committed -= signed(was.committed);
+            self.shift.add(-signed(was.log_end), -signed(was.committed));
         }
     }
 
@@ -113,8 +120,7 @@ impl Sum {
                 continue;
             };
             if partition.in_sum.is_none() {
-                self.shift.log_end += signed(now.log_end);
-                self.shift.committed += signed(now.committed);
+                self.shift.add(signed(now.log_end), signed(now.committed));
             }
             partition.in_sum = Some(now);
             let (log_end, committed) = total.unwrap_or((0u64, 0u64));

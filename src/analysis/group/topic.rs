@@ -115,7 +115,8 @@ impl TopicWatch {
                 state,
                 severity: severity(state, &ceilings, settings.critical_eta_seconds),
                 onset: onset.map(|onset| onset.at),
-                onset_lag_messages: onset.map(|onset| onset.lag),
+                // A partition that left took its last lag along, which may be more than was there at the onset: then nobody knows.
+                onset_lag_messages: onset.map(|onset| onset.lag).filter(|lag| *lag >= 0.0),
             },
             ceilings,
             habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),
@@ -161,7 +162,8 @@ impl TopicWatch {
             .all(|partition| partition.is_current(now, max_age_seconds));
         let is_known = all_current && !partitions.is_empty();
         let unknown = self.partitions.len() - partitions.len();
-        let lag = || partitions.iter().map(|p| p.lag_messages).sum();
+        let lags = || partitions.iter().map(|p| p.lag_messages);
+        let lag = || lags().fold(0, u64::saturating_add);
         let time_lag = || delay::worst(partitions.iter().map(|p| p.time_lag_seconds));
         Present {
             partitions_unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
@@ -222,8 +224,8 @@ fn severity(state: GrowthState, ceilings: &[CeilingReport], critical_eta: f64) -
 }
 
 fn count(counts: &mut Counts, step: &Step) {
-    counts.reprocessed_messages += step.rewound;
-    counts.lost_messages += step.lost;
+    counts.reprocessed_messages = counts.reprocessed_messages.saturating_add(step.rewound);
+    counts.lost_messages = counts.lost_messages.saturating_add(step.lost);
     counts.rewound += u64::from(step.rewound > 0);
     counts.skipped += u64::from(step.skipped);
     counts.recreated += u64::from(step.restart == Some(Restart::Recreated));
