@@ -199,14 +199,14 @@ impl Point {
     fn back_by(self, gap: Gap) -> Self {
         Self {
             ms: self.ms - i64::from(gap.ms),
-            offset: self.offset - i64::from(gap.messages),
+            offset: self.offset.saturating_sub(i64::from(gap.messages)),
         }
     }
 
     fn on_by(self, gap: Gap) -> Self {
         Self {
             ms: self.ms + i64::from(gap.ms),
-            offset: self.offset + i64::from(gap.messages),
+            offset: self.offset.saturating_add(i64::from(gap.messages)),
         }
     }
 }

@@ -17,6 +17,7 @@ use history::History;
 use report::Report;
 use sample::Sample;
 use signal::lag_growth;
+use trend::rates::Window;
 
 /// Everything the analysis of one cluster can be told.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,14 @@ impl Settings {
             rate_window_seconds: 120.0,
             critical_eta_seconds: 3600.0,
             lag_growth: lag_growth::Profile::default(),
+        }
+    }
+
+    /// A window for rates that reaches back no further than a pair can stand for the present.
+    fn window(&self, seconds: f64) -> Window {
+        Window {
+            seconds,
+            slack_seconds: self.max_age_seconds,
         }
     }
 }

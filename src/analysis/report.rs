@@ -37,7 +37,8 @@ pub struct GroupReport {
 pub struct TopicReport {
     /// The topic's name.
     pub topic: Arc<str>,
-    /// Produced and not committed, summed over the partitions; absent while one of them is unknown.
+    /// Produced and not committed, summed over the partitions without those whose commit was left over beyond the log
+    /// end; absent while one of the others is unknown.
     pub lag_messages: Option<u64>,
     /// Age of the oldest uncommitted message, worst partition, in seconds.
     pub time_lag_seconds: Option<f64>,
@@ -112,18 +113,18 @@ pub struct Eta {
 pub struct LagGrowth {
     /// What the lag does.
     pub state: GrowthState,
-    /// How bad that is; absent while there is too little history to say.
+    /// How bad that is; absent while what it does is unknown.
     pub severity: Option<Severity>,
     /// Since when it grows: the latest lowest trough before the rise, or the first message of a stall.
     pub onset: Option<Time>,
-    /// The lag at the onset, in messages.
+    /// The lag at the onset, in messages; absent when partitions left that make it unknowable.
     pub onset_lag_messages: Option<f64>,
 }
 
 /// What a lag does, the worst last.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum GrowthState {
-    /// Too little history to say.
+    /// Too little history to say, or no whole cycle for too long.
     Unknown,
     /// Within what it does.
     Stable,

@@ -55,7 +55,7 @@ families! {
     GroupState Gauge "group_state" "1 at the state and type that Kafka gives the group.";
     GroupMembers Gauge "group_members" "Members of the group.";
     GroupSampleAge Gauge "group_sample_age_seconds" "Seconds since the group's committed offsets were last read.";
-    Lag Gauge "lag_messages" "Messages produced and not committed, sum over the partitions.";
+    Lag Gauge "lag_messages" "Messages produced and not committed, sum over the partitions; without those whose commit was left over beyond the log end.";
     TimeLag Gauge "time_lag_seconds" "Age of the oldest uncommitted message, worst partition.";
     ProductionRate Gauge "production_rate" "Messages per second produced, over the rate window.";
     ConsumptionRate Gauge "consumption_rate" "Messages per second committed, over the rate window.";
@@ -67,10 +67,10 @@ families! {
     CeilingEta Gauge "ceiling_eta_seconds" "Seconds until the ceiling is reached; only while the lag accumulates or stalls.";
     CeilingEtaLower Gauge "ceiling_eta_lower_seconds" "The earliest that the ceiling may be reached, in seconds from now.";
     CeilingEtaUpper Gauge "ceiling_eta_upper_seconds" "The latest that the ceiling may be reached, in seconds from now.";
-    Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while there is too little history to say.";
-    Stalled Gauge "stalled" "1 while messages arrive and nothing is committed, 0 otherwise; absent while there is too little history to say.";
+    Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while that is not known: too little history, or no cycle that read every partition.";
+    Stalled Gauge "stalled" "1 while messages arrive and nothing is committed, 0 otherwise; absent while that is not known.";
     HabitsKnown Gauge "habits_known" "1 when the verdicts rest on what the group usually does, 0 while the cautious limits apply.";
-    PartitionsUnknown Gauge "partitions_unknown" "Partitions with a commit whose lag is not known now; while there are any, no sum is published.";
+    PartitionsUnknown Gauge "partitions_unknown" "Partitions with a commit whose lag is not known now: not read for too long, then no sum is published; or with a commit left over beyond the log end, then the sums are without them.";
     ReprocessedMessages Counter "reprocessed_messages_total" "Messages that are read again because a commit moved backwards.";
     LostMessages Counter "lost_messages_total" "Messages deleted by retention before they were committed.";
     Resets Counter "resets_total" "Offsets that moved otherwise than forward, by reason.";

@@ -1,11 +1,12 @@
 //! A group in one partition: its last pair of offsets, and what follows from it.
 
+use crate::analysis::Settings;
 use crate::analysis::history::Arrivals;
 use crate::analysis::history::partition::{Offsets, Partition, Step};
 use crate::analysis::report::{Eta, PartitionReport};
 use crate::analysis::sample::{PartitionSample, Time};
 use crate::analysis::trend::forecast::{APPROACH_WINDOW_SECONDS, delay_eta};
-use crate::analysis::trend::rates::{Rates, RecentLags};
+use crate::analysis::trend::rates::{Rates, RecentLags, Window};
 
 /// A partition that the group has a commit in.
 pub(super) struct PartitionWatch {
@@ -24,7 +25,8 @@ pub(super) struct PartitionWatch {
 }
 
 impl PartitionWatch {
-    pub(super) fn new(number: u32, has_delay_ceiling: bool) -> Self {
+    pub(super) fn new(number: u32, has_delay_ceiling: bool, settings: &Settings) -> Self {
+        let window = settings.window(APPROACH_WINDOW_SECONDS);
         Self {
             number,
             partition: Partition::default(),
@@ -32,7 +34,7 @@ impl PartitionWatch {
             fresh: false,
             time_lag: None,
             recent: RecentLags::default(),
-            approach: has_delay_ceiling.then(|| Box::new(Rates::new(APPROACH_WINDOW_SECONDS))),
+            approach: has_delay_ceiling.then(|| Box::new(Rates::new(window))),
             in_sum: None,
         }
     }
@@ -44,7 +46,7 @@ impl PartitionWatch {
         committed: u64,
         sample: &PartitionSample,
         arrivals: &Arrivals,
-        rate_window_seconds: f64,
+        rate_window: Window,
     ) -> Step {
         self.fresh = false;
         let Some(log_end) = sample.log_end else {
@@ -62,7 +64,7 @@ impl PartitionWatch {
             self.begin_anew();
         }
         if self.known().is_some() {
-            self.follow(log_end.at, now, step, arrivals, rate_window_seconds);
+            self.follow(log_end.at, now, step, arrivals, rate_window);
         }
         step
     }
@@ -120,11 +122,11 @@ impl PartitionWatch {
         now: Offsets,
         step: Step,
         arrivals: &Arrivals,
-        rate_window_seconds: f64,
+        rate_window: Window,
     ) {
         self.time_lag = arrivals.curve.age(now.committed, at);
         self.recent.shift(step.rewound as f64);
-        self.recent.push(at, now.lag() as f64, rate_window_seconds);
+        self.recent.push(at, now.lag() as f64, rate_window);
         if let Some(rates) = &mut self.approach {
             rates.rewind(step.rewound as f64);
             rates.push(at, now.log_end as f64, now.committed as f64);
@@ -135,7 +137,7 @@ impl PartitionWatch {
         self.time_lag = None;
         self.recent = RecentLags::default();
         if let Some(rates) = &mut self.approach {
-            **rates = Rates::new(APPROACH_WINDOW_SECONDS);
+            rates.clear();
         }
     }
 }

@@ -4,31 +4,43 @@
 use super::partition::PartitionWatch;
 use crate::analysis::history::partition::Step;
 use crate::analysis::report::Slope;
+use crate::analysis::sample::Time;
 use crate::analysis::signal::lag_growth::{Profile, Series};
-use crate::analysis::trend::rates::Rates;
+use crate::analysis::trend::rates::{Rates, Window};
 
 /// ΣA and ΣD of the partitions that have a lag.
 pub(super) struct Sum {
     pub(super) series: Option<Box<Series>>,
     /// Level shifts of log end and commit since the series was last fed, in messages.
     shift: Shift,
+    /// When it was last fed: the moment that its verdict, rates and slopes are about.
+    fed_at: Option<Time>,
     rates: Rates,
     arrived: u64,
     departed: u64,
 }
 
+/// Offsets reach to 2⁶³, so a sum of them may not fit; garbled ones must not end the watch of a whole cluster.
 #[derive(Clone, Copy, Default)]
 struct Shift {
     log_end: i64,
     committed: i64,
 }
 
+impl Shift {
+    fn add(&mut self, log_end: i64, committed: i64) {
+        self.log_end = self.log_end.saturating_add(log_end);
+        self.committed = self.committed.saturating_add(committed);
+    }
+}
+
 impl Sum {
-    pub(super) fn new(rate_window_seconds: f64) -> Self {
+    pub(super) fn new(rate_window: Window) -> Self {
         Self {
             series: None,
             shift: Shift::default(),
-            rates: Rates::new(rate_window_seconds),
+            fed_at: None,
+            rates: Rates::new(rate_window),
             arrived: 0,
             departed: 0,
         }
@@ -42,15 +54,14 @@ impl Sum {
             self.leave(partition);
         }
         if partition.in_sum.is_some() {
-            self.shift.committed -= signed(step.rewound);
+            self.shift.add(0, -signed(step.rewound));
         }
     }
 
     /// A partition has no lag any more, or another log.
     pub(super) fn leave(&mut self, partition: &mut PartitionWatch) {
         if let Some(was) = partition.in_sum.take() {
-            self.shift.log_end -= signed(was.log_end);
-            self.shift.committed -= signed(was.committed);
+            self.shift.add(-signed(was.log_end), -signed(was.committed));
         }
     }
 
@@ -61,6 +72,7 @@ impl Sum {
             return;
         }
         let t = read_at.fold(f64::NEG_INFINITY, f64::max);
+        self.fed_at = Some(t);
         self.rates
             .push(t, self.arrived as f64, self.departed as f64);
         // When nobody stays, nothing connects the new level with the old one.
@@ -80,6 +92,12 @@ impl Sum {
             }
             series => *series = Some(Box::new(Series::new(t, log_end, committed, p))),
         }
+    }
+
+    /// It was fed recently enough to stand for the present. Brokers that miss cycles in turn leave every partition with a recent
+    /// pair and no cycle whole: the lag is known then, but where it goes was last known when it was last fed.
+    pub(super) fn is_current(&self, now: Time, max_age_seconds: f64) -> bool {
+        self.fed_at.is_some_and(|at| now - at <= max_age_seconds)
     }
 
     pub(super) fn production_rate(&self) -> Option<f64> {
@@ -102,8 +120,7 @@ impl Sum {
                 continue;
             };
             if partition.in_sum.is_none() {
-                self.shift.log_end += signed(now.log_end);
-                self.shift.committed += signed(now.committed);
+                self.shift.add(signed(now.log_end), signed(now.committed));
             }
             partition.in_sum = Some(now);
             let (log_end, committed) = total.unwrap_or((0u64, 0u64));

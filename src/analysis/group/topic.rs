@@ -42,7 +42,7 @@ impl TopicWatch {
                 delay_seconds: ceilings.delay_seconds.filter(|ceiling| *ceiling > 0.0),
             },
             partitions: Vec::new(),
-            sum: Sum::new(settings.rate_window_seconds),
+            sum: Sum::new(settings.window(settings.rate_window_seconds)),
             counts: Counts::default(),
             seen: false,
         }
@@ -62,8 +62,9 @@ impl TopicWatch {
     ) {
         self.seen = true;
         self.forget_all_but(commits);
+        let rate_window = settings.window(settings.rate_window_seconds);
         for &(number, committed) in commits {
-            let index = self.index_of(number);
+            let index = self.index_of(number, settings);
             let watch = &mut self.partitions[index];
             watch.fresh = false;
             let Some(arrivals) = arrivals.partition(number) else {
@@ -71,7 +72,7 @@ impl TopicWatch {
             };
             let sample = topic.partitions.get(number as usize);
             let sample = sample.copied().unwrap_or_else(PartitionSample::default);
-            let step = watch.take(committed, &sample, arrivals, settings.rate_window_seconds);
+            let step = watch.take(committed, &sample, arrivals, rate_window);
             self.sum.note(watch, &step);
             count(&mut self.counts, &step);
         }
@@ -89,20 +90,21 @@ impl TopicWatch {
     pub(super) fn report(&self, name: &Arc<str>, now: Time, cycle: &Cycle) -> TopicReport {
         let settings = cycle.settings;
         let present = self.present(now, settings.max_age_seconds);
-        let published = present.lag.is_some();
+        // Where the lag goes is told only of a present sum, and only while the sum was fed recently.
+        let followed = present.lag.is_some() && self.sum.is_current(now, settings.max_age_seconds);
         let series = self.sum.series.as_deref();
-        let judged = series.filter(|_| published);
+        let judged = series.filter(|_| followed);
         let state = judged.map_or(GrowthState::Unknown, |series| series.state());
         let trend_slope = judged.and_then(|series| series.slope(&settings.lag_growth));
-        let rate_slope = self.sum.rate_slope().filter(|_| published);
+        let rate_slope = self.sum.rate_slope().filter(|_| followed);
         let ceilings = self.ceilings(name, &present, state, trend_slope, cycle);
         let onset = judged.and_then(|series| series.onset());
         TopicReport {
             topic: name.clone(),
             lag_messages: present.lag,
             time_lag_seconds: present.time_lag,
-            production_rate: self.sum.production_rate().filter(|_| published),
-            consumption_rate: self.sum.consumption_rate().filter(|_| published),
+            production_rate: self.sum.production_rate().filter(|_| followed),
+            consumption_rate: self.sum.consumption_rate().filter(|_| followed),
             rate_slope,
             trend_slope,
             drain_seconds: present
@@ -113,7 +115,8 @@ impl TopicWatch {
                 state,
                 severity: severity(state, &ceilings, settings.critical_eta_seconds),
                 onset: onset.map(|onset| onset.at),
-                onset_lag_messages: onset.map(|onset| onset.lag),
+                // A partition that left took its last lag along, which may be more than was there at the onset: then nobody knows.
+                onset_lag_messages: onset.map(|onset| onset.lag).filter(|lag| *lag >= 0.0),
             },
             ceilings,
             habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),
@@ -135,10 +138,11 @@ impl TopicWatch {
         });
     }
 
-    fn index_of(&mut self, number: u32) -> usize {
+    fn index_of(&mut self, number: u32, settings: &Settings) -> usize {
         let found = self.partitions.binary_search_by_key(&number, |p| p.number);
         found.unwrap_or_else(|index| {
-            let watch = PartitionWatch::new(number, self.ceilings.delay_seconds.is_some());
+            let has_delay_ceiling = self.ceilings.delay_seconds.is_some();
+            let watch = PartitionWatch::new(number, has_delay_ceiling, settings);
             self.partitions.insert(index, watch);
             index
         })
@@ -158,7 +162,8 @@ impl TopicWatch {
             .all(|partition| partition.is_current(now, max_age_seconds));
         let is_known = all_current && !partitions.is_empty();
         let unknown = self.partitions.len() - partitions.len();
-        let lag = || partitions.iter().map(|p| p.lag_messages).sum();
+        let lags = || partitions.iter().map(|p| p.lag_messages);
+        let lag = || lags().fold(0, u64::saturating_add);
         let time_lag = || delay::worst(partitions.iter().map(|p| p.time_lag_seconds));
         Present {
             partitions_unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
@@ -219,8 +224,8 @@ fn severity(state: GrowthState, ceilings: &[CeilingReport], critical_eta: f64) -
 }
 
 fn count(counts: &mut Counts, step: &Step) {
-    counts.reprocessed_messages += step.rewound;
-    counts.lost_messages += step.lost;
+    counts.reprocessed_messages = counts.reprocessed_messages.saturating_add(step.rewound);
+    counts.lost_messages = counts.lost_messages.saturating_add(step.lost);
     counts.rewound += u64::from(step.rewound > 0);
     counts.skipped += u64::from(step.skipped);
     counts.recreated += u64::from(step.restart == Some(Restart::Recreated));

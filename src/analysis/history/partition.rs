@@ -68,7 +68,6 @@ impl Partition {
             ..Step::default()
         };
         if let (Some(before), None) = (before, restart) {
-            step.arrived = now.log_end.saturating_sub(before.log_end);
             self.note_movement(&mut step, was_known, before, now);
         }
         step
@@ -100,7 +99,9 @@ impl Partition {
         if self.beyond_end {
             return;
         }
+        // Both or neither: what arrives where nothing is known to leave would be invented growth.
         if was_known.is_some() {
+            step.arrived = now.log_end.saturating_sub(before.log_end);
             step.advanced = now.committed.saturating_sub(before.committed);
             step.rewound = before.committed.saturating_sub(now.committed);
         }

@@ -40,9 +40,9 @@ pub fn delay_eta(
 ) -> Option<Eta> {
     curve.age(committed, now)?;
     let (production, consumption) = (rates.production()?, rates.consumption()?);
-    let margin = rates
-        .consumption_fit()
-        .map_or(0.0, |fit| fit.upper - fit.slope);
+    // Two points have no residuals: an estimate without a range would look certain.
+    let fit = rates.consumption_fit()?;
+    let margin = fit.upper - fit.slope;
     let at_rate = |consumption| {
         let pace = Pace {
             production,
@@ -100,4 +100,31 @@ fn time_to(distance: f64, speed: f64) -> Option<f64> {
     (speed > 0.0)
         .then(|| distance / speed)
         .filter(|seconds| seconds.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rates::Window;
+    use super::*;
+
+    #[test]
+    fn age_is_forecast_only_with_a_range() {
+        // 1,000 messages a second arrive, half of them leave: an age of 1,000 s comes after 2,000 s.
+        let mut rates = Rates::new(Window {
+            seconds: APPROACH_WINDOW_SECONDS,
+            slack_seconds: 30.0,
+        });
+        let mut curve = Curve::default();
+        let etas = [0.0, 100.0, 200.0].map(|t| {
+            let (arrived, departed) = (1_000.0 * t, 500.0 * t);
+            curve.append(t, arrived as u64);
+            rates.push(t, arrived, departed);
+            delay_eta(1_000.0, t, &curve, departed as u64, &rates)
+        });
+        assert_eq!(etas[..2], [None, None]);
+        assert!(
+            (etas[2].expect("known").seconds - 1_800.0).abs() < 1.0,
+            "{etas:?}"
+        );
+    }
 }

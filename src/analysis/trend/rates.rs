@@ -12,10 +12,28 @@ const RATE_POINTS: usize = 26;
 /// Steps that [`RecentLags`] keeps: all of 120 s at 10 s sampling, and 8 bytes each, since every partition has one.
 const LAG_STEPS: usize = 15;
 
+/// How far back rates and quick slopes look. The point just before the window's beginning belongs to them, or the window would be
+/// covered only in part; but it must be just before. After a gap it would be as old as the gap is long, and a least-squares line
+/// would hang on it for a whole window more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// How long it is.
+    pub seconds: f64,
+    /// How much before its beginning a point may lie: as long as a pair may stand for the present.
+    pub slack_seconds: f64,
+}
+
+impl Window {
+    /// Seconds from the oldest point that may be kept to the newest.
+    fn reach_seconds(self) -> f64 {
+        self.seconds + self.slack_seconds
+    }
+}
+
 /// What arrived and what left, cumulated, over the last seconds.
 #[derive(Clone, Debug)]
 pub struct Rates {
-    window_seconds: f64,
+    window: Window,
     points: VecDeque<Totals>,
 }
 
@@ -28,19 +46,18 @@ struct Totals {
 }
 
 impl Rates {
-    /// Over a window of so many seconds.
-    pub fn new(window_seconds: f64) -> Self {
+    /// Over a window.
+    pub fn new(window: Window) -> Self {
         Self {
-            window_seconds,
+            window,
             points: VecDeque::with_capacity(RATE_POINTS),
         }
     }
 
-    /// Adds totals, in messages. The oldest point kept is the last one at or before the window's beginning.
+    /// Adds totals, in messages. The oldest point kept is the last one at or before the window's beginning, if it is just before.
     pub fn push(&mut self, at: Time, arrived: f64, departed: f64) {
-        let least_step = self.window_seconds / (RATE_POINTS - 1) as f64;
-        let crowded =
-            self.points.len() >= 2 && at - self.points[self.points.len() - 2].at < least_step;
+        let crowded = self.points.len() >= 2
+            && at - self.points[self.points.len() - 2].at < self.least_step();
         if crowded {
             self.points.pop_back();
         }
@@ -49,11 +66,17 @@ impl Rates {
             arrived,
             departed,
         });
-        while self.points.len() > 2 && self.points[1].at <= at - self.window_seconds
+        while self.points[0].at < at - self.window.reach_seconds()
+            || self.points.len() > 2 && self.points[1].at <= at - self.window.seconds
             || self.points.len() > RATE_POINTS
         {
             self.points.pop_front();
         }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.points.clear();
     }
 
     /// Messages per second that arrived.
@@ -86,7 +109,13 @@ impl Rates {
     fn rate(&self, of: impl Fn(&Totals) -> f64) -> Option<f64> {
         let (first, last) = (self.points.front()?, self.points.back()?);
         let seconds = last.at - first.at;
-        (seconds > 0.0).then(|| (of(last) - of(first)) / seconds)
+        (seconds >= self.least_step()).then(|| (of(last) - of(first)) / seconds)
+    }
+
+    /// Closer points are not kept apart, and make no rate: partitions are read at different moments of a cycle, and over a step that
+    /// is hardly longer than the reading those differences would be the rate.
+    fn least_step(&self) -> f64 {
+        self.window.seconds / (RATE_POINTS - 1) as f64
     }
 }
 
@@ -106,17 +135,19 @@ struct Step {
 }
 
 impl RecentLags {
-    /// Adds a lag in messages; forgets what is more than `window_seconds` old.
-    pub fn push(&mut self, at: Time, lag: f64, window_seconds: f64) {
+    /// Adds a lag in messages; forgets what is older than the window, but for the last point just before it.
+    pub fn push(&mut self, at: Time, lag: f64, window: Window) {
         if let Some((before, lag_before)) = self.newest {
             let step = Step {
                 seconds: (at - before) as f32,
                 messages: (lag - lag_before) as f32,
             };
-            self.push_step(step, window_seconds);
+            self.push_step(step, window.seconds);
         }
         self.newest = Some((at, lag));
-        while self.len > 1 && self.span(1) >= window_seconds {
+        while self.span(0) > window.reach_seconds()
+            || self.len > 1 && self.span(1) >= window.seconds
+        {
             self.drop_oldest();
         }
     }
@@ -158,7 +189,7 @@ impl RecentLags {
         }
     }
 
-    /// Seconds that the steps from `first` on cover.
+    /// Seconds that the steps from `first` on cover; none when there are no steps.
     fn span(&self, first: usize) -> f64 {
         let steps = &self.steps[first..usize::from(self.len)];
         steps.iter().map(|step| f64::from(step.seconds)).sum()
@@ -167,5 +198,84 @@ impl RecentLags {
     fn drop_oldest(&mut self) {
         self.steps.copy_within(1.., 0);
         self.len -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Window = Window {
+        seconds: 120.0,
+        slack_seconds: 30.0,
+    };
+
+    /// Both memories, fed 100 messages a second until `before`, silent until `after`, and then with 300 a second.
+    fn across_a_gap(before: u32, after: u32, until: u32) -> (Rates, RecentLags) {
+        let (mut rates, mut recent) = (Rates::new(WINDOW), RecentLags::default());
+        let times = (0..=before).chain(after..=until).filter(|t| t % 10 == 0);
+        for t in times.map(f64::from) {
+            let arrived = 100.0 * t + 200.0 * (t - f64::from(after)).max(0.0);
+            rates.push(t, arrived, 0.0);
+            recent.push(t, arrived, WINDOW);
+        }
+        (rates, recent)
+    }
+
+    #[test]
+    fn window_is_covered_by_the_point_just_before_it() {
+        // At 50 s sampling the window begins between two points: the older one is kept, no older one is.
+        let (mut rates, mut recent) = (Rates::new(WINDOW), RecentLags::default());
+        for t in (0..=1_000u32).step_by(50).map(f64::from) {
+            rates.push(t, t * t, 0.0);
+            recent.push(t, t * t, WINDOW);
+        }
+        assert_eq!(rates.production(), Some((1e6 - 850.0 * 850.0) / 150.0));
+        let slopes = [rates.lag_slope(), recent.slope()].map(|slope| slope.expect("known").slope);
+        assert!(
+            slopes.iter().all(|slope| (slope - 1_850.0).abs() < 1e-6),
+            "{slopes:?}"
+        );
+    }
+
+    #[test]
+    fn hour_without_samples_is_in_no_window() {
+        let (rates, recent) = across_a_gap(600, 4_200, 4_200);
+        assert_eq!(
+            (rates.production(), rates.lag_slope(), recent.slope()),
+            (None, None, None)
+        );
+        let (rates, recent) = across_a_gap(600, 4_200, 4_210);
+        assert_eq!(rates.production(), Some(300.0));
+        assert_eq!((rates.lag_slope(), recent.slope()), (None, None));
+        let (rates, recent) = across_a_gap(600, 4_200, 4_220);
+        for slope in [rates.lag_slope(), recent.slope()] {
+            assert!(
+                (slope.expect("known").slope - 300.0).abs() < 1e-6,
+                "{slope:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_few_missed_samples_lose_nothing() {
+        let (rates, recent) = across_a_gap(600, 660, 660);
+        assert_eq!(rates.production(), Some(100.0));
+        for slope in [rates.lag_slope(), recent.slope()] {
+            assert!(
+                (slope.expect("known").slope - 100.0).abs() < 1e-6,
+                "{slope:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn moments_that_nearly_coincide_make_no_rate() {
+        let mut rates = Rates::new(WINDOW);
+        rates.push(9.9, 0.0, 0.0);
+        rates.push(10.1, 2_000.0, 0.0);
+        assert_eq!(rates.production(), None);
+        rates.push(20.0, 2_000.0, 0.0);
+        assert!(rates.production().is_some());
     }
 }

@@ -82,6 +82,61 @@ fn recreated_topic_begins_anew() {
 }
 
 #[test]
+fn arrivals_behind_a_leftover_commit_are_not_growth() {
+    // A commit of a former log lies far beyond the end of partition 1, where as much arrives as in the other; after ten minutes
+    // the consumer commits at its end.
+    let mut told = Told::new(Ceilings::default());
+    for t in (0..1_200u32).step_by(10) {
+        let arrived = 100_000 + 1_000 * u64::from(t);
+        let committed = if t < 600 { 90_000_000 } else { arrived - 500 };
+        let partitions = [read(arrived, arrived - 2_000), read(arrived, committed)];
+        let report = told
+            .cycle(BEGIN + f64::from(t), &partitions)
+            .expect("it has a commit");
+        let Some((slope, production)) = report.rate_slope.zip(report.production_rate) else {
+            assert!(t < 20, "known from the third cycle on");
+            continue;
+        };
+        assert!(slope.slope.abs() < 1e-6, "{slope:?} after {t} s");
+        assert!(
+            t >= 600 || (production - 1_000.0).abs() < 1e-6,
+            "{production} after {t} s"
+        );
+        assert_eq!(report.partitions_unknown, u32::from(t < 600));
+    }
+}
+
+#[test]
+fn leftover_commit_is_in_no_sum_and_hides_none() {
+    // Partition 1 holds a commit of a former log. While it is read the other is summed without it; unread for too long it might
+    // have a lag by now.
+    let mut told = Told::new(Ceilings::default());
+    let other = read(1_000, 900);
+    let leftover = read(50, 89_000);
+    let unread = Read {
+        log_end: None,
+        ..leftover
+    };
+    let steps = [
+        (0.0, leftover, Some(100)),
+        (10.0, unread, Some(100)),
+        (40.0, unread, None),
+        (50.0, leftover, Some(100)),
+        (60.0, read(90, 60), Some(130)),
+    ];
+    for (t, partition, sum) in steps {
+        let report = told.cycle(BEGIN + t, &[other, partition]).expect("known");
+        let unknown = u32::from(t < 60.0);
+        assert_eq!(
+            (report.lag_messages, report.partitions_unknown),
+            (sum, unknown),
+            "after {t} s"
+        );
+        assert_eq!(report.counts.past_end, 1);
+    }
+}
+
+#[test]
 fn log_end_that_falls_in_the_same_topic_is_truncated() {
     let mut told = Told::new(Ceilings::default());
     told.cycle(BEGIN, &[read(90_000, 89_000)]);
