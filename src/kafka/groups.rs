@@ -12,8 +12,11 @@ use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::error::Error;
+use super::members;
 use super::offsets::{self, GroupCommits};
+use super::seldom::MEMBERS_SECONDS;
 use super::settings::Settings;
+use crate::analysis::sample::Time;
 
 /// The name of our own consumer group, which is hidden.
 pub(crate) const OWN_GROUP: &str = "lagslope";
@@ -21,6 +24,13 @@ pub(crate) const OWN_GROUP: &str = "lagslope";
 /// A group that two complete listings in a row lack is gone. One is not enough: a group that moves between brokers can be
 /// missed once by both.
 const LISTINGS_UNTIL_GONE: u8 = 2;
+
+/// A group that was not listed in so many cycles is in an unknown state: its coordinator stopped, or the whole cluster did.
+const UNLISTED_CYCLES_UNTIL_UNKNOWN: u32 = 3;
+
+/// So many cycles after they were due to be told again, a group's members are unknown: other questions and an answer that
+/// came late may take turns before.
+const OVERDUE_CYCLES: usize = 6;
 
 /// Share groups keep no commits that OffsetFetch knows.
 const SHARE: &str = "share";
@@ -69,16 +79,27 @@ pub(crate) struct Group {
     pub(crate) state: Option<Arc<str>>,
     pub(crate) kind: Option<Arc<str>>,
     pub(crate) members: Option<u32>,
-    /// When its members were last asked for, in seconds; absent = its state changed since.
-    pub(crate) members_asked: Option<f64>,
+    /// When its members were last asked for; absent = its state changed since.
+    pub(crate) members_asked: Option<Time>,
+    members_told: Option<Time>,
+    /// Cycles for which they have been due to be told again.
+    members_overdue: usize,
     listed: bool,
+    /// Cycles since it was last listed.
+    unlisted: u32,
     missed: u8,
 }
 
 impl Group {
-    /// The groups that can have members to ask for: an empty one has said so in its state.
+    /// The groups that can have members to ask for: an empty one has said so in its state. One that isn't listed would
+    /// only be called dead.
     pub(crate) fn may_have_members(&self) -> bool {
-        !matches!(self.state.as_deref(), Some("Empty" | "Dead"))
+        self.listed && !matches!(self.state.as_deref(), Some("Empty" | "Dead"))
+    }
+
+    pub(crate) fn tell_members(&mut self, count: u32, now: Time) {
+        self.members = Some(count);
+        self.members_told = Some(now);
     }
 }
 
@@ -114,8 +135,23 @@ impl Groups {
                 self.list(broker, group, answered.has(&group.group_id));
             }
         }
+        self.known.values_mut().for_each(Group::age);
         if complete {
             self.forget_missing();
+        }
+    }
+
+    /// What was told of members longer ago than all groups of the cluster take to be told again is not known any more.
+    pub(crate) fn drop_old_members(&mut self, now: Time) {
+        let round = self.known.len() / members::GROUPS_MAX;
+        for group in self.known.values_mut() {
+            let told = group.members_told;
+            let due = told.is_some_and(|told| now - told >= MEMBERS_SECONDS);
+            group.members_overdue = if due { group.members_overdue + 1 } else { 0 };
+            if group.members_overdue > OVERDUE_CYCLES + round {
+                group.members = None;
+                group.members_told = None;
+            }
         }
     }
 
@@ -153,11 +189,25 @@ impl Group {
             kind,
             members: None,
             members_asked: None,
+            members_told: None,
+            members_overdue: 0,
             listed: true,
+            unlisted: 0,
             missed: 0,
         };
         group.change_state(state);
         group
+    }
+
+    /// Counts the cycles without a listing, after which nothing of its state is known any more.
+    fn age(&mut self) {
+        self.unlisted = if self.listed { 0 } else { self.unlisted + 1 };
+        if self.unlisted >= UNLISTED_CYCLES_UNTIL_UNKNOWN {
+            self.kind = None;
+            self.change_state(None);
+            self.members = None;
+            self.members_told = None;
+        }
     }
 
     /// An empty group has no members; one that was empty has an unknown number.
@@ -169,7 +219,9 @@ impl Group {
         self.state = state;
         self.members_asked = None;
         if self.state.as_deref() == Some("Empty") {
+            // Told by the state, with every listing: it doesn't grow old.
             self.members = Some(0);
+            self.members_told = None;
         } else if was_empty {
             self.members = None;
         }
@@ -272,6 +324,43 @@ mod tests {
             groups.update(order.into_iter(), true);
             assert_eq!(groups.get_mut("a").unwrap().coordinator, 1);
         }
+    }
+
+    #[test]
+    fn what_was_known_of_a_group_that_nobody_lists_any_more_is_not_repeated() {
+        let mut groups = Groups::default();
+        groups.update([(1, &listing(&[("a", "Stable")], &[]))].into_iter(), true);
+        groups.get_mut("a").unwrap().tell_members(2, 1000.0);
+        for (cycle, known) in [(1, true), (2, true), (3, false), (4, false)] {
+            groups.update(std::iter::empty(), false);
+            let group = groups.get_mut("a").unwrap();
+            assert_eq!(group.state.is_some(), known, "cycle {cycle}");
+            assert_eq!(group.members.is_some(), known, "cycle {cycle}");
+        }
+        groups.update([(1, &listing(&[("a", "Empty")], &[]))].into_iter(), true);
+        assert_eq!(groups.get_mut("a").unwrap().members, Some(0));
+    }
+
+    #[test]
+    fn members_that_are_not_told_again_are_unknown_after_a_while() {
+        let mut groups = Groups::default();
+        let listed = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
+        groups.update([(1, &listed)].into_iter(), true);
+        groups.get_mut("a").unwrap().tell_members(2, 1000.0);
+        let mut until = 0;
+        for cycle in 0..30 {
+            groups.update([(1, &listed)].into_iter(), true);
+            groups.drop_old_members(1000.0 + 10.0 * f64::from(cycle));
+            if groups.get_mut("a").unwrap().members.is_some() {
+                until = cycle;
+            }
+        }
+        assert_eq!(until, 11, "60 s, and six cycles");
+        assert_eq!(
+            groups.get_mut("b").unwrap().members,
+            Some(0),
+            "told by its state"
+        );
     }
 
     #[test]

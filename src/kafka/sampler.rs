@@ -88,6 +88,7 @@ impl Sampler {
         let commits = self.take_listings(listings);
         self.read_ends(&commits, &answering, clock).await;
         self.ask_seldom(&answering, clock).await;
+        self.groups.drop_old_members(now);
 
         let refused = self.cluster.tally().errors();
         self.refusals.tell(&self.settings.name, &refused);
@@ -251,7 +252,7 @@ impl Sampler {
             );
             match answer {
                 Ok(Seldom::Metadata(metadata)) => self.take_metadata(metadata, clock),
-                Ok(Seldom::Members(members)) => self.take_members(members),
+                Ok(Seldom::Members(members)) => self.take_members(members, clock.now),
                 Ok(Seldom::Retention(read)) => self.take_retention(read),
                 Ok(Seldom::NoRoom) | Err(_) => {}
             }
@@ -261,10 +262,10 @@ impl Sampler {
         }
     }
 
-    fn take_members(&mut self, members: Vec<(StrBytes, u32)>) {
+    fn take_members(&mut self, members: Vec<(StrBytes, u32)>, now: Time) {
         for (name, count) in members {
             if let Some(group) = self.groups.get_mut(&name) {
-                group.members = Some(count);
+                group.tell_members(count, now);
             }
         }
     }

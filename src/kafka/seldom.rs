@@ -18,7 +18,7 @@ use crate::analysis::sample::{Retention, Time};
 /// How old the metadata may become when nothing points at a change: new topics and brokers are seen within it.
 const METADATA_SECONDS: f64 = 60.0;
 /// How old a group's number of members may become when its state doesn't change.
-const MEMBERS_SECONDS: f64 = 60.0;
+pub(crate) const MEMBERS_SECONDS: f64 = 60.0;
 /// How old a topic's retention may become: it changes by hand only.
 const RETENTION_SECONDS: f64 = 300.0;
 

@@ -357,3 +357,27 @@ async fn filters_and_our_own_group_are_left_out() {
     assert_eq!(names, ["pay"]);
     assert_eq!(sample.topics, []);
 }
+
+#[tokio::test]
+async fn state_and_members_are_absent_while_their_coordinator_is_silent() {
+    let cluster = Scripted::start(2).await;
+    cluster.group("pay", 2, &[("orders", 0, 1)]);
+    cluster.group("ship", 1, &[("orders", 0, 1)]);
+    let mut sampler = sampler(&cluster, Duration::from_millis(100));
+    for cycle in 0..3 {
+        sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+    }
+    cluster.mood(2, Mood::Hangs);
+    for cycle in 3..6 {
+        let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+        let pay = group(&sample, "pay");
+        let known = (pay.state.is_some(), pay.kind.is_some(), pay.members);
+        let expected = if cycle < 5 {
+            (true, true, Some(2))
+        } else {
+            (false, false, None)
+        };
+        assert_eq!(known, expected, "cycle {cycle}");
+        assert_eq!(group(&sample, "ship").members, Some(2));
+    }
+}
