@@ -235,8 +235,7 @@ impl Sampler {
         self.cluster.adopt(&metadata.brokers);
         self.topics.update(metadata, &self.settings.topics);
         self.metadata_asked = Some(clock.now);
-        let leaderless = |topic: &Topic| topic.leaders.iter().any(Option::is_none);
-        self.metadata_is_stale = self.topics.list().iter().any(leaderless);
+        self.metadata_is_stale = self.topics.list().iter().any(Topic::is_unsettled);
     }
 
     async fn ask_seldom(&mut self, answering: &[BrokerId], clock: Clock) {

@@ -15,6 +15,13 @@ use super::filter::Filter;
 use super::offsets::End;
 use crate::analysis::sample::{PartitionSample, Reading, Retention, Time};
 
+/// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
+const BROKERS_MAX: usize = 10_000;
+
+/// A topic that two answers in a row lack is gone. One is not enough: a broker that is starting may not know all topics yet,
+/// and with a topic its whole history goes. Meanwhile nothing wrong is told of it: no broker gives an end of a topic that is gone.
+const ANSWERS_UNTIL_GONE: u8 = 2;
+
 /// Asks for all topics. It never creates one.
 pub(crate) struct AskMetadata;
 
@@ -36,8 +43,24 @@ impl Question for AskMetadata {
         };
         let answer = session.ask(make).await?.body;
         session.check(answer.error_code, Self::NAME)?;
+        believable(&answer)
+            .inspect_err(|error| session.tally().error(Self::NAME, error.label()))?;
         Ok(Metadata::from(answer))
     }
+}
+
+/// The broker that answers is in the cluster, so an answer without brokers is none: one that is starting or stopping gives it,
+/// with no topics either.
+fn believable(answer: &MetadataResponse) -> Result<(), Error> {
+    let what = match answer.brokers.len() {
+        0 => "it names no broker",
+        1..=BROKERS_MAX => return Ok(()),
+        _ => "it names more brokers than a cluster can have",
+    };
+    Err(Error::Garbled {
+        api: AskMetadata::NAME,
+        what: what.to_owned(),
+    })
 }
 
 impl From<MetadataResponse> for Metadata {
@@ -77,6 +100,8 @@ pub(crate) struct Topic {
     pub(crate) retention: Option<Retention>,
     /// When its configuration was last asked for; absent = never.
     pub(crate) config_asked: Option<Time>,
+    /// Answers in a row that lacked it.
+    missed: u8,
 }
 
 impl Topic {
@@ -84,6 +109,22 @@ impl Topic {
     pub(crate) fn fell(&mut self, partition: usize, log_end: u64) -> bool {
         let last = self.last_ends.get_mut(partition);
         last.is_some_and(|last| std::mem::replace(last, log_end) > log_end)
+    }
+
+    /// The same, one answer later that lacks it; `None` when it is gone.
+    fn missed(mut self) -> Option<Self> {
+        self.missed += 1;
+        (self.missed < ANSWERS_UNTIL_GONE).then_some(self)
+    }
+
+    fn seen(mut self) -> Self {
+        self.missed = 0;
+        self
+    }
+
+    /// Must the metadata be read again soon?
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.missed > 0 || self.leaders.iter().any(Option::is_none)
     }
 
     /// Of two answers for a partition the later one counts.
@@ -149,7 +190,12 @@ impl Topics {
         let mut list: Vec<Topic> = answered
             .filter_map(|topic| self.topic(topic, filter))
             .collect();
-        list.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let missed = std::mem::take(&mut self.list)
+            .into_iter()
+            .filter_map(Topic::missed);
+        list.extend(missed);
+        // Stable: what was answered comes before what is kept of the same name.
+        list.sort_by(|a, b| a.name.cmp(&b.name));
         list.dedup_by(|a, b| a.name == b.name);
         let names = list.iter().enumerate();
         self.by_name = names.map(|(i, t)| (Arc::clone(&t.name), i)).collect();
@@ -161,6 +207,10 @@ impl Topics {
     fn topic(&self, answered: MetadataResponseTopic, filter: &Filter) -> Option<Topic> {
         let wire_name = answered.name.as_ref()?.0.clone();
         let old = self.index(&wire_name).map(|index| &self.list[index]);
+        if answered.error_code != 0 {
+            // It exists, and nothing else is known of it now.
+            return old.cloned().map(Topic::seen);
+        }
         if old.is_none() && !filter.passes(&wire_name) {
             return None;
         }
@@ -185,6 +235,7 @@ impl Topics {
             last_ends,
             retention: same.and_then(|old| old.retention),
             config_asked: same.and_then(|old| old.config_asked),
+            missed: 0,
         })
     }
 }
@@ -204,7 +255,9 @@ fn leaders(topic: &MetadataResponseTopic) -> Vec<Option<BrokerId>> {
 #[cfg(test)]
 mod tests {
     use kafka_protocol::messages::TopicName;
-    use kafka_protocol::messages::metadata_response::MetadataResponsePartition;
+    use kafka_protocol::messages::metadata_response::{
+        MetadataResponseBroker, MetadataResponsePartition,
+    };
 
     use super::*;
 
@@ -236,6 +289,48 @@ mod tests {
         assert!(Arc::ptr_eq(&name, &topics.list()[1].name));
         assert_eq!(topics.index("x"), None);
         assert_eq!(topics.list()[1].leaders, [Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn a_topic_is_gone_after_two_answers_in_a_row_without_it() {
+        let mut topics = Topics::default();
+        let (with, without) = (metadata(&[("t", &[1])]), || metadata(&[]));
+        topics.update(with, &Filter::all());
+        let steps = [
+            (without(), 1, "missed once"),
+            (metadata(&[("t", &[2])]), 1, "there again"),
+            (without(), 1, "missed once, counted anew"),
+            (without(), 0, "missed twice"),
+        ];
+        for (answer, left, why) in steps {
+            topics.update(answer, &Filter::all());
+            assert_eq!(topics.list().len(), left, "{why}");
+            assert_eq!(topics.by_name.len(), left, "{why}");
+        }
+    }
+
+    #[test]
+    fn an_error_for_a_topic_changes_nothing_of_it() {
+        let mut topics = Topics::default();
+        topics.update(metadata(&[("t", &[1, 2])]), &Filter::all());
+        for _ in 0..3 {
+            let mut broken = metadata(&[("t", &[]), ("new", &[])]);
+            for topic in &mut broken.topics {
+                topic.error_code = 5;
+            }
+            topics.update(broken, &Filter::all());
+            assert_eq!(topics.list().len(), 1);
+            assert_eq!(topics.list()[0].leaders, [Some(1), Some(2)]);
+        }
+    }
+
+    #[test]
+    fn an_answer_with_no_brokers_or_too_many_is_none() {
+        for (brokers, believed) in [(0, false), (1, true), (BROKERS_MAX + 1, false)] {
+            let broker = MetadataResponseBroker::default();
+            let answer = MetadataResponse::default().with_brokers(vec![broker; brokers]);
+            assert_eq!(believable(&answer).is_ok(), believed, "{brokers}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use lagslope::analysis::sample::{GroupSample, Sample};
 use lagslope::kafka::{Filter, IsolationLevel, Sampler, Settings};
 use tokio::time::Instant;
 
-use scripted::{Mood, Scripted};
+use scripted::{Mood, Scripted, World};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -283,8 +283,33 @@ async fn a_topic_that_is_gone_disappears() {
     sampler.sample(1000.0).await;
     cluster.change(|world| world.topics.clear());
     let sample = sampler.sample(1010.0).await;
-    assert_eq!(sample.topics, []);
+    assert_eq!(log_ends(&sample), [None; 3], "kept, and silent");
+    let sample = sampler.sample(1020.0).await;
+    assert_eq!(sample.topics, [], "the next cycle asked again");
     assert_eq!(group(&sample, "pay").commits.as_ref().unwrap().topics, []);
+}
+
+#[tokio::test]
+async fn one_empty_answer_or_an_error_for_a_topic_takes_no_history_away() {
+    for change in [
+        (|world| world.metadata_error = 5) as fn(&mut World),
+        |world| world.metadata_is_empty = true,
+    ] {
+        let cluster = Scripted::start(2).await;
+        let mut sampler = sampler(&cluster, TIMEOUT);
+        sampler.sample(1000.0).await;
+        cluster.change(change);
+        for cycle in 7..10 {
+            let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+            assert_eq!(sample.topics[0].id, Some(1));
+            assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
+        }
+        let asked = cluster.change(|world| {
+            let asked = world.requests.iter();
+            asked.filter(|(_, api)| *api == ApiKey::Metadata).count()
+        });
+        assert!(asked > 1, "it was asked, and not believed");
+    }
 }
 
 #[tokio::test]
