@@ -12,25 +12,14 @@ use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::error::Error;
+use super::group::{Group, Reach};
 use super::members;
 use super::offsets::{self, GroupCommits};
-use super::seldom::MEMBERS_SECONDS;
 use super::settings::Settings;
 use crate::analysis::sample::Time;
 
 /// The name of our own consumer group, which is hidden.
 pub(crate) const OWN_GROUP: &str = "lagslope";
-
-/// A group that two complete listings in a row lack is gone. One is not enough: a group that moves between brokers can be
-/// missed once by both.
-const LISTINGS_UNTIL_GONE: u8 = 2;
-
-/// A group that was not listed in so many cycles is in an unknown state: its coordinator stopped, or the whole cluster did.
-const UNLISTED_CYCLES_UNTIL_UNKNOWN: u32 = 3;
-
-/// So many cycles after they were due to be told again, a group's members are unknown: other questions and an answer that
-/// came late may take turns before.
-const OVERDUE_CYCLES: usize = 6;
 
 /// Share groups keep no commits that OffsetFetch knows.
 const SHARE: &str = "share";
@@ -73,36 +62,6 @@ fn watched(settings: &Settings, group: &str) -> bool {
     group != OWN_GROUP && settings.groups.passes(group)
 }
 
-/// A group as it was last listed.
-pub(crate) struct Group {
-    pub(crate) coordinator: BrokerId,
-    pub(crate) state: Option<Arc<str>>,
-    pub(crate) kind: Option<Arc<str>>,
-    pub(crate) members: Option<u32>,
-    /// When its members were last asked for; absent = its state changed since.
-    pub(crate) members_asked: Option<Time>,
-    members_told: Option<Time>,
-    /// Cycles for which they have been due to be told again.
-    members_overdue: usize,
-    listed: bool,
-    /// Cycles since it was last listed.
-    unlisted: u32,
-    missed: u8,
-}
-
-impl Group {
-    /// The groups that can have members to ask for: an empty one has said so in its state. One that isn't listed would
-    /// only be called dead.
-    pub(crate) fn may_have_members(&self) -> bool {
-        self.listed && !matches!(self.state.as_deref(), Some("Empty" | "Dead"))
-    }
-
-    pub(crate) fn tell_members(&mut self, count: u32, now: Time) {
-        self.members = Some(count);
-        self.members_told = Some(now);
-    }
-}
-
 /// The watched groups.
 #[derive(Default)]
 pub(crate) struct Groups {
@@ -120,110 +79,47 @@ impl Groups {
         self.known.get_mut(name)
     }
 
-    /// Takes what the brokers listed; `complete` when every broker of the cluster did.
+    /// Takes what the brokers listed, and forgets the groups that are gone.
     pub(crate) fn update<'a>(
         &mut self,
         listings: impl Iterator<Item = (BrokerId, &'a Listing)>,
-        complete: bool,
+        reach: Reach,
+        now: Time,
     ) {
-        for group in self.known.values_mut() {
-            group.listed = false;
-        }
+        self.known.values_mut().for_each(Group::begin_listing);
+        let mut answering = Vec::new();
         for (broker, listing) in listings {
+            answering.push(broker);
             let answered = Answered::of(listing);
             for group in &listing.groups {
-                self.list(broker, group, answered.has(&group.group_id));
+                self.list(broker, group, answered.has(&group.group_id), now);
             }
         }
-        self.known.values_mut().for_each(Group::age);
-        if complete {
-            self.forget_missing();
+        for group in self.known.values_mut() {
+            group.end_listing(reach, &answering);
         }
+        self.known.retain(|_, group| !group.is_gone(now));
     }
 
     /// What was told of members longer ago than all groups of the cluster take to be told again is not known any more.
     pub(crate) fn drop_old_members(&mut self, now: Time) {
         let round = self.known.len() / members::GROUPS_MAX;
         for group in self.known.values_mut() {
-            let told = group.members_told;
-            let due = told.is_some_and(|told| now - told >= MEMBERS_SECONDS);
-            group.members_overdue = if due { group.members_overdue + 1 } else { 0 };
-            if group.members_overdue > OVERDUE_CYCLES + round {
-                group.members = None;
-                group.members_told = None;
-            }
+            group.drop_old_members(round, now);
         }
     }
 
     /// While a group moves, two brokers may list it: the one that answers for its commits has it.
-    fn list(&mut self, broker: BrokerId, listed: &ListedGroup, answers: bool) {
+    fn list(&mut self, broker: BrokerId, listed: &ListedGroup, answers: bool, now: Time) {
         let state = self.words.get(&listed.group_state);
         let kind = self.words.get(&listed.group_type);
         let Some(group) = self.known.get_mut(&**listed.group_id) else {
-            let group = Group::new(broker, state, kind);
+            let group = Group::new(broker, state, kind, now);
             self.known.insert(Arc::from(&**listed.group_id), group);
             return;
         };
-        if !group.listed || answers {
-            group.coordinator = broker;
-            group.listed = true;
-            group.missed = 0;
-            group.kind = kind;
-            group.change_state(state);
-        }
-    }
-
-    fn forget_missing(&mut self) {
-        self.known.retain(|_, group| {
-            group.missed += u8::from(!group.listed);
-            group.missed < LISTINGS_UNTIL_GONE
-        });
-    }
-}
-
-impl Group {
-    fn new(coordinator: BrokerId, state: Option<Arc<str>>, kind: Option<Arc<str>>) -> Self {
-        let mut group = Self {
-            coordinator,
-            state: None,
-            kind,
-            members: None,
-            members_asked: None,
-            members_told: None,
-            members_overdue: 0,
-            listed: true,
-            unlisted: 0,
-            missed: 0,
-        };
-        group.change_state(state);
-        group
-    }
-
-    /// Counts the cycles without a listing, after which nothing of its state is known any more.
-    fn age(&mut self) {
-        self.unlisted = if self.listed { 0 } else { self.unlisted + 1 };
-        if self.unlisted >= UNLISTED_CYCLES_UNTIL_UNKNOWN {
-            self.kind = None;
-            self.change_state(None);
-            self.members = None;
-            self.members_told = None;
-        }
-    }
-
-    /// An empty group has no members; one that was empty has an unknown number.
-    fn change_state(&mut self, state: Option<Arc<str>>) {
-        if self.state == state {
-            return;
-        }
-        let was_empty = self.state.as_deref() == Some("Empty");
-        self.state = state;
-        self.members_asked = None;
-        if self.state.as_deref() == Some("Empty") {
-            // Told by the state, with every listing: it doesn't grow old.
-            self.members = Some(0);
-            self.members_told = None;
-        } else if was_empty {
-            self.members = None;
+        if !group.is_listed() || answers {
+            group.list(broker, state, kind, now);
         }
     }
 }
@@ -299,17 +195,68 @@ mod tests {
         let mut groups = Groups::default();
         let both = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
         let one = listing(&[("a", "Stable")], &[]);
-        groups.update([(1, &both)].into_iter(), true);
+        groups.update([(1, &both)].into_iter(), Reach::Complete, 0.0);
         let cases = [
-            (&one, true, 2, "missed once"),
-            (&one, false, 2, "a broker did not answer: that says nothing"),
-            (&both, true, 2, "there again"),
-            (&one, true, 2, "missed once, counted anew"),
-            (&one, true, 1, "missed twice"),
+            (&one, Reach::Complete, 2, "missed once"),
+            (
+                &one,
+                Reach::Partial,
+                2,
+                "a broker did not answer: that says little",
+            ),
+            (&both, Reach::Complete, 2, "there again"),
+            (&one, Reach::Complete, 2, "missed once, counted anew"),
+            (&one, Reach::Complete, 1, "missed twice"),
         ];
-        for (listing, complete, left, why) in cases {
-            groups.update([(1, listing)].into_iter(), complete);
+        for (listing, reach, left, why) in cases {
+            groups.update([(1, listing)].into_iter(), reach, 0.0);
             assert_eq!(names(&groups).len(), left, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_silent_broker_keeps_no_group_that_another_coordinated() {
+        let nothing = listing(&[], &[]);
+        let cases = [
+            (
+                1,
+                Reach::Partial,
+                [1, 1, 0],
+                "its coordinator lacks it three times",
+            ),
+            (
+                2,
+                Reach::Partial,
+                [1, 1, 1],
+                "another broker says nothing of it",
+            ),
+            (
+                1,
+                Reach::Leaderless,
+                [1, 1, 1],
+                "it may have no coordinator",
+            ),
+            (1, Reach::Complete, [1, 0, 0], "all brokers lack it twice"),
+        ];
+        for (broker, reach, left, why) in cases {
+            let mut groups = Groups::default();
+            let listed = listing(&[("a", "Stable")], &[]);
+            groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+            for left in left {
+                groups.update([(broker, &nothing)].into_iter(), reach, 0.0);
+                assert_eq!(names(&groups).len(), left, "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_that_nobody_listed_for_a_day_is_gone() {
+        let mut groups = Groups::default();
+        let listed = listing(&[("a", "Stable")], &[]);
+        groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+        for (now, left) in [(86_000.0, 1), (86_400.0, 0)] {
+            groups.update(std::iter::empty(), Reach::Leaderless, now);
+            assert_eq!(names(&groups).len(), left);
         }
     }
 
@@ -321,7 +268,7 @@ mod tests {
         );
         for order in [[(1, &yes), (2, &no)], [(2, &no), (1, &yes)]] {
             let mut groups = Groups::default();
-            groups.update(order.into_iter(), true);
+            groups.update(order.into_iter(), Reach::Complete, 0.0);
             assert_eq!(groups.get_mut("a").unwrap().coordinator, 1);
         }
     }
@@ -329,15 +276,23 @@ mod tests {
     #[test]
     fn what_was_known_of_a_group_that_nobody_lists_any_more_is_not_repeated() {
         let mut groups = Groups::default();
-        groups.update([(1, &listing(&[("a", "Stable")], &[]))].into_iter(), true);
+        groups.update(
+            [(1, &listing(&[("a", "Stable")], &[]))].into_iter(),
+            Reach::Complete,
+            0.0,
+        );
         groups.get_mut("a").unwrap().tell_members(2, 1000.0);
         for (cycle, known) in [(1, true), (2, true), (3, false), (4, false)] {
-            groups.update(std::iter::empty(), false);
+            groups.update(std::iter::empty(), Reach::Partial, 0.0);
             let group = groups.get_mut("a").unwrap();
             assert_eq!(group.state.is_some(), known, "cycle {cycle}");
             assert_eq!(group.members.is_some(), known, "cycle {cycle}");
         }
-        groups.update([(1, &listing(&[("a", "Empty")], &[]))].into_iter(), true);
+        groups.update(
+            [(1, &listing(&[("a", "Empty")], &[]))].into_iter(),
+            Reach::Complete,
+            0.0,
+        );
         assert_eq!(groups.get_mut("a").unwrap().members, Some(0));
     }
 
@@ -345,11 +300,11 @@ mod tests {
     fn members_that_are_not_told_again_are_unknown_after_a_while() {
         let mut groups = Groups::default();
         let listed = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
-        groups.update([(1, &listed)].into_iter(), true);
+        groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
         groups.get_mut("a").unwrap().tell_members(2, 1000.0);
         let mut until = 0;
         for cycle in 0..30 {
-            groups.update([(1, &listed)].into_iter(), true);
+            groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
             groups.drop_old_members(1000.0 + 10.0 * f64::from(cycle));
             if groups.get_mut("a").unwrap().members.is_some() {
                 until = cycle;
@@ -368,7 +323,11 @@ mod tests {
         let mut groups = Groups::default();
         let states = [("Stable", None), ("Empty", Some(0)), ("Stable", None)];
         for (state, members) in states {
-            groups.update([(1, &listing(&[("a", state)], &[]))].into_iter(), true);
+            groups.update(
+                [(1, &listing(&[("a", state)], &[]))].into_iter(),
+                Reach::Complete,
+                0.0,
+            );
             assert_eq!(groups.get_mut("a").unwrap().members, members, "{state}");
         }
     }

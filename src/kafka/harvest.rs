@@ -6,7 +6,8 @@ use std::sync::Arc;
 use kafka_protocol::protocol::StrBytes;
 
 use super::client::cluster::BrokerId;
-use super::groups::{Group, Groups};
+use super::group::Group;
+use super::groups::Groups;
 use super::offsets::{GroupCommits, TopicOffsets, Wanted};
 use super::sampler::{Clock, CommitsByGroup};
 use super::topics::{Topic, Topics};

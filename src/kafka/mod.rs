@@ -7,6 +7,7 @@ mod client;
 mod configs;
 mod error;
 mod filter;
+mod group;
 mod groups;
 mod harvest;
 mod members;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::client::cluster::{BrokerId, Cluster};
 use super::client::tally::Tally;
 use super::error::Error;
+use super::group::Reach;
 use super::groups::{AskGroups, Groups, Listing};
 use super::harvest;
 use super::offsets::{AskEnds, End, Ends, GroupCommits, Wanted, end_of};
@@ -85,7 +86,7 @@ impl Sampler {
 
         let listings = self.find_groups(clock).await;
         let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
-        let commits = self.take_listings(listings);
+        let commits = self.take_listings(listings, now);
         self.read_ends(&commits, &answering, clock).await;
         self.ask_seldom(&answering, clock).await;
         self.groups.drop_old_members(now);
@@ -140,10 +141,15 @@ impl Sampler {
         self.metadata_is_stale |= silent || error.breaks_connection();
     }
 
-    fn take_listings(&mut self, listings: Listings) -> CommitsByGroup {
-        let complete = listings.len() == self.cluster.broker_ids().len() && !listings.is_empty();
+    fn take_listings(&mut self, listings: Listings, now: Time) -> CommitsByGroup {
+        let everyone = listings.len() == self.cluster.broker_ids().len() && !listings.is_empty();
+        let reach = match everyone {
+            _ if self.topics.coordinators_are_missing() => Reach::Leaderless,
+            true => Reach::Complete,
+            false => Reach::Partial,
+        };
         let listed = listings.iter().map(|(broker, listing)| (*broker, listing));
-        self.groups.update(listed, complete);
+        self.groups.update(listed, reach, now);
         let mut commits = CommitsByGroup::new();
         for (broker, listing) in listings {
             for group in listing.commits {
@@ -235,7 +241,8 @@ impl Sampler {
         self.cluster.adopt(&metadata.brokers);
         self.topics.update(metadata, &self.settings.topics);
         self.metadata_asked = Some(clock.now);
-        self.metadata_is_stale = self.topics.list().iter().any(Topic::is_unsettled);
+        self.metadata_is_stale = self.topics.list().iter().any(Topic::is_unsettled)
+            || self.topics.coordinators_are_missing();
     }
 
     async fn ask_seldom(&mut self, answering: &[BrokerId], clock: Clock) {

@@ -145,7 +145,11 @@ pub(crate) struct Topics {
     by_name: HashMap<Arc<str>, usize>,
     /// Names that commits told of and the last metadata didn't: no reason to ask again.
     missing: BTreeSet<StrBytes>,
+    coordinators_are_missing: bool,
 }
+
+/// The leader of one of its partitions is the coordinator of the groups whose commits are in there.
+const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// More names than this are not remembered as missing: each could only cost a metadata request too many.
 const MISSING_MAX: usize = 10_000;
@@ -157,6 +161,12 @@ impl Topics {
 
     pub(crate) fn list_mut(&mut self) -> &mut [Topic] {
         &mut self.list
+    }
+
+    /// Did the last metadata name partitions of Kafka's offsets without a leader, so that some groups have no coordinator?
+    /// (An offsets topic with one replica, and its broker down: the broker is not in the metadata either.)
+    pub(crate) fn coordinators_are_missing(&self) -> bool {
+        self.coordinators_are_missing
     }
 
     /// Forgets what an earlier cycle read.
@@ -186,6 +196,7 @@ impl Topics {
 
     /// Takes the topics as they are now. Names are kept as they are; what was read of a recreated topic is not.
     pub(crate) fn update(&mut self, metadata: Metadata, filter: &Filter) {
+        self.coordinators_are_missing = metadata.topics.iter().any(lacks_coordinators);
         let answered = metadata.topics.into_iter();
         let mut list: Vec<Topic> = answered
             .filter_map(|topic| self.topic(topic, filter))
@@ -238,6 +249,15 @@ impl Topics {
             missed: 0,
         })
     }
+}
+
+/// Watched or not: that decides about commits, not about groups.
+fn lacks_coordinators(topic: &MetadataResponseTopic) -> bool {
+    let is_offsets = topic
+        .name
+        .as_ref()
+        .is_some_and(|name| **name == *OFFSETS_TOPIC);
+    is_offsets && (topic.error_code != 0 || leaders(topic).iter().any(Option::is_none))
 }
 
 /// Leaders by partition number. The answer lists every partition, so that a number beyond their count is nonsense.

@@ -406,3 +406,36 @@ async fn state_and_members_are_absent_while_their_coordinator_is_silent() {
         assert_eq!(group(&sample, "ship").members, Some(2));
     }
 }
+
+#[tokio::test]
+async fn groups_without_a_coordinator_are_kept_and_groups_that_are_gone_are_not() {
+    let cluster = Scripted::start(2).await;
+    cluster.group("pay", 2, &[]);
+    cluster.group("ship", 1, &[]);
+    cluster.change(|world| {
+        let offsets = vec![(1, 0), (2, 0)];
+        world.topics.insert("__consumer_offsets", offsets);
+    });
+    let mut sampler = sampler(&cluster, Duration::from_millis(100));
+    sampler.sample(1000.0).await;
+    // Broker 2 goes, and with it the only replica of its partition of the offsets.
+    let gone = cluster.change(|world| world.brokers.remove(&2)).unwrap();
+    cluster.mood(2, Mood::Hangs);
+    cluster.change(|world| world.topics.get_mut("__consumer_offsets").unwrap()[1].0 = -1);
+    for cycle in 7..12 {
+        let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+        assert_eq!(sample.groups.len(), 2, "cycle {cycle}");
+    }
+    // It is known again, but silent; the other one's group is deleted.
+    cluster.change(|world| {
+        world.brokers.insert(2, gone);
+        world.topics.get_mut("__consumer_offsets").unwrap()[1].0 = 2;
+        world.groups.remove("ship");
+    });
+    for cycle in 12..18 {
+        sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+    }
+    let sample = sampler.sample(1180.0).await;
+    let names: Vec<&str> = sample.groups.iter().map(|group| &*group.name).collect();
+    assert_eq!(names, ["pay"]);
+}
