@@ -249,9 +249,10 @@ impl Sampler {
         let brokers = self.rotated(answering);
         let turns = Turns::new(clock.now, self.metadata_asked, self.metadata_is_stale);
         let questions = turns.take(&brokers, &self.groups, &self.topics);
-        let asked: Vec<Asked> = questions.iter().map(|(_, ask)| ask.asked()).collect();
-        let answers = self.cluster.ask_each(questions).await;
-        for ((_, answer), asked) in answers.into_iter().zip(asked) {
+        // By broker: one that the metadata dropped in this cycle is not asked, and answers nothing.
+        let asked = questions.iter().map(|(broker, ask)| (*broker, ask.asked()));
+        let asked: BTreeMap<BrokerId, Asked> = asked.collect();
+        for (broker, answer) in self.cluster.ask_each(questions).await {
             let had_its_turn = !matches!(
                 answer,
                 Ok(Seldom::NoRoom) | Err(Error::Late { .. } | Error::Busy)
@@ -262,8 +263,8 @@ impl Sampler {
                 Ok(Seldom::Retention(read)) => self.take_retention(read),
                 Ok(Seldom::NoRoom) | Err(_) => {}
             }
-            if had_its_turn {
-                self.mark_asked(&asked, clock.now);
+            if let Some(asked) = asked.get(&broker).filter(|_| had_its_turn) {
+                self.mark_asked(asked, clock.now);
             }
         }
     }

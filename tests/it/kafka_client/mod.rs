@@ -439,3 +439,34 @@ async fn groups_without_a_coordinator_are_kept_and_groups_that_are_gone_are_not(
     let names: Vec<&str> = sample.groups.iter().map(|group| &*group.name).collect();
     assert_eq!(names, ["pay"]);
 }
+
+#[tokio::test]
+async fn a_broker_that_leaves_in_mid_cycle_takes_no_other_answer_with_it() {
+    let cluster = Scripted::start(3).await;
+    for broker in 1..=3 {
+        cluster.group(&format!("g{broker}"), broker, &[]);
+    }
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    sampler.sample(1000.0).await;
+    // A leader that moved makes the cycle read the metadata, and broker 1 is not in it.
+    cluster.change(|world| {
+        world.brokers.remove(&1);
+        world.topics.get_mut("orders").unwrap()[0].0 = 3;
+    });
+    let mut asked = [0, 0];
+    for (cycle, asked) in asked.iter_mut().enumerate() {
+        cluster.change(|world| world.requests.clear());
+        sampler.sample(1070.0 + 10.0 * cycle as f64).await;
+        *asked = cluster.change(|world| {
+            let requests = world.requests.iter();
+            requests
+                .filter(|request| **request == (2, ApiKey::DescribeGroups))
+                .count()
+        });
+    }
+    assert_eq!(
+        asked,
+        [1, 0],
+        "the answer of broker 2 was taken for its own"
+    );
+}
