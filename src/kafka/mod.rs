@@ -16,6 +16,7 @@ mod refusals;
 mod sampler;
 mod seldom;
 mod settings;
+mod topic;
 mod topics;
 
 pub use filter::{BadPattern, Filter};

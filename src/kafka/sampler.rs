@@ -17,7 +17,8 @@ use super::offsets::{AskEnds, End, Ends, GroupCommits, Wanted, end_of};
 use super::refusals::Refusals;
 use super::seldom::{Asked, Seldom, Turns};
 use super::settings::Settings;
-use super::topics::{AskMetadata, Metadata, Topic, Topics};
+use super::topic::Topic;
+use super::topics::{AskMetadata, Metadata, Topics};
 use crate::analysis::sample::{Cycle, Reading, Retention, Sample, Time};
 
 /// One cluster, asked over and over.

@@ -13,7 +13,8 @@ use super::error::Error;
 use super::group::Group;
 use super::groups::Groups;
 use super::members::{self, AskClassicMembers, AskConsumerMembers, Members};
-use super::topics::{AskMetadata, Metadata, Topic, Topics};
+use super::topic::Topic;
+use super::topics::{AskMetadata, Metadata, Topics};
 use crate::analysis::sample::{Retention, Time};
 
 /// How old the metadata may become when nothing points at a change: new topics and brokers are seen within it.

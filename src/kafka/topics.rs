@@ -12,15 +12,11 @@ use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::error::Error;
 use super::filter::Filter;
-use super::offsets::End;
-use crate::analysis::sample::{PartitionSample, Reading, Retention, Time};
+use super::topic::{Topic, leaders};
+use crate::analysis::sample::PartitionSample;
 
 /// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
 const BROKERS_MAX: usize = 10_000;
-
-/// A topic that two answers in a row lack is gone. One is not enough: a broker that is starting may not know all topics yet,
-/// and with a topic its whole history goes. Meanwhile nothing wrong is told of it: no broker gives an end of a topic that is gone.
-const ANSWERS_UNTIL_GONE: u8 = 2;
 
 /// Asks for all topics. It never creates one.
 pub(crate) struct AskMetadata;
@@ -80,61 +76,6 @@ fn address(host: &str, port: i32) -> String {
         format!("[{host}]:{port}")
     } else {
         format!("{host}:{port}")
-    }
-}
-
-/// A watched topic.
-#[derive(Clone)]
-pub(crate) struct Topic {
-    pub(crate) name: Arc<str>,
-    /// The same name as the codec wants it; a clone costs nothing.
-    pub(crate) wire_name: StrBytes,
-    pub(crate) id: Option<u128>,
-    pub(crate) internal: bool,
-    /// By partition number.
-    pub(crate) leaders: Vec<Option<BrokerId>>,
-    /// What this cycle read of them, by partition number.
-    pub(crate) ends: Vec<PartitionSample>,
-    /// The last log end that was told of each partition; 0 before the first.
-    last_ends: Vec<u64>,
-    pub(crate) retention: Option<Retention>,
-    /// When its configuration was last asked for; absent = never.
-    pub(crate) config_asked: Option<Time>,
-    /// Answers in a row that lacked it.
-    missed: u8,
-}
-
-impl Topic {
-    /// The log end is lower than it was: either the topic was made again, which its id will tell, or the log was truncated.
-    pub(crate) fn fell(&mut self, partition: usize, log_end: u64) -> bool {
-        let last = self.last_ends.get_mut(partition);
-        last.is_some_and(|last| std::mem::replace(last, log_end) > log_end)
-    }
-
-    /// The same, one answer later that lacks it; `None` when it is gone.
-    fn missed(mut self) -> Option<Self> {
-        self.missed += 1;
-        (self.missed < ANSWERS_UNTIL_GONE).then_some(self)
-    }
-
-    fn seen(mut self) -> Self {
-        self.missed = 0;
-        self
-    }
-
-    /// Must the metadata be read again soon?
-    pub(crate) fn is_unsettled(&self) -> bool {
-        self.missed > 0 || self.leaders.iter().any(Option::is_none)
-    }
-
-    /// Of two answers for a partition the later one counts.
-    pub(crate) fn put(&mut self, end: End, partition: usize, reading: Reading) {
-        if let Some(place) = self.ends.get_mut(partition) {
-            match end {
-                End::Latest => place.log_end = Some(reading),
-                End::Earliest => place.log_start = Some(reading),
-            }
-        }
     }
 }
 
@@ -225,29 +166,7 @@ impl Topics {
         if old.is_none() && !filter.passes(&wire_name) {
             return None;
         }
-        let id = Some(answered.topic_id.as_u128()).filter(|id| *id != 0);
-        let same = old.filter(|old| old.id == id);
-        let leaders = leaders(&answered);
-        let mut ends = same.map_or_else(Vec::new, |old| old.ends.clone());
-        ends.resize(leaders.len(), PartitionSample::default());
-        let mut last_ends = same.map_or_else(Vec::new, |old| old.last_ends.clone());
-        last_ends.resize(leaders.len(), 0);
-        Some(Topic {
-            name: old.map_or_else(|| Arc::from(&*wire_name), |old| Arc::clone(&old.name)),
-            // Not the answer's own bytes: a name would keep the whole answer in memory.
-            wire_name: old.map_or_else(
-                || StrBytes::from_string(wire_name.to_string()),
-                |old| old.wire_name.clone(),
-            ),
-            id,
-            internal: answered.is_internal,
-            leaders,
-            ends,
-            last_ends,
-            retention: same.and_then(|old| old.retention),
-            config_asked: same.and_then(|old| old.config_asked),
-            missed: 0,
-        })
+        Some(Topic::new(&answered, &wire_name, old))
     }
 }
 
@@ -258,18 +177,6 @@ fn lacks_coordinators(topic: &MetadataResponseTopic) -> bool {
         .as_ref()
         .is_some_and(|name| **name == *OFFSETS_TOPIC);
     is_offsets && (topic.error_code != 0 || leaders(topic).iter().any(Option::is_none))
-}
-
-/// Leaders by partition number. The answer lists every partition, so that a number beyond their count is nonsense.
-fn leaders(topic: &MetadataResponseTopic) -> Vec<Option<BrokerId>> {
-    let mut leaders = vec![None; topic.partitions.len()];
-    for partition in &topic.partitions {
-        let index = usize::try_from(partition.partition_index).ok();
-        if let Some(place) = index.and_then(|index| leaders.get_mut(index)) {
-            *place = Some(partition.leader_id.0).filter(|leader| *leader >= 0);
-        }
-    }
-    leaders
 }
 
 #[cfg(test)]
@@ -342,6 +249,31 @@ mod tests {
             assert_eq!(topics.list().len(), 1);
             assert_eq!(topics.list()[0].leaders, [Some(1), Some(2)]);
         }
+    }
+
+    #[test]
+    fn a_log_that_fell_is_believed_when_the_metadata_was_read_after_it() {
+        let mut topics = Topics::default();
+        let mut known = metadata(&[("t", &[1])]);
+        known.topics[0].topic_id = "1".repeat(32).parse().unwrap();
+        topics.update(known, &Filter::all());
+        for (end, fell, why) in [
+            (100, false, "the first"),
+            (60, true, "it fell"),
+            (60, true, "nothing was read since"),
+            (110, true, "another log may have grown as long"),
+        ] {
+            assert_eq!(topics.list[0].fell(0, end), fell, "{why}");
+        }
+        let mut broken = metadata(&[("t", &[])]);
+        broken.topics[0].error_code = 5;
+        topics.update(broken, &Filter::all());
+        assert!(topics.list[0].fell(0, 60), "an error tells nothing");
+        let mut same = metadata(&[("t", &[1])]);
+        same.topics[0].topic_id = "1".repeat(32).parse().unwrap();
+        topics.update(same, &Filter::all());
+        assert!(!topics.list[0].fell(0, 60), "truncated");
+        assert!(topics.list[0].fell(0, 50), "and fallen once more");
     }
 
     #[test]

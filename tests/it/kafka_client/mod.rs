@@ -470,3 +470,28 @@ async fn a_broker_that_leaves_in_mid_cycle_takes_no_other_answer_with_it() {
         "the answer of broker 2 was taken for its own"
     );
 }
+
+#[tokio::test]
+async fn ends_that_fell_are_silent_until_the_metadata_could_be_read() {
+    let cluster = Scripted::start(1).await;
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    sampler.sample(1000.0).await;
+    cluster.change(|world| {
+        world.topic_ids.insert("orders", 2);
+        world
+            .topics
+            .insert("orders", vec![(1, 3), (1, 4), (1, 105)]);
+        world.metadata_is_empty = true;
+    });
+    for cycle in 1..4 {
+        let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+        assert_eq!(sample.topics[0].id, Some(1));
+        assert_eq!(log_ends(&sample), [None; 3], "cycle {cycle}");
+    }
+    cluster.change(|world| world.metadata_is_empty = false);
+    let sample = sampler.sample(1040.0).await;
+    assert_eq!(sample.topics[0].id, Some(2));
+    assert_eq!(log_ends(&sample), [Some(3), Some(4), None]);
+    let sample = sampler.sample(1050.0).await;
+    assert_eq!(log_ends(&sample), [Some(3), Some(4), Some(105)]);
+}
