@@ -95,6 +95,11 @@ impl Session {
         REGULAR + self.extra <= BUDGET
     }
 
+    /// A regular question is asked a second time: that takes the room of others.
+    pub(crate) fn take_room(&mut self) {
+        self.extra += 1;
+    }
+
     /// Counts what a broker answered instead of an answer.
     pub(crate) fn check(&self, code: i16, api: &'static str) -> Result<(), Error> {
         Code::check(code, api).inspect_err(|error| self.tally.error(api, error.label()))

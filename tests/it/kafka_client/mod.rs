@@ -495,3 +495,52 @@ async fn ends_that_fell_are_silent_until_the_metadata_could_be_read() {
     let sample = sampler.sample(1050.0).await;
     assert_eq!(log_ends(&sample), [Some(3), Some(4), Some(105)]);
 }
+
+#[tokio::test]
+async fn a_second_look_costs_one_metadata_and_one_request_for_ends() {
+    let cluster = Scripted::start(1).await;
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    for cycle in 0..3 {
+        sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+    }
+    cluster.change(|world| {
+        world.topics.get_mut("orders").unwrap()[0].1 = 60;
+        world.requests.clear();
+    });
+    let sample = sampler.sample(1030.0).await;
+    assert_eq!(log_ends(&sample)[0], Some(60));
+    assert!(sample.topics[0].partitions[0].log_start.is_some());
+    let asked = cluster.change(|world| world.requests.clone());
+    let expected = [
+        ApiKey::ListGroups,
+        ApiKey::ListOffsets,
+        ApiKey::ListOffsets,
+        ApiKey::Metadata,
+        ApiKey::ListOffsets,
+    ];
+    assert_eq!(asked, expected.map(|api| (1, api)));
+}
+
+#[tokio::test]
+async fn a_second_look_takes_the_room_of_a_seldom_question() {
+    let cluster = Scripted::start(2).await;
+    for broker in 1..=2 {
+        cluster.group(&format!("g{broker}"), broker, &[("orders", 0, 1)]);
+    }
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    for cycle in 0..6 {
+        sampler.sample(1000.0 + f64::from(cycle)).await;
+    }
+    // Members and metadata are due again, and a log of each broker fell.
+    cluster.change(|world| {
+        let orders = world.topics.get_mut("orders").unwrap();
+        orders.iter_mut().for_each(|(_, end)| *end = 60);
+        world.requests.clear();
+    });
+    let sample = sampler.sample(1070.0).await;
+    assert_eq!(log_ends(&sample), [Some(60); 3]);
+    let asked = cluster.change(|world| world.requests.clone());
+    let mut counts = [1, 2].map(|broker| asked.iter().filter(|(id, _)| *id == broker).count());
+    counts.sort_unstable();
+    assert_eq!(counts, [5, 6], "{asked:?}");
+}
