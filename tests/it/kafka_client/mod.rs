@@ -38,6 +38,21 @@ fn log_ends(sample: &Sample) -> Vec<Option<u64>> {
         .collect()
 }
 
+/// Samples until it shows what is waited for, on a machine that may be busy; the clock that is handed in hardly moves.
+async fn sample_until(sampler: &mut Sampler, now: f64, shows: impl Fn(&Sample) -> bool) -> Sample {
+    let began = Instant::now();
+    for step in 0.. {
+        let sample = sampler.sample(now + 0.01 * f64::from(step)).await;
+        if shows(&sample) {
+            return sample;
+        }
+        let errors = &sample.cycle.errors;
+        assert!(began.elapsed() < 6 * TIMEOUT, "never: {errors:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    unreachable!("it returns or fails")
+}
+
 fn has_error(sample: &Sample, label: &str) -> bool {
     sample
         .cycle
@@ -113,11 +128,11 @@ async fn a_hung_broker_delays_nobody_and_is_not_asked_twice() {
     let mut sampler = sampler(&cluster, TIMEOUT);
     sampler.sample(1000.0).await;
     cluster.mood(2, Mood::Hangs);
-    for (cycle, limit_ms) in [(1, 1000), (2, 200)] {
+    for cycle in 1..3 {
         let began = Instant::now();
         let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
-        let took = began.elapsed().as_millis();
-        assert!(took < limit_ms, "cycle {cycle} took {took} ms");
+        let took = began.elapsed();
+        assert!(took < TIMEOUT / 2, "cycle {cycle} took {took:?}");
         assert_eq!(log_ends(&sample), [Some(100), None, Some(102)]);
         assert_eq!(
             sample.groups.len(),
@@ -133,9 +148,8 @@ async fn a_hung_broker_delays_nobody_and_is_not_asked_twice() {
     });
     assert!(asked > 8, "the second cycle asked the hung broker again");
     cluster.mood(2, Mood::Answers);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let sample = sampler.sample(1030.0).await;
-    assert!(group(&sample, "g2").commits.is_some());
+    let back = |sample: &Sample| group(sample, "g2").commits.is_some();
+    let sample = sample_until(&mut sampler, 1030.0, back).await;
     assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
 }
 
@@ -201,22 +215,21 @@ async fn nobody_there_is_told_as_such() {
 
 #[tokio::test]
 async fn after_a_deadline_the_connection_is_reopened_but_not_at_once() {
-    let timeout = Duration::from_millis(50);
+    let timeout = Duration::from_millis(200);
     let cluster = Scripted::start(1).await;
     let mut sampler = sampler(&cluster, timeout);
     assert!(sampler.sample(1000.0).await.cycle.up);
     cluster.mood(1, Mood::Hangs);
-    sampler.sample(1010.0).await;
-    tokio::time::sleep(timeout).await;
-    cluster.mood(1, Mood::Answers);
-    let before = cluster.change(|world| world.connections);
-    let sample = sampler.sample(1020.0).await;
-    assert!(has_error(&sample, "timeout"), "{:?}", sample.cycle.errors);
+    // A cycle in the pause after the deadline is told so at once, and opens nothing.
+    let pauses = |sample: &Sample| {
+        let mut errors = sample.cycle.errors.iter();
+        errors.any(|(api, error, _)| (*api, *error) == ("Connect", "timeout"))
+    };
+    let sample = sample_until(&mut sampler, 1010.0, pauses).await;
     assert!(!sample.cycle.up, "too early");
-    assert_eq!(cluster.change(|world| world.connections), before);
-    // Longer than the first pause.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(sampler.sample(1030.0).await.cycle.up);
+    let before = cluster.change(|world| world.connections);
+    cluster.mood(1, Mood::Answers);
+    sample_until(&mut sampler, 1020.0, |sample| sample.cycle.up).await;
     assert_eq!(cluster.change(|world| world.connections), before + 1);
 }
 
@@ -349,17 +362,17 @@ async fn an_old_broker_is_asked_group_by_group() {
 async fn a_broker_that_comes_back_on_another_port_is_found() {
     let cluster = Scripted::start(2).await;
     cluster.group("pay", 2, &[("orders", 1, 1)]);
-    let mut sampler = sampler(&cluster, Duration::from_millis(200));
+    let mut sampler = sampler(&cluster, TIMEOUT / 10);
     sampler.sample(1000.0).await;
     // The old one is silent from now on, and the cluster names the new one.
     cluster.mood(2, Mood::Hangs);
     sampler.sample(1010.0).await;
     cluster.start_broker(2).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    sampler.sample(1020.0).await;
-    let sample = sampler.sample(1030.0).await;
-    assert!(group(&sample, "pay").commits.is_some());
-    assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
+    let back = |sample: &Sample| {
+        let ends = [Some(100), Some(101), Some(102)];
+        group(sample, "pay").commits.is_some() && log_ends(sample) == ends
+    };
+    sample_until(&mut sampler, 1020.0, back).await;
 }
 
 #[tokio::test]
@@ -388,7 +401,7 @@ async fn state_and_members_are_absent_while_their_coordinator_is_silent() {
     let cluster = Scripted::start(2).await;
     cluster.group("pay", 2, &[("orders", 0, 1)]);
     cluster.group("ship", 1, &[("orders", 0, 1)]);
-    let mut sampler = sampler(&cluster, Duration::from_millis(100));
+    let mut sampler = sampler(&cluster, TIMEOUT);
     for cycle in 0..3 {
         sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
     }
@@ -416,7 +429,7 @@ async fn groups_without_a_coordinator_are_kept_and_groups_that_are_gone_are_not(
         let offsets = vec![(1, 0), (2, 0)];
         world.topics.insert("__consumer_offsets", offsets);
     });
-    let mut sampler = sampler(&cluster, Duration::from_millis(100));
+    let mut sampler = sampler(&cluster, TIMEOUT);
     sampler.sample(1000.0).await;
     // Broker 2 goes, and with it the only replica of its partition of the offsets.
     let gone = cluster.change(|world| world.brokers.remove(&2)).unwrap();
