@@ -12,15 +12,14 @@ use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::error::Error;
+use super::group::{Group, Reach};
+use super::members;
 use super::offsets::{self, GroupCommits};
 use super::settings::Settings;
+use crate::analysis::sample::Time;
 
 /// The name of our own consumer group, which is hidden.
 pub(crate) const OWN_GROUP: &str = "lagslope";
-
-/// A group that two complete listings in a row lack is gone. One is not enough: a group that moves between brokers can be
-/// missed once by both.
-const LISTINGS_UNTIL_GONE: u8 = 2;
 
 /// Share groups keep no commits that OffsetFetch knows.
 const SHARE: &str = "share";
@@ -63,25 +62,6 @@ fn watched(settings: &Settings, group: &str) -> bool {
     group != OWN_GROUP && settings.groups.passes(group)
 }
 
-/// A group as it was last listed.
-pub(crate) struct Group {
-    pub(crate) coordinator: BrokerId,
-    pub(crate) state: Option<Arc<str>>,
-    pub(crate) kind: Option<Arc<str>>,
-    pub(crate) members: Option<u32>,
-    /// When its members were last asked for, in seconds; absent = its state changed since.
-    pub(crate) members_asked: Option<f64>,
-    listed: bool,
-    missed: u8,
-}
-
-impl Group {
-    /// The groups that can have members to ask for: an empty one has said so in its state.
-    pub(crate) fn may_have_members(&self) -> bool {
-        !matches!(self.state.as_deref(), Some("Empty" | "Dead"))
-    }
-}
-
 /// The watched groups.
 #[derive(Default)]
 pub(crate) struct Groups {
@@ -99,79 +79,47 @@ impl Groups {
         self.known.get_mut(name)
     }
 
-    /// Takes what the brokers listed; `complete` when every broker of the cluster did.
+    /// Takes what the brokers listed, and forgets the groups that are gone.
     pub(crate) fn update<'a>(
         &mut self,
         listings: impl Iterator<Item = (BrokerId, &'a Listing)>,
-        complete: bool,
+        reach: Reach,
+        now: Time,
     ) {
-        for group in self.known.values_mut() {
-            group.listed = false;
-        }
+        self.known.values_mut().for_each(Group::begin_listing);
+        let mut answering = Vec::new();
         for (broker, listing) in listings {
+            answering.push(broker);
             let answered = Answered::of(listing);
             for group in &listing.groups {
-                self.list(broker, group, answered.has(&group.group_id));
+                self.list(broker, group, answered.has(&group.group_id), now);
             }
         }
-        if complete {
-            self.forget_missing();
+        for group in self.known.values_mut() {
+            group.end_listing(reach, &answering);
+        }
+        self.known.retain(|_, group| !group.is_gone(now));
+    }
+
+    /// What was told of members longer ago than all groups of the cluster take to be told again is not known any more.
+    pub(crate) fn drop_old_members(&mut self, now: Time) {
+        let round = self.known.len() / members::GROUPS_MAX;
+        for group in self.known.values_mut() {
+            group.drop_old_members(round, now);
         }
     }
 
     /// While a group moves, two brokers may list it: the one that answers for its commits has it.
-    fn list(&mut self, broker: BrokerId, listed: &ListedGroup, answers: bool) {
+    fn list(&mut self, broker: BrokerId, listed: &ListedGroup, answers: bool, now: Time) {
         let state = self.words.get(&listed.group_state);
         let kind = self.words.get(&listed.group_type);
         let Some(group) = self.known.get_mut(&**listed.group_id) else {
-            let group = Group::new(broker, state, kind);
+            let group = Group::new(broker, state, kind, now);
             self.known.insert(Arc::from(&**listed.group_id), group);
             return;
         };
-        if !group.listed || answers {
-            group.coordinator = broker;
-            group.listed = true;
-            group.missed = 0;
-            group.kind = kind;
-            group.change_state(state);
-        }
-    }
-
-    fn forget_missing(&mut self) {
-        self.known.retain(|_, group| {
-            group.missed += u8::from(!group.listed);
-            group.missed < LISTINGS_UNTIL_GONE
-        });
-    }
-}
-
-impl Group {
-    fn new(coordinator: BrokerId, state: Option<Arc<str>>, kind: Option<Arc<str>>) -> Self {
-        let mut group = Self {
-            coordinator,
-            state: None,
-            kind,
-            members: None,
-            members_asked: None,
-            listed: true,
-            missed: 0,
-        };
-        group.change_state(state);
-        group
-    }
-
-    /// An empty group has no members; one that was empty has an unknown number.
-    fn change_state(&mut self, state: Option<Arc<str>>) {
-        if self.state == state {
-            return;
-        }
-        let was_empty = self.state.as_deref() == Some("Empty");
-        self.state = state;
-        self.members_asked = None;
-        if self.state.as_deref() == Some("Empty") {
-            self.members = Some(0);
-        } else if was_empty {
-            self.members = None;
+        if !group.is_listed() || answers {
+            group.list(broker, state, kind, now);
         }
     }
 }
@@ -247,17 +195,68 @@ mod tests {
         let mut groups = Groups::default();
         let both = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
         let one = listing(&[("a", "Stable")], &[]);
-        groups.update([(1, &both)].into_iter(), true);
+        groups.update([(1, &both)].into_iter(), Reach::Complete, 0.0);
         let cases = [
-            (&one, true, 2, "missed once"),
-            (&one, false, 2, "a broker did not answer: that says nothing"),
-            (&both, true, 2, "there again"),
-            (&one, true, 2, "missed once, counted anew"),
-            (&one, true, 1, "missed twice"),
+            (&one, Reach::Complete, 2, "missed once"),
+            (
+                &one,
+                Reach::Partial,
+                2,
+                "a broker did not answer: that says little",
+            ),
+            (&both, Reach::Complete, 2, "there again"),
+            (&one, Reach::Complete, 2, "missed once, counted anew"),
+            (&one, Reach::Complete, 1, "missed twice"),
         ];
-        for (listing, complete, left, why) in cases {
-            groups.update([(1, listing)].into_iter(), complete);
+        for (listing, reach, left, why) in cases {
+            groups.update([(1, listing)].into_iter(), reach, 0.0);
             assert_eq!(names(&groups).len(), left, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_silent_broker_keeps_no_group_that_another_coordinated() {
+        let nothing = listing(&[], &[]);
+        let cases = [
+            (
+                1,
+                Reach::Partial,
+                [1, 1, 0],
+                "its coordinator lacks it three times",
+            ),
+            (
+                2,
+                Reach::Partial,
+                [1, 1, 1],
+                "another broker says nothing of it",
+            ),
+            (
+                1,
+                Reach::Leaderless,
+                [1, 1, 1],
+                "it may have no coordinator",
+            ),
+            (1, Reach::Complete, [1, 0, 0], "all brokers lack it twice"),
+        ];
+        for (broker, reach, left, why) in cases {
+            let mut groups = Groups::default();
+            let listed = listing(&[("a", "Stable")], &[]);
+            groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+            for left in left {
+                groups.update([(broker, &nothing)].into_iter(), reach, 0.0);
+                assert_eq!(names(&groups).len(), left, "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_that_nobody_listed_for_a_day_is_gone() {
+        let mut groups = Groups::default();
+        let listed = listing(&[("a", "Stable")], &[]);
+        groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+        for (now, left) in [(86_000.0, 1), (86_400.0, 0)] {
+            groups.update(std::iter::empty(), Reach::Leaderless, now);
+            assert_eq!(names(&groups).len(), left);
         }
     }
 
@@ -269,9 +268,54 @@ mod tests {
         );
         for order in [[(1, &yes), (2, &no)], [(2, &no), (1, &yes)]] {
             let mut groups = Groups::default();
-            groups.update(order.into_iter(), true);
+            groups.update(order.into_iter(), Reach::Complete, 0.0);
             assert_eq!(groups.get_mut("a").unwrap().coordinator, 1);
         }
+    }
+
+    #[test]
+    fn what_was_known_of_a_group_that_nobody_lists_any_more_is_not_repeated() {
+        let mut groups = Groups::default();
+        groups.update(
+            [(1, &listing(&[("a", "Stable")], &[]))].into_iter(),
+            Reach::Complete,
+            0.0,
+        );
+        groups.get_mut("a").unwrap().tell_members(2, 1000.0);
+        for (cycle, known) in [(1, true), (2, true), (3, false), (4, false)] {
+            groups.update(std::iter::empty(), Reach::Partial, 0.0);
+            let group = groups.get_mut("a").unwrap();
+            assert_eq!(group.state.is_some(), known, "cycle {cycle}");
+            assert_eq!(group.members.is_some(), known, "cycle {cycle}");
+        }
+        groups.update(
+            [(1, &listing(&[("a", "Empty")], &[]))].into_iter(),
+            Reach::Complete,
+            0.0,
+        );
+        assert_eq!(groups.get_mut("a").unwrap().members, Some(0));
+    }
+
+    #[test]
+    fn members_that_are_not_told_again_are_unknown_after_a_while() {
+        let mut groups = Groups::default();
+        let listed = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
+        groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+        groups.get_mut("a").unwrap().tell_members(2, 1000.0);
+        let mut until = 0;
+        for cycle in 0..30 {
+            groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+            groups.drop_old_members(1000.0 + 10.0 * f64::from(cycle));
+            if groups.get_mut("a").unwrap().members.is_some() {
+                until = cycle;
+            }
+        }
+        assert_eq!(until, 11, "60 s, and six cycles");
+        assert_eq!(
+            groups.get_mut("b").unwrap().members,
+            Some(0),
+            "told by its state"
+        );
     }
 
     #[test]
@@ -279,7 +323,11 @@ mod tests {
         let mut groups = Groups::default();
         let states = [("Stable", None), ("Empty", Some(0)), ("Stable", None)];
         for (state, members) in states {
-            groups.update([(1, &listing(&[("a", state)], &[]))].into_iter(), true);
+            groups.update(
+                [(1, &listing(&[("a", state)], &[]))].into_iter(),
+                Reach::Complete,
+                0.0,
+            );
             assert_eq!(groups.get_mut("a").unwrap().members, members, "{state}");
         }
     }

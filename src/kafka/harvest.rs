@@ -6,11 +6,15 @@ use std::sync::Arc;
 use kafka_protocol::protocol::StrBytes;
 
 use super::client::cluster::BrokerId;
-use super::groups::{Group, Groups};
+use super::group::Group;
+use super::groups::Groups;
 use super::offsets::{GroupCommits, TopicOffsets, Wanted};
 use super::sampler::{Clock, CommitsByGroup};
-use super::topics::{Topic, Topics};
-use crate::analysis::sample::{Commits, Cycle, GroupSample, Sample, TopicCommits, TopicSample};
+use super::topic::Topic;
+use super::topics::Topics;
+use crate::analysis::sample::{
+    Commits, Cycle, GroupSample, PartitionSample, Sample, TopicCommits, TopicSample,
+};
 
 /// Partitions by leader.
 pub(crate) type ByLeader = BTreeMap<BrokerId, Vec<Wanted>>;
@@ -101,6 +105,9 @@ pub(crate) fn gather(
 }
 
 fn topic_sample(topic: &mut Topic) -> TopicSample {
+    if topic.is_in_doubt() {
+        topic.ends.fill(PartitionSample::default());
+    }
     TopicSample {
         name: Arc::clone(&topic.name),
         id: topic.id,

@@ -2,9 +2,13 @@
 //!
 //! The wrong one of the two answers "Dead" without an error, or "no such group": neither is ever believed.
 
-use kafka_protocol::messages::{ConsumerGroupDescribeRequest, DescribeGroupsRequest};
+use kafka_protocol::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribeGroupsRequest,
+    DescribeGroupsResponse,
+};
 use kafka_protocol::protocol::StrBytes;
 
+use super::client::api::Api;
 use super::client::broker::Question;
 use super::client::session::Session;
 use super::error::{Code, Error};
@@ -27,18 +31,15 @@ impl Question for AskClassicMembers {
     type Answer = Option<Members>;
 
     async fn put(self, session: &mut Session) -> Result<Self::Answer, Error> {
-        if !session.has_room_for(1) {
-            return Ok(None);
-        }
-        let groups = &self.0;
-        let make = |_| {
-            let names = groups.iter().map(|name| name.clone().into());
-            DescribeGroupsRequest::default().with_groups(names.collect())
+        let names = self.0.into_iter().map(Into::into).collect();
+        let request = DescribeGroupsRequest::default().with_groups(names);
+        let told = |answer: DescribeGroupsResponse| {
+            let groups = answer.groups.into_iter();
+            groups
+                .map(|g| (g.group_id.0, g.group_state, g.error_code, g.members.len()))
+                .collect()
         };
-        let answered = session.ask(make).await?.body.groups.into_iter();
-        let described =
-            answered.map(|g| (g.group_id.0, g.group_state, g.error_code, g.members.len()));
-        Ok(Some(believed(described, Self::NAME, session)))
+        ask(session, request, told).await
     }
 }
 
@@ -48,27 +49,38 @@ impl Question for AskConsumerMembers {
     type Answer = Option<Members>;
 
     async fn put(self, session: &mut Session) -> Result<Self::Answer, Error> {
-        if !session.has_room_for(1) {
-            return Ok(None);
-        }
-        let groups = &self.0;
-        let make = |_| {
-            let names = groups.iter().map(|name| name.clone().into());
-            ConsumerGroupDescribeRequest::default().with_group_ids(names.collect())
+        let names = self.0.into_iter().map(Into::into).collect();
+        let request = ConsumerGroupDescribeRequest::default().with_group_ids(names);
+        let told = |answer: ConsumerGroupDescribeResponse| {
+            let groups = answer.groups.into_iter();
+            groups
+                .map(|g| (g.group_id.0, g.group_state, g.error_code, g.members.len()))
+                .collect()
         };
-        let answered = session.ask(make).await?.body.groups.into_iter();
-        let described =
-            answered.map(|g| (g.group_id.0, g.group_state, g.error_code, g.members.len()));
-        Ok(Some(believed(described, Self::NAME, session)))
+        ask(session, request, told).await
     }
 }
 
-/// `(group, state, error, members)` of the groups that are what the question took them for.
-fn believed(
-    described: impl Iterator<Item = (StrBytes, StrBytes, i16, usize)>,
-    api: &'static str,
-    session: &Session,
-) -> Members {
+/// Group, state, error, number of members.
+type Described = (StrBytes, StrBytes, i16, usize);
+
+async fn ask<R: Api + Clone>(
+    session: &mut Session,
+    request: R,
+    told: impl FnOnce(R::Response) -> Vec<Described> + Send,
+) -> Result<Option<Members>, Error>
+where
+    R::Response: Send,
+{
+    if !session.has_room_for(1) {
+        return Ok(None);
+    }
+    let answer = session.ask(|_| request.clone()).await?.body;
+    Ok(Some(believed(told(answer), R::NAME, session)))
+}
+
+/// Those of the groups that are what the question took them for.
+fn believed(described: Vec<Described>, api: &'static str, session: &Session) -> Members {
     let mut members = Vec::new();
     for (group, state, error, count) in described {
         match Code::of(error) {

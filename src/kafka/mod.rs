@@ -7,6 +7,7 @@ mod client;
 mod configs;
 mod error;
 mod filter;
+mod group;
 mod groups;
 mod harvest;
 mod members;
@@ -15,6 +16,7 @@ mod refusals;
 mod sampler;
 mod seldom;
 mod settings;
+mod topic;
 mod topics;
 
 pub use filter::{BadPattern, Filter};

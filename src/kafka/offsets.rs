@@ -131,6 +131,8 @@ fn checked(error: i16, tally: &Tally) -> Result<(), Code> {
 /// Asks a leader for the ends, and when the budget allows the beginnings, of partitions it leads.
 pub(crate) struct AskEnds {
     pub(crate) isolation: IsolationLevel,
+    /// With the beginnings, which can wait for the next cycle.
+    pub(crate) with_starts: bool,
     pub(crate) wanted: Vec<Wanted>,
 }
 
@@ -158,13 +160,17 @@ impl Question for AskEnds {
     type Answer = Ends;
 
     async fn put(self, session: &mut Session) -> Result<Ends, Error> {
-        // An `if` on the budget after the connection is there: opening one costs a request.
+        // The budget as the cycle's earlier questions left it. If a new connection must be opened for this one, its greeting
+        // is a request more: beginnings that were counted on already are not taken back for it.
         let batches = batches(self.wanted);
-        let ends: &[End] = if session.log_starts_fit() {
+        let ends: &[End] = if self.with_starts && session.log_starts_fit() {
             &[End::Latest, End::Earliest]
         } else {
             &[End::Latest]
         };
+        if !self.with_starts {
+            session.take_room();
+        }
         let asked: Vec<(End, &[Wanted])> = ends
             .iter()
             .flat_map(|end| batches.iter().map(|batch| (*end, &**batch)))

@@ -10,15 +10,17 @@ use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::configs::{self, AskRetention};
 use super::error::Error;
-use super::groups::{Group, Groups};
+use super::group::Group;
+use super::groups::Groups;
 use super::members::{self, AskClassicMembers, AskConsumerMembers, Members};
-use super::topics::{AskMetadata, Metadata, Topic, Topics};
+use super::topic::Topic;
+use super::topics::{AskMetadata, Metadata, Topics};
 use crate::analysis::sample::{Retention, Time};
 
 /// How old the metadata may become when nothing points at a change: new topics and brokers are seen within it.
 const METADATA_SECONDS: f64 = 60.0;
 /// How old a group's number of members may become when its state doesn't change.
-const MEMBERS_SECONDS: f64 = 60.0;
+pub(crate) const MEMBERS_SECONDS: f64 = 60.0;
 /// How old a topic's retention may become: it changes by hand only.
 const RETENTION_SECONDS: f64 = 300.0;
 

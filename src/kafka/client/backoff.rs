@@ -33,6 +33,16 @@ impl Backoff {
         self.until = Some((Instant::now() + jittered(pause), reason));
     }
 
+    #[cfg(test)]
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    #[cfg(test)]
+    pub(crate) fn end_pause(&mut self) {
+        self.until = None;
+    }
+
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }

@@ -18,7 +18,8 @@ use crate::kafka::error::Error;
 /// The name by which brokers know us: in their request logs, metrics and quotas.
 pub(crate) const CLIENT_ID: &str = "lagslope";
 
-/// An answer for 500 groups of 1,000 partitions is about 20 MiB; this leaves room, and bounds what a broken broker can cost.
+/// An answer for 500 groups of 1,000 partitions is about 20 MiB; this leaves room. What a broken broker can cost in
+/// memory is bounded when the answer is walked (`shape.rs`): decoded it can be thirty times as large.
 pub(crate) const RESPONSE_MAX_BYTES: usize = 64 << 20;
 
 /// Room made before a frame's bytes arrive: a length alone must not cost more.

@@ -95,6 +95,11 @@ impl Session {
         REGULAR + self.extra <= BUDGET
     }
 
+    /// A regular question is asked a second time: that takes the room of others.
+    pub(crate) fn take_room(&mut self) {
+        self.extra += 1;
+    }
+
     /// Counts what a broker answered instead of an answer.
     pub(crate) fn check(&self, code: i16, api: &'static str) -> Result<(), Error> {
         Code::check(code, api).inspect_err(|error| self.tally.error(api, error.label()))
@@ -148,7 +153,9 @@ impl Session {
         self.count::<R>(requests.len());
         let open = self.open.as_mut().expect("connected above");
         let result = open.connection.exchange(&requests, version, timeout).await;
-        self.note(R::NAME, result)
+        let answers = self.note(R::NAME, result)?;
+        self.backoff.reset();
+        Ok(answers)
     }
 
     /// The open connection, or a new one; fails at once while it is too early for a new one.
@@ -207,10 +214,10 @@ impl Session {
         }
     }
 
-    /// Counts a failure; one that breaks the connection also delays the next one.
+    /// Counts a failure; one that breaks the connection also delays the next one, the longer the more of them came in a row.
+    /// A connection that opens, or a greeting, ends no row: a port that accepts and then fails would be tried at full pace.
     fn note<T>(&mut self, api: &'static str, result: Result<T, Error>) -> Result<T, Error> {
         let Err(error) = &result else {
-            self.backoff.reset();
             return result;
         };
         self.tally.error(api, error.label());
@@ -269,5 +276,28 @@ impl Open {
             .filter(|(min, max)| min <= max)
             .map(|(_, highest)| highest)
             .ok_or(Error::Unsupported { api: R::NAME })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::MetadataRequest;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_accepts_and_then_fails_is_left_alone_longer_each_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+        let timeout = Duration::from_secs(30);
+        let mut session = Session::new(address.into(), timeout, Arc::default());
+        for failures in 1..=3 {
+            let answer = session.ask(|_| MetadataRequest::default()).await;
+            assert_eq!(answer.err(), Some(Error::ClosedUnanswered));
+            assert_eq!(session.backoff.failures(), failures);
+            session.backoff.end_pause();
+        }
     }
 }

@@ -56,6 +56,17 @@ impl Shape {
     }
 }
 
+/// What an answer may cost decoded. One of the allowed size that is meant costs less than half of it; five bytes on the wire can be
+/// a group of 150 bytes in memory, which would make gigabytes of an answer that is no longer than allowed.
+const DECODED_MAX_BYTES: usize = 512 << 20;
+
+/// What the codec keeps for a string or bytes (they share the frame's memory), a vector, and the unknown tags of a structure.
+const TEXT_BYTES: usize = 32;
+const VECTOR_BYTES: usize = 24;
+const TAGS_BYTES: usize = 24;
+/// Number and value of an unknown tag in a map, whose first node has room for eleven.
+const TAG_BYTES: usize = 448;
+
 /// Why the bytes are no such answer.
 pub(crate) type Finding = &'static str;
 
@@ -63,6 +74,7 @@ const TOO_SHORT: Finding = "it ends too early";
 const BAD_LENGTH: Finding = "a length is negative or more than what is left";
 const BAD_VARINT: Finding = "a length does not end";
 const TRAILING: Finding = "bytes are left after its end";
+const TOO_MUCH: Finding = "it would take more memory than is allowed";
 const BAD_TAG: Finding = "a tagged field has another length than it claims";
 
 impl Message {
@@ -72,6 +84,7 @@ impl Message {
             rest: bytes,
             version,
             flexible: version >= self.flexible_from,
+            room: DECODED_MAX_BYTES,
         };
         walker.fields(self.fields)?;
         walker.tags(self.tagged)?;
@@ -89,6 +102,7 @@ pub(crate) fn after_tags(bytes: &[u8]) -> Result<&[u8], Finding> {
         rest: bytes,
         version: 0,
         flexible: true,
+        room: DECODED_MAX_BYTES,
     };
     walker.tags(&[])?;
     Ok(walker.rest)
@@ -98,6 +112,8 @@ struct Walker<'a> {
     rest: &'a [u8],
     version: i16,
     flexible: bool,
+    /// Left of what it may cost decoded.
+    room: usize,
 }
 
 impl Walker<'_> {
@@ -122,13 +138,17 @@ impl Walker<'_> {
             Shape::Blob => self.length(4)?.map_or(Ok(()), |size| self.skip(size)),
             Shape::Struct(fields) => self.structure(fields),
             Shape::List(fields) => {
-                for _ in 0..self.count(self.least(fields) + usize::from(self.flexible))? {
+                let count = self.count(self.least(fields) + usize::from(self.flexible))?;
+                self.pay(count, structure_bytes(fields))?;
+                for _ in 0..count {
                     self.structure(fields)?;
                 }
                 Ok(())
             }
             Shape::Plain(element) => {
-                for _ in 0..self.count(self.least_of(element))? {
+                let count = self.count(self.least_of(element))?;
+                self.pay(count, decoded_bytes(element))?;
+                for _ in 0..count {
                     self.shape(element)?;
                 }
                 Ok(())
@@ -144,7 +164,10 @@ impl Walker<'_> {
         for _ in 0..self.varint()? {
             let (tag, size) = (self.varint()?, self.varint()? as usize);
             match known.iter().find(|(number, _)| *number == tag) {
-                None => self.skip(size)?,
+                None => {
+                    self.pay(1, TAG_BYTES)?;
+                    self.skip(size)?;
+                }
                 Some((_, shape)) => {
                     let before = self.rest.len();
                     self.shape(shape)?;
@@ -154,6 +177,13 @@ impl Walker<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Takes what so many elements cost decoded out of the room that is left.
+    fn pay(&mut self, count: usize, each: usize) -> Result<(), Finding> {
+        let left = self.room.checked_sub(count.saturating_mul(each));
+        self.room = left.ok_or(TOO_MUCH)?;
         Ok(())
     }
 
@@ -218,5 +248,102 @@ impl Walker<'_> {
             Shape::Text => 2,
             _ => 4,
         }
+    }
+}
+
+/// What the codec's structure takes, without what its vectors point to. It has every field in every version.
+fn structure_bytes(fields: &[Field]) -> usize {
+    let fields = fields.iter().map(|field| decoded_bytes(&field.shape));
+    fields.sum::<usize>() + TAGS_BYTES
+}
+
+fn decoded_bytes(shape: &Shape) -> usize {
+    match shape {
+        Shape::Fixed(size) => *size,
+        Shape::Text | Shape::Blob => TEXT_BYTES,
+        Shape::List(_) | Shape::Plain(_) => VECTOR_BYTES,
+        Shape::Struct(fields) => structure_bytes(fields),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::list_groups_response::ListedGroup;
+    use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
+    use kafka_protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
+    use kafka_protocol::messages::{ListGroupsRequest, MetadataRequest, OffsetFetchRequest};
+
+    use super::*;
+    use crate::kafka::client::api::Api;
+
+    /// The structures in the last array of an answer.
+    fn last_list(message: &Message) -> &'static [Field] {
+        let lists = message.fields.iter().rev();
+        lists
+            .filter_map(|field| match field.shape {
+                Shape::List(fields) => Some(fields),
+                _ => None,
+            })
+            .next()
+            .unwrap()
+    }
+
+    #[test]
+    fn the_cost_of_an_element_is_about_what_the_codec_takes() {
+        let cases = [
+            (
+                last_list(&ListGroupsRequest::ANSWER),
+                size_of::<ListedGroup>(),
+            ),
+            (
+                last_list(&MetadataRequest::ANSWER),
+                size_of::<MetadataResponseTopic>(),
+            ),
+            (
+                last_list(&OffsetFetchRequest::ANSWER),
+                size_of::<OffsetFetchResponseGroup>(),
+            ),
+        ];
+        for (fields, size) in cases {
+            let cost = structure_bytes(fields);
+            assert!(size.abs_diff(cost) <= 16, "{cost} for {size}");
+        }
+    }
+
+    fn varint(mut number: u32, into: &mut Vec<u8>) {
+        while number >= 0x80 {
+            into.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        into.push(number as u8);
+    }
+
+    /// An answer to ListGroups of version 5 with so many groups, all of whose texts are empty.
+    fn groups(count: u32) -> Vec<u8> {
+        let mut bytes = vec![0, 0, 0, 0, 0, 0];
+        varint(count + 1, &mut bytes);
+        bytes.extend([1, 1, 1, 1, 0].repeat(count as usize));
+        bytes.push(0);
+        bytes
+    }
+
+    #[test]
+    fn few_bytes_that_would_take_much_memory_are_refused() {
+        let check = |count| ListGroupsRequest::ANSWER.check(&groups(count), 5);
+        assert_eq!(check(100_000), Ok(()));
+        assert_eq!(check(4_000_000), Err(TOO_MUCH));
+    }
+
+    #[test]
+    fn so_are_unknown_tags() {
+        let tags = |count: u32| {
+            let mut bytes = vec![0, 0, 0, 0, 0, 0, 1];
+            varint(count, &mut bytes);
+            bytes.extend([9, 0].repeat(count as usize));
+            bytes
+        };
+        let check = |count| ListGroupsRequest::ANSWER.check(&tags(count), 5);
+        assert_eq!(check(1000), Ok(()));
+        assert_eq!(check(2_000_000), Err(TOO_MUCH));
     }
 }

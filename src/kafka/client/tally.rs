@@ -1,4 +1,4 @@
-//! Counts since the start: requests by API, errors by API and label. Says each kind of error once, then counts.
+//! Counts since the start: requests by API, errors by API and label.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

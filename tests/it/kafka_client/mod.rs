@@ -1,5 +1,6 @@
 //! The query client against a scripted cluster: what it reads, how often it asks, and what a broker's failure costs.
 
+mod change;
 mod scripted;
 
 use std::time::Duration;
@@ -36,6 +37,21 @@ fn log_ends(sample: &Sample) -> Vec<Option<u64>> {
         .iter()
         .map(|p| p.log_end.map(|end| end.offset))
         .collect()
+}
+
+/// Samples until it shows what is waited for, on a machine that may be busy; the clock that is handed in hardly moves.
+async fn sample_until(sampler: &mut Sampler, now: f64, shows: impl Fn(&Sample) -> bool) -> Sample {
+    let began = Instant::now();
+    for step in 0.. {
+        let sample = sampler.sample(now + 0.01 * f64::from(step)).await;
+        if shows(&sample) {
+            return sample;
+        }
+        let errors = &sample.cycle.errors;
+        assert!(began.elapsed() < 6 * TIMEOUT, "never: {errors:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    unreachable!("it returns or fails")
 }
 
 fn has_error(sample: &Sample, label: &str) -> bool {
@@ -113,11 +129,11 @@ async fn a_hung_broker_delays_nobody_and_is_not_asked_twice() {
     let mut sampler = sampler(&cluster, TIMEOUT);
     sampler.sample(1000.0).await;
     cluster.mood(2, Mood::Hangs);
-    for (cycle, limit_ms) in [(1, 1000), (2, 200)] {
+    for cycle in 1..3 {
         let began = Instant::now();
         let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
-        let took = began.elapsed().as_millis();
-        assert!(took < limit_ms, "cycle {cycle} took {took} ms");
+        let took = began.elapsed();
+        assert!(took < TIMEOUT / 2, "cycle {cycle} took {took:?}");
         assert_eq!(log_ends(&sample), [Some(100), None, Some(102)]);
         assert_eq!(
             sample.groups.len(),
@@ -133,9 +149,8 @@ async fn a_hung_broker_delays_nobody_and_is_not_asked_twice() {
     });
     assert!(asked > 8, "the second cycle asked the hung broker again");
     cluster.mood(2, Mood::Answers);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let sample = sampler.sample(1030.0).await;
-    assert!(group(&sample, "g2").commits.is_some());
+    let back = |sample: &Sample| group(sample, "g2").commits.is_some();
+    let sample = sample_until(&mut sampler, 1030.0, back).await;
     assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
 }
 
@@ -201,22 +216,21 @@ async fn nobody_there_is_told_as_such() {
 
 #[tokio::test]
 async fn after_a_deadline_the_connection_is_reopened_but_not_at_once() {
-    let timeout = Duration::from_millis(50);
+    let timeout = Duration::from_millis(200);
     let cluster = Scripted::start(1).await;
     let mut sampler = sampler(&cluster, timeout);
     assert!(sampler.sample(1000.0).await.cycle.up);
     cluster.mood(1, Mood::Hangs);
-    sampler.sample(1010.0).await;
-    tokio::time::sleep(timeout).await;
-    cluster.mood(1, Mood::Answers);
-    let before = cluster.change(|world| world.connections);
-    let sample = sampler.sample(1020.0).await;
-    assert!(has_error(&sample, "timeout"), "{:?}", sample.cycle.errors);
+    // A cycle in the pause after the deadline is told so at once, and opens nothing.
+    let pauses = |sample: &Sample| {
+        let mut errors = sample.cycle.errors.iter();
+        errors.any(|(api, error, _)| (*api, *error) == ("Connect", "timeout"))
+    };
+    let sample = sample_until(&mut sampler, 1010.0, pauses).await;
     assert!(!sample.cycle.up, "too early");
-    assert_eq!(cluster.change(|world| world.connections), before);
-    // Longer than the first pause.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(sampler.sample(1030.0).await.cycle.up);
+    let before = cluster.change(|world| world.connections);
+    cluster.mood(1, Mood::Answers);
+    sample_until(&mut sampler, 1020.0, |sample| sample.cycle.up).await;
     assert_eq!(cluster.change(|world| world.connections), before + 1);
 }
 
@@ -232,73 +246,6 @@ async fn a_connection_that_ended_between_cycles_costs_nothing() {
     assert!(group(&sample, "pay").commits.is_some());
     assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
     assert_eq!(cluster.change(|world| world.connections), before + 1);
-}
-
-#[tokio::test]
-async fn a_leader_that_moved_is_found_in_the_same_cycle() {
-    let cluster = Scripted::start(3).await;
-    let mut sampler = sampler(&cluster, TIMEOUT);
-    sampler.sample(1000.0).await;
-    cluster.change(|world| world.topics.get_mut("orders").unwrap()[0].0 = 3);
-    let sample = sampler.sample(1010.0).await;
-    assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
-    assert!(has_error(&sample, "not_leader_or_follower"));
-}
-
-#[tokio::test]
-async fn ends_of_a_topic_made_again_never_go_with_the_id_of_the_old_one() {
-    let cluster = Scripted::start(3).await;
-    let mut sampler = sampler(&cluster, TIMEOUT);
-    let before = sampler.sample(1000.0).await;
-    cluster.change(|world| {
-        world.topic_ids.insert("orders", 2);
-        world.topics.insert("orders", vec![(1, 3), (2, 4), (3, 5)]);
-    });
-    let after = sampler.sample(1010.0).await;
-    assert_eq!(
-        (before.topics[0].id, after.topics[0].id),
-        (Some(1), Some(2))
-    );
-    assert_eq!(log_ends(&after), [Some(3), Some(4), Some(5)]);
-}
-
-#[tokio::test]
-async fn a_log_that_was_truncated_is_read_with_the_id_it_has() {
-    let cluster = Scripted::start(1).await;
-    let mut sampler = sampler(&cluster, TIMEOUT);
-    sampler.sample(1000.0).await;
-    cluster.change(|world| world.topics.get_mut("orders").unwrap()[0].1 = 60);
-    let sample = sampler.sample(1010.0).await;
-    assert_eq!(
-        (sample.topics[0].id, log_ends(&sample)[0]),
-        (Some(1), Some(60))
-    );
-}
-
-#[tokio::test]
-async fn a_topic_that_is_gone_disappears() {
-    let cluster = Scripted::start(1).await;
-    cluster.group("pay", 1, &[("orders", 0, 1)]);
-    let mut sampler = sampler(&cluster, TIMEOUT);
-    sampler.sample(1000.0).await;
-    cluster.change(|world| world.topics.clear());
-    let sample = sampler.sample(1010.0).await;
-    assert_eq!(sample.topics, []);
-    assert_eq!(group(&sample, "pay").commits.as_ref().unwrap().topics, []);
-}
-
-#[tokio::test]
-async fn a_group_is_gone_after_two_listings() {
-    let cluster = Scripted::start(2).await;
-    cluster.group("pay", 2, &[]);
-    let mut sampler = sampler(&cluster, TIMEOUT);
-    sampler.sample(1000.0).await;
-    cluster.change(|world| world.groups.clear());
-    let left = [1, 0];
-    for (cycle, left) in left.into_iter().enumerate() {
-        let sample = sampler.sample(1010.0 + 10.0 * cycle as f64).await;
-        assert_eq!(sample.groups.len(), left, "cycle {cycle}");
-    }
 }
 
 #[tokio::test]
@@ -324,17 +271,17 @@ async fn an_old_broker_is_asked_group_by_group() {
 async fn a_broker_that_comes_back_on_another_port_is_found() {
     let cluster = Scripted::start(2).await;
     cluster.group("pay", 2, &[("orders", 1, 1)]);
-    let mut sampler = sampler(&cluster, Duration::from_millis(200));
+    let mut sampler = sampler(&cluster, TIMEOUT / 10);
     sampler.sample(1000.0).await;
     // The old one is silent from now on, and the cluster names the new one.
     cluster.mood(2, Mood::Hangs);
     sampler.sample(1010.0).await;
     cluster.start_broker(2).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    sampler.sample(1020.0).await;
-    let sample = sampler.sample(1030.0).await;
-    assert!(group(&sample, "pay").commits.is_some());
-    assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
+    let back = |sample: &Sample| {
+        let ends = [Some(100), Some(101), Some(102)];
+        group(sample, "pay").commits.is_some() && log_ends(sample) == ends
+    };
+    sample_until(&mut sampler, 1020.0, back).await;
 }
 
 #[tokio::test]

@@ -57,6 +57,10 @@ pub(crate) struct World {
     pub(crate) connections: usize,
     /// The highest version of `OffsetFetch` offered.
     pub(crate) offset_fetch_max: i16,
+    /// What Metadata says of each topic, with no partitions, instead of telling it.
+    pub(crate) metadata_error: i16,
+    /// Metadata tells nothing at all.
+    pub(crate) metadata_is_empty: bool,
 }
 
 #[derive(Clone)]
@@ -209,6 +213,9 @@ impl World {
     }
 
     fn metadata(&self) -> MetadataResponse {
+        if self.metadata_is_empty {
+            return MetadataResponse::default();
+        }
         let brokers = self.brokers.iter().map(|(id, address)| {
             metadata::MetadataResponseBroker::default()
                 .with_node_id((*id).into())
@@ -221,14 +228,20 @@ impl World {
                     .with_partition_index(index as i32)
                     .with_leader_id((*leader).into())
             });
+            let told = if self.metadata_error == 0 {
+                usize::MAX
+            } else {
+                0
+            };
             metadata::MetadataResponseTopic::default()
+                .with_error_code(self.metadata_error)
                 .with_name(Some(StrBytes::from_static_str(name).into()))
                 .with_topic_id(
                     format!("{:032x}", self.topic_ids.get(name).unwrap_or(&1))
                         .parse()
                         .expect("32 hexadecimal digits"),
                 )
-                .with_partitions(partitions.collect())
+                .with_partitions(partitions.take(told).collect())
         });
         MetadataResponse::default()
             .with_brokers(brokers.collect())
