@@ -2,8 +2,8 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# What cargo builds librdkafka with, and what runs Kafka's jars.
-build_packages=(g++ make pkg-config libssl-dev zlib1g-dev curl git)
+# What cargo builds librdkafka with, what fetches Kafka's jars, and procps for `kill`, which the smallest Debian lacks.
+build_packages=(g++ make pkg-config libssl-dev zlib1g-dev curl git procps)
 oldest_java=17
 
 fail() {
