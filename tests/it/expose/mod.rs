@@ -51,6 +51,28 @@ impl Server {
 
 /// A report in which everything that can be known is known.
 pub(crate) fn full_report(group: &str) -> Report {
+    let group = GroupReport {
+        name: group.into(),
+        state: Some("Stable".into()),
+        kind: Some("classic".into()),
+        members: Some(3),
+        sample_age_seconds: Some(0.5),
+        topics: vec![full_topic()],
+    };
+    let cycle = Cycle {
+        up: true,
+        duration_seconds: 0.012,
+        requests: vec![("ListGroups", 7)],
+        errors: vec![("OffsetFetch", "not_coordinator", 1)],
+    };
+    Report {
+        at: 1_700_000_000.5,
+        groups: vec![group],
+        cycle,
+    }
+}
+
+fn full_topic() -> TopicReport {
     let slope = Slope {
         slope: 500.0,
         lower: 450.5,
@@ -61,7 +83,7 @@ pub(crate) fn full_report(group: &str) -> Report {
         seconds: 1200.0,
         upper_seconds: Some(1500.0),
     };
-    let topic = TopicReport {
+    TopicReport {
         topic: "orders".into(),
         lag_messages: Some(123_456),
         time_lag_seconds: Some(12.5),
@@ -101,24 +123,5 @@ pub(crate) fn full_report(group: &str) -> Report {
             time_lag_seconds: Some(12.5),
             rate_slope: Some(slope),
         }],
-    };
-    let group = GroupReport {
-        name: group.into(),
-        state: Some("Stable".into()),
-        kind: Some("classic".into()),
-        members: Some(3),
-        sample_age_seconds: Some(0.5),
-        topics: vec![topic],
-    };
-    let cycle = Cycle {
-        up: true,
-        duration_seconds: 0.012,
-        requests: vec![("ListGroups", 7)],
-        errors: vec![("OffsetFetch", "not_coordinator", 1)],
-    };
-    Report {
-        at: 1_700_000_000.5,
-        groups: vec![group],
-        cycle,
     }
 }

@@ -19,6 +19,15 @@ fn facts() -> Facts {
     }
 }
 
+/// Publishes a full report of each of the first clusters.
+fn publish_full(server: &Server, clusters: &[&str], granularity: Granularity) {
+    for (index, cluster) in clusters.iter().enumerate() {
+        let fragment = render(cluster, &full_report("billing"), &facts(), granularity);
+        server.board.post(index, fragment);
+    }
+    server.board.publish();
+}
+
 async fn scrape(server: &Server) -> String {
     reqwest::get(server.url("/metrics"))
         .await
@@ -31,16 +40,7 @@ async fn scrape(server: &Server) -> String {
 #[tokio::test]
 async fn a_full_report_fills_every_family() {
     let server = Server::start(&["prod"]).await;
-    server.board.post(
-        0,
-        render(
-            "prod",
-            &full_report("billing"),
-            &facts(),
-            Granularity::Partition,
-        ),
-    );
-    server.board.publish();
+    publish_full(&server, &["prod"], Granularity::Partition);
     let text = scrape(&server).await;
     for family in FAMILIES {
         assert!(
@@ -61,18 +61,7 @@ async fn a_full_report_fills_every_family() {
 #[tokio::test]
 async fn each_family_stands_once_whatever_the_clusters() {
     let server = Server::start(&["a", "b"]).await;
-    for (index, cluster) in ["a", "b"].into_iter().enumerate() {
-        server.board.post(
-            index,
-            render(
-                cluster,
-                &full_report("billing"),
-                &facts(),
-                Granularity::Topic,
-            ),
-        );
-    }
-    server.board.publish();
+    publish_full(&server, &["a", "b"], Granularity::Topic);
     let text = scrape(&server).await;
     let mut seen = BTreeMap::new();
     text.lines()
@@ -133,16 +122,7 @@ async fn what_is_unknown_is_absent() {
 #[tokio::test]
 async fn gzip_holds_the_same_text() {
     let server = Server::start(&["prod"]).await;
-    server.board.post(
-        0,
-        render(
-            "prod",
-            &full_report("billing"),
-            &facts(),
-            Granularity::Topic,
-        ),
-    );
-    server.board.publish();
+    publish_full(&server, &["prod"], Granularity::Topic);
     let request = reqwest::Client::new()
         .get(server.url("/metrics"))
         .header("Accept-Encoding", "br;q=1.0, gzip;q=0.8");
