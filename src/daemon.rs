@@ -37,7 +37,7 @@ impl Source for crate::kafka::Sampler {
 /// Runs until `shutdown` ends. `source` makes the client of a cluster; it is asked again when a watch has to start over.
 pub async fn run<S: Source>(
     settings: Arc<Settings>,
-    source: impl Fn(&Cluster) -> S + Clone + Send + 'static,
+    source: impl Fn(&Cluster) -> S + Clone + Send + Sync + 'static,
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) {
@@ -74,7 +74,7 @@ impl Watches {
     /// Starts them. Needs a tokio runtime around it.
     pub fn start<S: Source>(
         settings: &Arc<Settings>,
-        source: impl Fn(&Cluster) -> S + Clone + Send + 'static,
+        source: impl Fn(&Cluster) -> S + Clone + Send + Sync + 'static,
     ) -> Self {
         let board = Arc::new(Board::new(
             settings.clusters.iter().map(|cluster| cluster.name.clone()),

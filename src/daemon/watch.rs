@@ -24,8 +24,8 @@ pub(super) struct Assignment<S> {
     pub(super) cluster: String,
     pub(super) interval: Duration,
     pub(super) granularity: Granularity,
-    pub(super) source: Box<dyn Fn() -> S + Send>,
-    pub(super) analysis: Box<dyn Fn() -> Analysis + Send>,
+    pub(super) source: Box<dyn Fn() -> S + Send + Sync>,
+    pub(super) analysis: Box<dyn Fn() -> Analysis + Send + Sync>,
     pub(super) clock: Clock,
     pub(super) board: Arc<Board>,
     pub(super) bell: Bell,
@@ -33,10 +33,10 @@ pub(super) struct Assignment<S> {
 
 /// Watches one cluster until it is dropped, and starts over after a bug: a panic in here takes nothing else down.
 pub(super) async fn watch_for_ever<S: Source>(assignment: Assignment<S>) {
-    let skipped = Arc::new(Skipped::default());
+    let (assignment, skipped) = (Arc::new(assignment), Arc::new(Skipped::default()));
     loop {
         let mut task = JoinSet::new();
-        task.spawn(Watch::new(&assignment, Arc::clone(&skipped)).run());
+        task.spawn(Watch::new(Arc::clone(&assignment), Arc::clone(&skipped)).run());
         let Some(Err(error)) = task.join_next().await else {
             return;
         };
@@ -77,33 +77,22 @@ impl Skipped {
     }
 }
 
+/// One life of a cluster's watch: until a bug ends it.
 struct Watch<S> {
-    index: usize,
-    cluster: String,
-    interval: Duration,
-    granularity: Granularity,
+    assignment: Arc<Assignment<S>>,
     source: S,
     /// Always there but while a blocking thread works with it.
     analysis: Option<Analysis>,
-    clock: Clock,
-    board: Arc<Board>,
-    bell: Bell,
     skipped: Arc<Skipped>,
     last_sample_at: Option<Time>,
 }
 
 impl<S: Source> Watch<S> {
-    fn new(assignment: &Assignment<S>, skipped: Arc<Skipped>) -> Self {
+    fn new(assignment: Arc<Assignment<S>>, skipped: Arc<Skipped>) -> Self {
         Self {
-            index: assignment.index,
-            cluster: assignment.cluster.clone(),
-            interval: assignment.interval,
-            granularity: assignment.granularity,
             source: (assignment.source)(),
             analysis: Some((assignment.analysis)()),
-            clock: assignment.clock,
-            board: Arc::clone(&assignment.board),
-            bell: assignment.bell.clone(),
+            assignment,
             skipped,
             last_sample_at: None,
         }
@@ -120,23 +109,23 @@ impl<S: Source> Watch<S> {
 
     /// The next tick that is still to come; those that the cycle has run into are skipped and counted.
     fn next_due(&self, last: Instant) -> Instant {
-        let mut due = last + self.interval;
+        let mut due = last + self.assignment.interval;
         while due < Instant::now() {
-            due += self.interval;
+            due += self.assignment.interval;
             self.skipped.overlap.fetch_add(1, Ordering::Relaxed);
         }
         due
     }
 
     async fn cycle(&mut self) {
-        let (now, wall) = (self.clock.now(), Clock::wall());
+        let (now, wall) = (self.assignment.clock.now(), Clock::wall());
         let sample = self.source.sample(now).await;
         if sample.cycle.up {
             self.last_sample_at = Some(wall);
         }
         let fragment = self.understand(sample).await;
-        self.board.post(self.index, fragment);
-        self.bell.ring(self.index);
+        self.assignment.board.post(self.assignment.index, fragment);
+        self.assignment.bell.ring(self.assignment.index);
     }
 
     /// Analysis and rendering, off the async workers: on a large cluster they take a good part of a second.
@@ -149,10 +138,15 @@ impl<S: Source> Watch<S> {
             last_sample_at: self.last_sample_at,
             samples_skipped: self.skipped.counts(),
         };
-        let (cluster, granularity) = (self.cluster.clone(), self.granularity);
+        let assignment = Arc::clone(&self.assignment);
         let work = tokio::task::spawn_blocking(move || {
             let report = analysis.observe(sample);
-            (render(&cluster, &report, &facts, granularity), analysis)
+            let Assignment {
+                cluster,
+                granularity,
+                ..
+            } = &*assignment;
+            (render(cluster, &report, &facts, *granularity), analysis)
         });
         let (fragment, analysis) = work
             .await

@@ -3,10 +3,6 @@
 //! A shell script of a few lines keeps them (`processes.sh`): its standard input ends when the test does, even by SIGKILL, and then it kills
 //! its process group and removes the temporary folder. Dropping [`Processes`] does the same and waits for it.
 #![allow(
-    clippy::disallowed_methods,
-    reason = "a harness has deadlines in real time, and no settings"
-)]
-#![allow(
     dead_code,
     reason = "offered to every test; not all of it is used at any time"
 )]

@@ -1,9 +1,4 @@
 //! The keeper of processes itself: what it started ends with the test, also when nobody could clean up.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "one test runs itself again as another process, which tells it something"
-)]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

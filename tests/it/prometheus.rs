@@ -2,10 +2,6 @@
 //!
 //! `./test` unpacks Debian's package below `target/debian` without installing it, so no service starts; one on the path does as well.
 #![allow(
-    clippy::disallowed_methods,
-    reason = "a harness has deadlines in real time, and no settings"
-)]
-#![allow(
     dead_code,
     reason = "offered to every test; not all of it is used at any time"
 )]

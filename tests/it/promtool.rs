@@ -1,8 +1,4 @@
 //! Prometheus' own checker of rules, tests of rules and metrics: where it is found, and how it is run.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a test has no settings but the environment"
-)]
 
 use std::env;
 use std::fs;

@@ -3,10 +3,6 @@
 //! [`Kafka`] is the cluster, with its nodes' faults; `tools` runs Kafka's own command line tools against it; `clients` produces and commits
 //! through rdkafka. A JVM takes seconds and 350 MiB to start: tests that break nothing use [`shared`] with topics and groups of their own.
 #![allow(
-    clippy::disallowed_methods,
-    reason = "a harness has deadlines in real time, and its one variable"
-)]
-#![allow(
     dead_code,
     reason = "offered to every test; not all of it is used at any time"
 )]
