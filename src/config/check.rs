@@ -132,6 +132,7 @@ fn cluster(
             .request_timeout
             .as_ref()
             .map_or(REQUEST_TIMEOUT, |Text(span)| span.0),
+        security: kafka::security::Security::default(),
         isolation_level: written
             .isolation_level
             .as_ref()

@@ -14,6 +14,7 @@ mod members;
 mod offsets;
 mod refusals;
 mod sampler;
+mod secret;
 mod seldom;
 mod settings;
 mod topic;
@@ -21,7 +22,8 @@ mod topics;
 
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
-pub use settings::{IsolationLevel, Settings};
+pub use secret::Secret;
+pub use settings::{IsolationLevel, Settings, security};
 
 /// The doors through which `fuzz/` comes in.
 #[doc(hidden)]

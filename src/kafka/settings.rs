@@ -1,8 +1,11 @@
 //! What to ask of which cluster: checked values, built by `config/`.
 
+pub mod security;
+
 use std::time::Duration;
 
 use super::filter::Filter;
+use security::Security;
 
 /// One cluster, and what is watched of it.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub struct Settings {
     pub bootstrap_servers: Vec<String>,
     /// How long a broker may take for one answer. After it the connection is closed: later answers couldn't be told apart.
     pub request_timeout: Duration,
+    /// How its brokers are reached.
+    pub security: Security,
     /// Which log end is meant.
     pub isolation_level: IsolationLevel,
     /// The groups that are watched.
