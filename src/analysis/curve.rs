@@ -28,6 +28,15 @@ pub struct Curve {
     most: u8,
 }
 
+/// Where a curve passes an offset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Crossing {
+    /// When the message arrived.
+    pub at: Time,
+    /// Its offset.
+    pub offset: f64,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Point {
     ms: i64,
@@ -128,6 +137,38 @@ impl Curve {
             .into_iter()
             .chain(later)
             .map(|point| (point.at(), point.offset as f64))
+    }
+
+    /// The straight pieces of the curve between two offsets, newest first, each by its ends. What arrived before the curve begins is
+    /// in none; what is beyond its end counts as arrived there.
+    pub fn pieces_between(&self, first: u64, last: u64, mut visit: impl FnMut(Crossing, Crossing)) {
+        let Some(mut end) = self.newest else { return };
+        let [first, last] = [first, last].map(|offset| i64::try_from(offset).unwrap_or(i64::MAX));
+        let crossing = |at: Time, offset: i64| Crossing {
+            at,
+            offset: offset as f64,
+        };
+        if last > end.offset {
+            visit(
+                crossing(end.at(), first.max(end.offset)),
+                crossing(end.at(), last),
+            );
+        }
+        for gap in self.gaps.iter().rev() {
+            let start = end.back_by(*gap);
+            let (low, high) = (first.max(start.offset), last.min(end.offset));
+            if low < high {
+                let at = |offset: i64| {
+                    let share = (offset - start.offset) as f64 / f64::from(gap.messages);
+                    crossing(start.at() + share * gap.seconds(), offset)
+                };
+                visit(at(low), at(high));
+            }
+            if start.offset <= first {
+                return;
+            }
+            end = start;
+        }
     }
 
     /// Moves what is stored by `messages`: offsets appended and asked for from here on are larger by as much.

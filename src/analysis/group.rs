@@ -1,5 +1,7 @@
 //! What is known of a consumer group, from cycle to cycle: a watch for each topic that it has commits in.
 
+mod delays;
+mod growth;
 mod partition;
 mod sum;
 mod topic;
@@ -68,11 +70,11 @@ impl GroupWatch {
             };
             if !self.topics.contains_key(&sample.name) {
                 let ceilings = (cycle.ceilings_of)(group, &sample.name);
-                let watch = TopicWatch::new(ceilings, cycle.settings);
+                let watch = TopicWatch::new(ceilings, cycle);
                 self.topics.insert(sample.name.clone(), watch);
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {
-                watch.take(&committed.partitions, sample, arrivals, cycle.settings);
+                watch.take(&committed.partitions, sample, arrivals, cycle);
             }
         }
         // A topic that is not in the answer has no commit any more.

@@ -16,7 +16,7 @@ use history::History;
 
 use report::Report;
 use sample::Sample;
-use signal::lag_growth;
+use signal::{divergence, lag_growth};
 use trend::rates::Window;
 
 /// Everything the analysis of one cluster can be told.
@@ -32,6 +32,10 @@ pub struct Settings {
     pub critical_eta_seconds: f64,
     /// The thresholds of signal 1.
     pub lag_growth: lag_growth::Profile,
+    /// Those for the partitions of topics with more than [`STRICT_ABOVE_PARTITIONS`](Self::STRICT_ABOVE_PARTITIONS).
+    pub lag_growth_strict: lag_growth::Profile,
+    /// The thresholds of signal 3.
+    pub divergence: divergence::Profile,
 }
 
 impl Settings {
@@ -43,6 +47,20 @@ impl Settings {
             rate_window_seconds: 120.0,
             critical_eta_seconds: 3600.0,
             lag_growth: lag_growth::Profile::default(),
+            lag_growth_strict: lag_growth::Profile::default().strict(),
+            divergence: divergence::Profile::default(),
+        }
+    }
+
+    /// Many partitions have many chances to be wrong: above so many each needs more evidence.
+    pub const STRICT_ABOVE_PARTITIONS: usize = 10;
+
+    /// The thresholds of signal 1 for each partition of a topic with so many.
+    fn profile_of_a_partition(&self, partitions: usize) -> &lag_growth::Profile {
+        if partitions > Self::STRICT_ABOVE_PARTITIONS {
+            &self.lag_growth_strict
+        } else {
+            &self.lag_growth
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::sample::{Cycle, Time};
+pub use super::signal::divergence::Quantiles;
 
 /// What is known of a cluster after one more sample.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,10 @@ pub struct TopicReport {
     pub ceilings: Vec<CeilingReport>,
     /// The verdict on lag growth.
     pub lag_growth: LagGrowth,
+    /// How long the messages of the last window had waited.
+    pub delays: Option<Quantiles>,
+    /// The verdict on p99 away from p50.
+    pub divergence: DivergenceReport,
     /// Whether the verdict rests on what the group usually does (else the cautious limits apply).
     pub habits_known: bool,
     /// Partitions with a commit whose lag is not known now.
@@ -113,12 +118,23 @@ pub struct Eta {
 pub struct LagGrowth {
     /// What the lag does.
     pub state: GrowthState,
+    /// The partition that it is about; absent when it is the sum.
+    pub partition: Option<u32>,
     /// How bad that is; absent while what it does is unknown.
     pub severity: Option<Severity>,
     /// Since when it grows: the latest lowest trough before the rise, or the first message of a stall.
     pub onset: Option<Time>,
     /// The lag at the onset, in messages; absent when partitions left that make it unknowable.
     pub onset_lag_messages: Option<f64>,
+}
+
+/// The verdict of signal 3.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DivergenceReport {
+    /// How bad it is; absent while that is unknown.
+    pub severity: Option<Severity>,
+    /// The partitions that fall behind.
+    pub tail: Vec<u32>,
 }
 
 /// What a lag does, the worst last.

@@ -3,10 +3,24 @@
 use crate::analysis::Settings;
 use crate::analysis::history::Arrivals;
 use crate::analysis::history::partition::{Offsets, Partition, Step};
-use crate::analysis::report::{Eta, PartitionReport};
+use crate::analysis::report::{Eta, GrowthState, PartitionReport};
 use crate::analysis::sample::{PartitionSample, Time};
+use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
+use crate::analysis::trend::delay::PartitionDelays;
 use crate::analysis::trend::forecast::{APPROACH_WINDOW_SECONDS, delay_eta};
+use crate::analysis::trend::histogram::Histogram;
 use crate::analysis::trend::rates::{Rates, RecentLags, Window};
+
+/// What all partitions of a topic are watched with.
+pub(super) struct Watched<'a> {
+    pub(super) rate_window: Window,
+    /// Of signal 1, for a partition.
+    pub(super) profile: &'a Profile,
+    /// How much earlier than its sample a commit is taken to have been made, in seconds.
+    pub(super) edge_shift: f64,
+    /// The delays of the open window.
+    pub(super) window: &'a mut Histogram,
+}
 
 /// A partition that the group has a commit in.
 pub(super) struct PartitionWatch {
@@ -18,6 +32,8 @@ pub(super) struct PartitionWatch {
     pub(super) fresh: bool,
     pub(super) time_lag: Option<f64>,
     recent: RecentLags,
+    series: Option<Box<Series>>,
+    delays: Option<Box<PartitionDelays>>,
     /// Only where there is a delay ceiling to approach.
     approach: Option<Box<Rates>>,
     /// What it contributed to the sum when that was last taken.
@@ -34,6 +50,8 @@ impl PartitionWatch {
             fresh: false,
             time_lag: None,
             recent: RecentLags::default(),
+            series: None,
+            delays: None,
             approach: has_delay_ceiling.then(|| Box::new(Rates::new(window))),
             in_sum: None,
         }
@@ -46,7 +64,7 @@ impl PartitionWatch {
         committed: u64,
         sample: &PartitionSample,
         arrivals: &Arrivals,
-        rate_window: Window,
+        watched: &mut Watched,
     ) -> Step {
         self.fresh = false;
         let Some(log_end) = sample.log_end else {
@@ -64,7 +82,7 @@ impl PartitionWatch {
             self.begin_anew();
         }
         if self.known().is_some() {
-            self.follow(log_end.at, now, step, arrivals, rate_window);
+            self.follow(log_end.at, now, step, arrivals, watched);
         }
         step
     }
@@ -72,6 +90,21 @@ impl PartitionWatch {
     /// The last pair, if it is worth something.
     pub(super) fn known(&self) -> Option<Offsets> {
         self.partition.known()
+    }
+
+    /// The verdict on its own lag.
+    pub(super) fn series(&self) -> Option<&Series> {
+        self.series.as_deref()
+    }
+
+    /// Its own lag grows and doesn't come back.
+    pub(super) fn is_raised(&self) -> bool {
+        self.series()
+            .is_some_and(|series| series.state() >= GrowthState::Accumulating)
+    }
+
+    pub(super) fn delays(&mut self) -> Option<&mut PartitionDelays> {
+        self.delays.as_deref_mut()
     }
 
     pub(super) fn read_at(&self) -> Option<Time> {
@@ -122,22 +155,72 @@ impl PartitionWatch {
         now: Offsets,
         step: Step,
         arrivals: &Arrivals,
-        rate_window: Window,
+        watched: &mut Watched,
     ) {
         self.time_lag = arrivals.curve.age(now.committed, at);
         self.recent.shift(step.rewound as f64);
-        self.recent.push(at, now.lag() as f64, rate_window);
+        self.recent.push(at, now.lag() as f64, watched.rate_window);
+        self.judge(at, now, step, watched.profile);
+        self.follow_delays(at, now, step, arrivals, watched);
         if let Some(rates) = &mut self.approach {
             rates.rewind(step.rewound as f64);
             rates.push(at, now.log_end as f64, now.committed as f64);
         }
     }
 
+    fn judge(&mut self, at: Time, now: Offsets, step: Step, p: &Profile) {
+        let lag = Lag {
+            at,
+            log_end: now.log_end,
+            committed: now.committed,
+            time_lag: self.time_lag,
+        };
+        match &mut self.series {
+            Some(series) => {
+                if step.rewound > 0 {
+                    series.rebase(0, -signed(step.rewound));
+                }
+                series.sample(lag, p);
+            }
+            none => *none = Some(Box::new(Series::new(lag, p))),
+        }
+    }
+
+    fn follow_delays(
+        &mut self,
+        at: Time,
+        now: Offsets,
+        step: Step,
+        arrivals: &Arrivals,
+        watched: &mut Watched,
+    ) {
+        let shift = watched.edge_shift;
+        match &mut self.delays {
+            Some(delays) => {
+                if step.rewound > 0 {
+                    delays.rewind(now.committed);
+                }
+                let into = &mut *watched.window;
+                delays.sample(at, now.log_end, now.committed, shift, &arrivals.curve, into);
+            }
+            none => {
+                let delays = PartitionDelays::new(at, now.log_end, now.committed, shift);
+                *none = Some(Box::new(delays));
+            }
+        }
+    }
+
     fn begin_anew(&mut self) {
         self.time_lag = None;
+        self.series = None;
+        self.delays = None;
         self.recent = RecentLags::default();
         if let Some(rates) = &mut self.approach {
             rates.clear();
         }
     }
+}
+
+fn signed(messages: u64) -> i64 {
+    i64::try_from(messages).unwrap_or(i64::MAX)
 }

@@ -2,15 +2,18 @@
 //! partition that was not read invents no movement; what joins, leaves or rewinds shifts its level.
 
 use super::partition::PartitionWatch;
+use crate::analysis::curve::{Curve, SUM_GAPS};
 use crate::analysis::history::partition::Step;
 use crate::analysis::report::Slope;
 use crate::analysis::sample::Time;
-use crate::analysis::signal::lag_growth::{Profile, Series};
+use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
 use crate::analysis::trend::rates::{Rates, Window};
 
 /// ΣA and ΣD of the partitions that have a lag.
 pub(super) struct Sum {
     pub(super) series: Option<Box<Series>>,
+    /// Of the series: ΣA over time.
+    curve: Curve,
     /// Level shifts of log end and commit since the series was last fed, in messages.
     shift: Shift,
     /// When it was last fed: the moment that its verdict, rates and slopes are about.
@@ -38,6 +41,7 @@ impl Sum {
     pub(super) fn new(rate_window: Window) -> Self {
         Self {
             series: None,
+            curve: Curve::with_gaps(SUM_GAPS),
             shift: Shift::default(),
             fed_at: None,
             rates: Rates::new(rate_window),
@@ -85,12 +89,25 @@ impl Sum {
             self.series = None;
             return;
         };
+        let goes_on = anyone_stays && self.series.is_some();
+        if goes_on {
+            self.curve.rebase(shift.log_end);
+        } else {
+            self.curve = Curve::with_gaps(SUM_GAPS);
+        }
+        self.curve.append(t, log_end);
+        let lag = Lag {
+            at: t,
+            log_end,
+            committed,
+            time_lag: self.curve.age(committed, t),
+        };
         match &mut self.series {
-            Some(series) if anyone_stays => {
+            Some(series) if goes_on => {
                 series.rebase(shift.log_end, shift.committed);
-                series.sample(t, log_end, committed, p);
+                series.sample(lag, p);
             }
-            series => *series = Some(Box::new(Series::new(t, log_end, committed, p))),
+            series => *series = Some(Box::new(Series::new(lag, p))),
         }
     }
 

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::Cycle;
-use super::partition::PartitionWatch;
+use super::growth::Growth;
+use super::partition::{PartitionWatch, Watched};
 use super::sum::Sum;
+use super::{Cycle, delays};
 use crate::analysis::history::partition::Step;
 use crate::analysis::history::{Restart, TopicHistory};
 use crate::analysis::report::{
-    CeilingKind, CeilingReport, Counts, Eta, GrowthState, LagGrowth, PartitionReport, Severity,
-    Slope, TopicReport,
+    CeilingKind, CeilingReport, Counts, DivergenceReport, Eta, GrowthState, LagGrowth,
+    PartitionReport, Severity, Slope, TopicReport,
 };
 use crate::analysis::sample::{PartitionSample, Time, TopicSample};
+use crate::analysis::signal::divergence::Divergence;
 use crate::analysis::trend::{delay, forecast};
 use crate::analysis::{Ceilings, Settings};
 
@@ -21,6 +23,7 @@ pub(super) struct TopicWatch {
     /// Those with a commit, in order of their numbers.
     partitions: Vec<PartitionWatch>,
     sum: Sum,
+    divergence: Divergence,
     counts: Counts,
     /// It was in the present answer.
     pub(super) seen: bool,
@@ -35,7 +38,8 @@ struct Present {
 }
 
 impl TopicWatch {
-    pub(super) fn new(ceilings: Ceilings, settings: &Settings) -> Self {
+    pub(super) fn new(ceilings: Ceilings, cycle: &Cycle) -> Self {
+        let settings = cycle.settings;
         Self {
             ceilings: Ceilings {
                 lag_messages: ceilings.lag_messages.filter(|ceiling| *ceiling > 0.0),
@@ -43,6 +47,7 @@ impl TopicWatch {
             },
             partitions: Vec::new(),
             sum: Sum::new(settings.window(settings.rate_window_seconds)),
+            divergence: Divergence::new(cycle.sample.at),
             counts: Counts::default(),
             seen: false,
         }
@@ -58,11 +63,12 @@ impl TopicWatch {
         commits: &[(u32, u64)],
         topic: &TopicSample,
         arrivals: &TopicHistory,
-        settings: &Settings,
+        cycle: &Cycle,
     ) {
         self.seen = true;
         self.forget_all_but(commits);
-        let rate_window = settings.window(settings.rate_window_seconds);
+        let settings = cycle.settings;
+        let edge_shift = self.divergence.edge_shift();
         for &(number, committed) in commits {
             let index = self.index_of(number, settings);
             let watch = &mut self.partitions[index];
@@ -70,13 +76,26 @@ impl TopicWatch {
             let Some(arrivals) = arrivals.partition(number) else {
                 continue;
             };
+            let mut watched = Watched {
+                rate_window: settings.window(settings.rate_window_seconds),
+                profile: settings.profile_of_a_partition(topic.partitions.len()),
+                edge_shift,
+                window: &mut self.divergence.window,
+            };
             let sample = topic.partitions.get(number as usize);
             let sample = sample.copied().unwrap_or_else(PartitionSample::default);
-            let step = watch.take(committed, &sample, arrivals, rate_window);
+            let step = watch.take(committed, &sample, arrivals, &mut watched);
             self.sum.note(watch, &step);
             count(&mut self.counts, &step);
         }
         self.sum.follow(&mut self.partitions, &settings.lag_growth);
+        delays::follow(
+            &mut self.divergence,
+            cycle.sample.at,
+            &mut self.partitions,
+            arrivals,
+            &settings.divergence,
+        );
     }
 
     /// The group's coordinator did not answer: what is known grows old.
@@ -94,11 +113,16 @@ impl TopicWatch {
         let followed = present.lag.is_some() && self.sum.is_current(now, settings.max_age_seconds);
         let series = self.sum.series.as_deref();
         let judged = series.filter(|_| followed);
-        let state = judged.map_or(GrowthState::Unknown, |series| series.state());
+        let growth = if followed {
+            Growth::worst(series, &self.partitions)
+        } else {
+            Growth::UNKNOWN
+        };
+        let state = growth.state;
         let trend_slope = judged.and_then(|series| series.slope(&settings.lag_growth));
         let rate_slope = self.sum.rate_slope().filter(|_| followed);
         let ceilings = self.ceilings(name, &present, state, trend_slope, cycle);
-        let onset = judged.and_then(|series| series.onset());
+        let onset = growth.onset;
         TopicReport {
             topic: name.clone(),
             lag_messages: present.lag,
@@ -113,11 +137,20 @@ impl TopicWatch {
                 .and_then(|(lag, slope)| forecast::drain_seconds(lag as f64, slope)),
             lag_growth: LagGrowth {
                 state,
+                partition: growth.partition,
                 severity: severity(state, &ceilings, settings.critical_eta_seconds),
                 onset: onset.map(|onset| onset.at),
                 // A partition that left took its last lag along, which may be more than was there at the onset: then nobody knows.
                 onset_lag_messages: onset.map(|onset| onset.lag).filter(|lag| *lag >= 0.0),
             },
+            divergence: DivergenceReport {
+                severity: self
+                    .divergence
+                    .severity(self.ceilings.delay_seconds, &settings.divergence)
+                    .filter(|_| followed),
+                tail: self.divergence.tail().to_vec(),
+            },
+            delays: self.divergence.quantiles().filter(|_| followed),
             ceilings,
             habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),
             partitions_unknown: present.partitions_unknown,

@@ -9,4 +9,4 @@ mod series;
 mod window;
 
 pub use profile::{Profile, Rule};
-pub use series::{Onset, Series};
+pub use series::{Lag, Onset, Series};

@@ -2,5 +2,6 @@
 
 pub mod delay;
 pub mod forecast;
+pub mod histogram;
 pub mod rates;
 pub mod slope;

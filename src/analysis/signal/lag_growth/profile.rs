@@ -97,6 +97,27 @@ pub struct Profile {
     pub clear_share: f64,
 }
 
+impl Profile {
+    /// The same for a partition of many: more evidence, longer.
+    #[must_use]
+    pub fn strict(&self) -> Self {
+        let mut strict = self.clone();
+        strict.hold_seconds *= STRICT_HOLD_FACTOR;
+        strict.spread_factor *= STRICT_SPREAD_FACTOR;
+        strict.rules[0].kendall = strict.rules[0].kendall.max(STRICT_KENDALL);
+        for rule in &mut strict.rules {
+            rule.rise_seconds *= STRICT_RISE_FACTOR;
+        }
+        strict
+    }
+}
+
+/// What the strict profile asks for beyond the ordinary one: 300 s, 10·sd, S₈ ≥ 24, rises of 20, 40 and 120 s.
+const STRICT_HOLD_FACTOR: f64 = 5.0 / 3.0;
+const STRICT_SPREAD_FACTOR: f64 = 10.0 / 7.0;
+const STRICT_KENDALL: i32 = 24;
+const STRICT_RISE_FACTOR: f64 = 2.0;
+
 impl Default for Profile {
     fn default() -> Self {
         let rule = |minima, kendall, rise_seconds| Rule {

@@ -3,7 +3,6 @@
 use super::level::{Level, Point};
 use super::profile::Profile;
 use super::progress::{Ends, Progress};
-use crate::analysis::curve::{Curve, SUM_GAPS};
 use crate::analysis::report::{GrowthState, Slope};
 use crate::analysis::sample::Time;
 use crate::analysis::trend::slope::trend;
@@ -18,10 +17,32 @@ const SLOPE_MINIMA: usize = 5;
 /// How far off the slope of a stall is taken to be before there are minima to tell.
 const STALL_SLOPE_MARGIN: f64 = 0.3;
 
+/// What a series is fed: one partition's offsets, or those of all partitions of a topic added up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lag {
+    /// When the log end was read.
+    pub at: Time,
+    /// Log end offset.
+    pub log_end: u64,
+    /// Committed offset.
+    pub committed: u64,
+    /// Seconds since the oldest uncommitted message arrived; absent while that was before anybody looked.
+    pub time_lag: Option<f64>,
+}
+
+impl Lag {
+    fn ends(self) -> Ends {
+        Ends {
+            t: self.at,
+            log_end: self.log_end as f64,
+            committed: self.committed as f64,
+        }
+    }
+}
+
 /// Feed it samples in order of time; the rest answers for the moment of the last one. About 4 KB.
 #[derive(Clone, Debug)]
 pub struct Series {
-    curve: Curve,
     progress: Progress,
     levels: Vec<Level>,
     last: Ends,
@@ -47,43 +68,33 @@ struct Raised {
 }
 
 impl Series {
-    /// Begins with a first sample: offsets in messages, summed over the partitions.
-    pub fn new(t: Time, log_end: u64, committed: u64, p: &Profile) -> Self {
-        let first = Ends {
-            t,
-            log_end: log_end as f64,
-            committed: committed as f64,
-        };
+    /// Begins with a first sample.
+    pub fn new(sample: Lag, p: &Profile) -> Self {
+        let first = sample.ends();
         let mut series = Self {
-            curve: Curve::with_gaps(SUM_GAPS),
             progress: Progress::new(first),
             levels: (0..p.levels.min(MOST_LEVELS))
                 .map(|index| Level::new(index, p))
                 .collect(),
             last: first,
-            bucket_began: t,
+            bucket_began: sample.at,
             raised: None,
             onset: None,
         };
-        series.sample(t, log_end, committed, p);
+        series.sample(sample, p);
         series
     }
 
     /// Takes the next sample.
-    pub fn sample(&mut self, t: Time, log_end: u64, committed: u64, p: &Profile) {
-        let now = Ends {
-            t,
-            log_end: log_end as f64,
-            committed: committed as f64,
-        };
+    pub fn sample(&mut self, sample: Lag, p: &Profile) {
+        let (now, t) = (sample.ends(), sample.at);
         let lag = (now.log_end - now.committed).max(0.0);
-        self.curve.append(t, log_end);
         self.progress.sample(self.last, now, p);
         self.turn_buckets(t, p);
         let point = Point {
             t,
             lag,
-            time_lag: self.curve.age(committed, t),
+            time_lag: sample.time_lag,
             log_end: now.log_end,
         };
         let habits = self.progress.habits(t, p);
@@ -98,7 +109,6 @@ impl Series {
 
     /// A level shift is not growth: a rewind, or the offsets of a partition that joins or leaves. In messages.
     pub fn rebase(&mut self, log_end_shift: i64, committed_shift: i64) {
-        self.curve.rebase(log_end_shift);
         let (log_end_shift, committed_shift) = (log_end_shift as f64, committed_shift as f64);
         let lag_shift = log_end_shift - committed_shift;
         self.last.log_end += log_end_shift;
