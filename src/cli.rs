@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{self, Problems, Settings, Start};
-use crate::telemetry;
+use crate::{replay, telemetry};
 
 /// This version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -45,6 +45,17 @@ pub struct Cli {
 pub enum Command {
     /// Watch, and expose what is seen (the default)
     Run(Run),
+    /// Run the detectors over a recording, and print what they would have said as JSON lines
+    #[command(
+        after_help = "Exit codes: 0 replayed; 1 a row that cannot be read, with its line; 78 bad configuration."
+    )]
+    Replay {
+        /// The recording: CSV, gzip accepted
+        file: PathBuf,
+        /// Thresholds, ceilings and patterns [default: none]
+        #[arg(long = "config.file", value_name = "FILE")]
+        config_file: Option<PathBuf>,
+    },
     /// Read a configuration and list everything that is wrong with it
     #[command(after_help = "Exit codes: 0 nothing is wrong; 78 something is.")]
     CheckConfig {
@@ -165,6 +176,30 @@ pub fn check_config(
             report(&problems, errors)?;
             Ok(BAD_CONFIGURATION)
         }
+    }
+}
+
+/// Replays a recording to `out`, and returns the exit code.
+///
+/// # Errors
+/// When `errors` refuses.
+pub fn replay(
+    file: &Path,
+    config_file: Option<PathBuf>,
+    variables: &[(OsString, OsString)],
+    out: &mut impl Write,
+    errors: &mut impl Write,
+) -> io::Result<u8> {
+    let settings = match config_file {
+        Some(config) => config::load(&Start::File(config), variables),
+        None => Ok(Settings::without_clusters()),
+    };
+    match settings {
+        Ok(settings) => match replay::run(file, &settings, out) {
+            Ok(()) => Ok(0),
+            Err(fault) => report(&fault, errors).map(|()| FAILED),
+        },
+        Err(problems) => report(&problems, errors).map(|()| BAD_CONFIGURATION),
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::analysis::Analysis;
 use crate::analysis::sample::{Sample, Time};
 use crate::cli::{REVISION, VERSION};
+use crate::config::retries::retry_name_of;
 use crate::config::{Cluster, Settings};
 use crate::expose::board::Board;
 use crate::expose::http::{self, Exposed};
@@ -119,5 +120,6 @@ fn analysis(settings: &Arc<Settings>) -> Analysis {
     Analysis::new(
         settings.analysis.clone(),
         Box::new(move |group, topic| rules.ceilings_of(group, topic)),
+        Box::new(retry_name_of),
     )
 }

@@ -15,4 +15,5 @@ pub mod config;
 pub mod daemon;
 pub mod expose;
 pub mod kafka;
+pub mod replay;
 pub mod telemetry;

@@ -22,6 +22,12 @@ fn main() -> ExitCode {
             cli::check_config(file, &variables, &mut io::stdout(), &mut io::stderr())
                 .unwrap_or(FAILED)
         }
+        Ok(Command::Replay { file, config_file }) => {
+            let variables = environment::of_this_process();
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            cli::replay(&file, config_file, &variables, &mut out, &mut io::stderr())
+                .unwrap_or(FAILED)
+        }
         Ok(Command::Run(flags)) => run(&flags, &mut io::stderr()),
         Err(usage) => {
             let _ = usage.print();

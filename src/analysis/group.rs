@@ -3,6 +3,7 @@
 mod delays;
 mod growth;
 mod partition;
+mod retries;
 mod sum;
 mod topic;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use super::history::History;
 use super::report::GroupReport;
 use super::sample::{Commits, GroupSample, Sample, Time};
+use super::signal::churn::Churn;
 use super::{CeilingsOf, Settings};
 use topic::TopicWatch;
 
@@ -20,8 +22,35 @@ use topic::TopicWatch;
 pub(super) struct GroupWatch {
     topics: BTreeMap<Arc<str>, TopicWatch>,
     answered_at: Option<Time>,
+    rebalances: Rebalances,
     /// It was in the present sample.
     pub(super) seen: bool,
+}
+
+/// How often the group rebalanced, by the generations that were told.
+#[derive(Default)]
+struct Rebalances {
+    generation: Option<u64>,
+    total: f64,
+    churn: Option<Churn>,
+}
+
+impl Rebalances {
+    fn take(&mut self, generation: Option<u64>, now: Time) {
+        let Some(generation) = generation else { return };
+        let begun = generation.saturating_sub(self.generation.unwrap_or(generation));
+        self.generation = Some(generation);
+        self.total += begun as f64;
+        let total = self.total;
+        self.churn
+            .get_or_insert_with(|| Churn::new(now, total))
+            .sample(now, total);
+    }
+
+    /// Far more often than it is used to.
+    fn churn(&self) -> bool {
+        self.churn.as_ref().is_some_and(Churn::is_raised)
+    }
 }
 
 /// What every watch looks at in one cycle.
@@ -36,6 +65,7 @@ impl GroupWatch {
     /// Takes what the group committed, or that its coordinator did not say.
     pub(super) fn take(&mut self, group: &GroupSample, cycle: &Cycle) {
         self.seen = true;
+        self.rebalances.take(group.generation, cycle.sample.at);
         match &group.commits {
             Some(commits) => self.take_commits(&group.name, commits, cycle),
             None => self.take_silence(cycle),
@@ -54,7 +84,7 @@ impl GroupWatch {
             topics: self
                 .topics
                 .iter()
-                .map(|(name, topic)| topic.report(name, now, cycle))
+                .map(|(name, topic)| topic.report(name, now, self.rebalances.churn(), cycle))
                 .collect(),
         }
     }
@@ -74,7 +104,7 @@ impl GroupWatch {
                 self.topics.insert(sample.name.clone(), watch);
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {
-                watch.take(&committed.partitions, sample, arrivals, cycle);
+                watch.take(group, &committed.partitions, sample, arrivals, cycle);
             }
         }
         // A topic that is not in the answer has no commit any more.

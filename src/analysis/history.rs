@@ -3,16 +3,36 @@
 
 pub(super) mod partition;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::curve::Curve;
 use super::sample::{PartitionSample, TopicSample};
 
+/// What may stand between a topic's name and a group's.
+const SEPARATORS: [char; 3] = ['.', '_', '-'];
+
+/// Whose retries a topic holds, by its name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RetryName {
+    /// The main topic; a group's name may stand behind it.
+    pub main: String,
+    /// The group, where the name says it apart.
+    pub group: Option<String>,
+}
+
+/// Whose retries the topic of that name holds; `None` for one that holds none. A function, because patterns are matched outside
+/// the core.
+pub type RetryNameOf = Box<dyn Fn(&str) -> Option<RetryName> + Send>;
+
 /// The arrivals of a cluster. Bounded by what exists: a topic that is not in a sample is forgotten.
-#[derive(Default)]
 pub(super) struct History {
     topics: BTreeMap<Arc<str>, TopicHistory>,
+    /// Grows whenever a topic comes or goes.
+    topic_set: u64,
+    retry_name_of: RetryNameOf,
+    /// `(main topic and perhaps the group's name, in lower case; the retry topic)`.
+    retries: BTreeSet<(String, Arc<str>)>,
 }
 
 /// The arrivals of a topic.
@@ -20,6 +40,10 @@ pub(super) struct History {
 pub(super) struct TopicHistory {
     id: Option<u128>,
     partitions: Vec<Arrivals>,
+    /// Messages since it was first seen.
+    produced: u64,
+    /// Whose retries it holds.
+    retry_name: Option<RetryName>,
     seen: bool,
 }
 
@@ -28,6 +52,8 @@ pub(super) struct TopicHistory {
 pub(super) struct Arrivals {
     pub(super) curve: Curve,
     log_end: u64,
+    /// Its log end was read before, and it is still the same log.
+    was_read: bool,
     /// How many times its log began anew, and why it last did.
     pub(super) restarts: u32,
     pub(super) reason: Option<Restart>,
@@ -43,20 +69,76 @@ pub(super) enum Restart {
 }
 
 impl History {
+    /// Knows nothing yet.
+    pub(super) fn new(retry_name_of: RetryNameOf) -> Self {
+        Self {
+            topics: BTreeMap::new(),
+            topic_set: 0,
+            retry_name_of,
+            retries: BTreeSet::new(),
+        }
+    }
+
     /// Takes the ends of all logs.
     pub(super) fn take(&mut self, topics: &[TopicSample]) {
         for topic in topics {
             match self.topics.get_mut(&topic.name) {
                 Some(history) => history.take(topic),
                 None => {
-                    let mut history = TopicHistory::default();
+                    let mut history = self.meet(&topic.name);
                     history.take(topic);
                     self.topics.insert(topic.name.clone(), history);
                 }
             }
         }
+        let before = self.topics.len();
         self.topics
             .retain(|_, history| std::mem::take(&mut history.seen));
+        if self.topics.len() < before {
+            self.topic_set += 1;
+            let topics = &self.topics;
+            self.retries.retain(|(_, topic)| topics.contains_key(topic));
+        }
+    }
+
+    /// Changes whenever a topic comes or goes.
+    pub(super) fn topic_set(&self) -> u64 {
+        self.topic_set
+    }
+
+    /// The topics that hold a group's retries of a main topic: named after both, or after the main topic alone.
+    pub(super) fn retry_topics_of(&self, group: &str, main: &str) -> Vec<Arc<str>> {
+        let (group, main) = (group.to_lowercase(), main.to_lowercase());
+        let mut names = vec![main.clone()];
+        names.extend(SEPARATORS.map(|separator| format!("{main}{separator}{group}")));
+        let mut found = Vec::new();
+        for name in names {
+            let beginning = (name.clone(), Arc::from(""));
+            let named_so = self.retries.range(beginning..);
+            for (_, topic) in named_so.take_while(|(of, _)| *of == name) {
+                let of_group = self.topics.get(topic).and_then(|t| t.retry_name.as_ref());
+                let is_ours = of_group
+                    .and_then(|name| name.group.as_deref())
+                    .is_none_or(|of| of.eq_ignore_ascii_case(&group));
+                if is_ours {
+                    found.push(Arc::clone(topic));
+                }
+            }
+        }
+        found
+    }
+
+    fn meet(&mut self, name: &Arc<str>) -> TopicHistory {
+        self.topic_set += 1;
+        let retry_name = (self.retry_name_of)(name);
+        if let Some(retry) = &retry_name {
+            self.retries
+                .insert((retry.main.to_lowercase(), Arc::clone(name)));
+        }
+        TopicHistory {
+            retry_name,
+            ..TopicHistory::default()
+        }
     }
 
     /// A topic that was in the sample.
@@ -86,8 +168,14 @@ impl TopicHistory {
             Restart::Recreated
         };
         for (partition, sample) in self.partitions.iter_mut().zip(&topic.partitions) {
-            partition.take(sample, if_it_fell);
+            let arrived = partition.take(sample, if_it_fell);
+            self.produced = self.produced.saturating_add(arrived);
         }
+    }
+
+    /// Messages since it was first seen.
+    pub(super) fn produced(&self) -> u64 {
+        self.produced
     }
 
     pub(super) fn partition(&self, number: u32) -> Option<&Arrivals> {
@@ -96,20 +184,29 @@ impl TopicHistory {
 }
 
 impl Arrivals {
-    fn take(&mut self, sample: &PartitionSample, if_it_fell: Restart) {
+    /// Gives how many messages arrived since it was last read.
+    fn take(&mut self, sample: &PartitionSample, if_it_fell: Restart) -> u64 {
         let Some(log_end) = sample.log_end else {
-            return;
+            return 0;
         };
         if log_end.offset < self.log_end {
             self.restart(if_it_fell);
         }
+        let before = if self.was_read {
+            self.log_end
+        } else {
+            log_end.offset
+        };
+        self.was_read = true;
         self.log_end = log_end.offset;
         self.curve.append(log_end.at, log_end.offset);
+        log_end.offset.saturating_sub(before)
     }
 
     fn restart(&mut self, reason: Restart) {
         self.curve = Curve::default();
         self.log_end = 0;
+        self.was_read = false;
         self.restarts = self.restarts.wrapping_add(1);
         self.reason = Some(reason);
     }

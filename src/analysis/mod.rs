@@ -13,10 +13,11 @@ use std::sync::Arc;
 
 use group::{Cycle, GroupWatch};
 use history::History;
+pub use history::{RetryName, RetryNameOf};
 
 use report::Report;
 use sample::Sample;
-use signal::{divergence, lag_growth};
+use signal::{ceiling, divergence, lag_growth, retry_storm};
 use trend::rates::Window;
 
 /// Everything the analysis of one cluster can be told.
@@ -34,8 +35,12 @@ pub struct Settings {
     pub lag_growth: lag_growth::Profile,
     /// Those for the partitions of topics with more than [`STRICT_ABOVE_PARTITIONS`](Self::STRICT_ABOVE_PARTITIONS).
     pub lag_growth_strict: lag_growth::Profile,
+    /// The thresholds of signal 2.
+    pub ceiling: ceiling::Profile,
     /// The thresholds of signal 3.
     pub divergence: divergence::Profile,
+    /// The thresholds of signal 4.
+    pub retry_storm: retry_storm::Profile,
 }
 
 impl Settings {
@@ -48,7 +53,9 @@ impl Settings {
             critical_eta_seconds: 3600.0,
             lag_growth: lag_growth::Profile::default(),
             lag_growth_strict: lag_growth::Profile::default().strict(),
+            ceiling: ceiling::Profile::default(),
             divergence: divergence::Profile::default(),
+            retry_storm: retry_storm::Profile::default(),
         }
     }
 
@@ -94,12 +101,13 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Knows nothing yet. `ceilings_of` is asked once for each group and topic, when it is first seen.
-    pub fn new(settings: Settings, ceilings_of: CeilingsOf) -> Self {
+    /// Knows nothing yet. `ceilings_of` is asked once for each group and topic, `retry_name_of` for each topic, when it is first
+    /// seen.
+    pub fn new(settings: Settings, ceilings_of: CeilingsOf, retry_name_of: RetryNameOf) -> Self {
         Self {
             settings,
             ceilings_of,
-            history: History::default(),
+            history: History::new(retry_name_of),
             groups: BTreeMap::new(),
         }
     }

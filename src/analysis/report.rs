@@ -61,6 +61,10 @@ pub struct TopicReport {
     pub delays: Option<Quantiles>,
     /// The verdict on p99 away from p50.
     pub divergence: DivergenceReport,
+    /// The verdict on ceilings.
+    pub ceiling: CeilingVerdict,
+    /// The verdict on retries.
+    pub retry_storm: RetryReport,
     /// Whether the verdict rests on what the group usually does (else the cautious limits apply).
     pub habits_known: bool,
     /// Partitions with a commit whose lag is not known now.
@@ -100,6 +104,8 @@ pub enum CeilingKind {
     Lag,
     /// A configured age of the oldest uncommitted message.
     Delay,
+    /// What the topic deletes.
+    Retention,
 }
 
 /// Seconds until something happens, as a range. A bound is absent when at that end it never happens.
@@ -126,6 +132,35 @@ pub struct LagGrowth {
     pub onset: Option<Time>,
     /// The lag at the onset, in messages; absent when partitions left that make it unknowable.
     pub onset_lag_messages: Option<f64>,
+}
+
+/// The verdict of signal 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CeilingVerdict {
+    /// How bad it is; absent while no ceiling applies whose depth is known.
+    pub severity: Option<Severity>,
+}
+
+/// The verdict of signal 4.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RetryReport {
+    /// How bad it is; absent while that is unknown.
+    pub severity: Option<Severity>,
+    /// Why it is raised; absent while it isn't.
+    pub reason: Option<RetryReason>,
+    /// Messages produced to the retry topics for each that was consumed, over five minutes; absent where there are none.
+    pub amplification_ratio: Option<f64>,
+}
+
+/// Why signal 4 is raised.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RetryReason {
+    /// Messages are retried out of proportion.
+    Storm,
+    /// Commits move backwards again and again.
+    Reprocessing,
+    /// The group rebalances far more often than it is used to.
+    Churn,
 }
 
 /// The verdict of signal 3.

@@ -74,6 +74,8 @@ pub struct GroupSample {
     pub kind: Option<Arc<str>>,
     /// How many members it has; absent until its coordinator has said so.
     pub members: Option<u32>,
+    /// Kafka's number of its present generation or epoch, which each rebalance raises; absent while it is not known.
+    pub generation: Option<u64>,
     /// What it committed; absent when its coordinator did not answer for it in this cycle.
     pub commits: Option<Commits>,
 }

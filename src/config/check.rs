@@ -12,7 +12,7 @@ use super::{CeilingRule, Cluster, Metrics, Settings};
 use crate::{analysis, kafka};
 
 /// Often enough to see a trend within minutes, seldom enough to cost a cluster nothing.
-const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Below it a cluster is asked faster than commits usually come; above it a trend takes hours to see.
 const SAMPLE_INTERVAL_BOUNDS: (Duration, Duration) =

@@ -7,6 +7,7 @@ pub mod environment;
 mod keys;
 mod leaf;
 mod problem;
+pub mod retries;
 mod source;
 mod thresholds;
 mod tree;
@@ -108,6 +109,17 @@ pub fn load(start: &Start, variables: &[(OsString, OsString)]) -> Result<Setting
 }
 
 impl Settings {
+    /// The defaults, for what needs no cluster.
+    pub fn without_clusters() -> Self {
+        Self {
+            sample_interval: check::SAMPLE_INTERVAL,
+            clusters: Vec::new(),
+            ceilings: Vec::new(),
+            analysis: analysis::Settings::new(check::SAMPLE_INTERVAL.as_secs_f64()),
+            metrics: Metrics::default(),
+        }
+    }
+
     /// What counts as a full queue for a group and topic.
     pub fn ceilings_of(&self, group: &str, topic: &str) -> Ceilings {
         let rule = self

@@ -6,6 +6,7 @@ pub mod board;
 pub mod families;
 mod gzip;
 pub mod http;
+pub mod json;
 mod limits;
 pub mod metrics;
 pub mod own_metrics;

@@ -122,6 +122,7 @@ fn group_sample(name: &Arc<str>, group: &Group, commits: Option<Commits>) -> Gro
         state: group.state.clone(),
         kind: group.kind.clone(),
         members: group.members,
+        generation: None,
         commits,
     }
 }

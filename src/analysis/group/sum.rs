@@ -117,6 +117,11 @@ impl Sum {
         self.fed_at.is_some_and(|at| now - at <= max_age_seconds)
     }
 
+    /// Messages that the commits advanced by since the beginning.
+    pub(super) fn departed(&self) -> u64 {
+        self.departed
+    }
+
     pub(super) fn production_rate(&self) -> Option<f64> {
         self.rates.production()
     }

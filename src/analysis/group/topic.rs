@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::growth::Growth;
 use super::partition::{PartitionWatch, Watched};
+use super::retries::{Happened, Retries};
 use super::sum::Sum;
 use super::{Cycle, delays};
 use crate::analysis::history::partition::Step;
 use crate::analysis::history::{Restart, TopicHistory};
 use crate::analysis::report::{
-    CeilingKind, CeilingReport, Counts, DivergenceReport, Eta, GrowthState, LagGrowth,
-    PartitionReport, Severity, Slope, TopicReport,
+    CeilingKind, CeilingReport, CeilingVerdict, Counts, DivergenceReport, Eta, GrowthState,
+    LagGrowth, PartitionReport, Severity, Slope, TopicReport,
 };
 use crate::analysis::sample::{PartitionSample, Time, TopicSample};
 use crate::analysis::signal::divergence::Divergence;
@@ -24,6 +25,7 @@ pub(super) struct TopicWatch {
     partitions: Vec<PartitionWatch>,
     sum: Sum,
     divergence: Divergence,
+    retries: Retries,
     counts: Counts,
     /// It was in the present answer.
     pub(super) seen: bool,
@@ -48,6 +50,7 @@ impl TopicWatch {
             partitions: Vec::new(),
             sum: Sum::new(settings.window(settings.rate_window_seconds)),
             divergence: Divergence::new(cycle.sample.at),
+            retries: Retries::new(cycle.sample.at),
             counts: Counts::default(),
             seen: false,
         }
@@ -60,6 +63,7 @@ impl TopicWatch {
     /// Takes `(partition, committed offset)` in order of partition; one that is not among them has no commit.
     pub(super) fn take(
         &mut self,
+        group: &str,
         commits: &[(u32, u64)],
         topic: &TopicSample,
         arrivals: &TopicHistory,
@@ -69,6 +73,7 @@ impl TopicWatch {
         self.forget_all_but(commits);
         let settings = cycle.settings;
         let edge_shift = self.divergence.edge_shift();
+        let mut rewinds_now = 0;
         for &(number, committed) in commits {
             let index = self.index_of(number, settings);
             let watch = &mut self.partitions[index];
@@ -87,6 +92,7 @@ impl TopicWatch {
             let step = watch.take(committed, &sample, arrivals, &mut watched);
             self.sum.note(watch, &step);
             count(&mut self.counts, &step);
+            rewinds_now += usize::from(step.rewound > 0);
         }
         self.sum.follow(&mut self.partitions, &settings.lag_growth);
         delays::follow(
@@ -95,6 +101,18 @@ impl TopicWatch {
             &mut self.partitions,
             arrivals,
             &settings.divergence,
+        );
+        let happened = Happened {
+            consumed: self.sum.departed() as f64,
+            rewound: self.counts.reprocessed_messages as f64,
+            rewinds_now,
+        };
+        self.retries.follow(
+            cycle.sample.at,
+            (group, &topic.name),
+            happened,
+            cycle.history,
+            &settings.retry_storm,
         );
     }
 
@@ -106,7 +124,13 @@ impl TopicWatch {
     }
 
     /// What is now known.
-    pub(super) fn report(&self, name: &Arc<str>, now: Time, cycle: &Cycle) -> TopicReport {
+    pub(super) fn report(
+        &self,
+        name: &Arc<str>,
+        now: Time,
+        churns: bool,
+        cycle: &Cycle,
+    ) -> TopicReport {
         let settings = cycle.settings;
         let present = self.present(now, settings.max_age_seconds);
         // Where the lag goes is told only of a present sum, and only while the sum was fed recently.
@@ -150,6 +174,8 @@ impl TopicWatch {
                     .filter(|_| followed),
                 tail: self.divergence.tail().to_vec(),
             },
+            ceiling: CeilingVerdict::default(),
+            retry_storm: self.retries.report(churns, &settings.retry_storm),
             delays: self.divergence.quantiles().filter(|_| followed),
             ceilings,
             habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),

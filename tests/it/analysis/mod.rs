@@ -45,7 +45,11 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn new(ceilings: Ceilings) -> Self {
         Self {
-            analysis: Analysis::new(Settings::new(INTERVAL), Box::new(move |_, _| ceilings)),
+            analysis: Analysis::new(
+                Settings::new(INTERVAL),
+                Box::new(move |_, _| ceilings),
+                Box::new(|_| None),
+            ),
             topic_id: Some(1),
         }
     }
@@ -89,6 +93,7 @@ impl Told {
                 state: None,
                 kind: None,
                 members: None,
+                generation: None,
                 commits: answered.then(|| Commits {
                     at,
                     topics: vec![TopicCommits {

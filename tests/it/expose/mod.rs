@@ -104,7 +104,12 @@ fn full_topic() -> TopicReport {
                 eta: None,
             },
         ],
+        delays: None,
+        divergence: Default::default(),
+        ceiling: Default::default(),
+        retry_storm: Default::default(),
         lag_growth: LagGrowth {
+            partition: None,
             state: GrowthState::Accumulating,
             severity: Some(Severity::Warning),
             onset: Some(1_000.0),

@@ -217,6 +217,7 @@ impl Story {
             state: Some("Stable".into()),
             kind: Some("classic".into()),
             members: Some(3),
+            generation: None,
             commits: Some(Commits {
                 at,
                 topics: vec![commits],
@@ -237,7 +238,7 @@ impl Story {
 }
 
 fn analysis(settings: Settings, ceilings: Ceilings) -> Analysis {
-    Analysis::new(settings, Box::new(move |_, _| ceilings))
+    Analysis::new(settings, Box::new(move |_, _| ceilings), Box::new(|_| None))
 }
 
 fn cycles(minutes: u32) -> u32 {

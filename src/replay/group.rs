@@ -1,0 +1,141 @@
+//! One group of a recording: its rows become samples, as if it had been read from a cluster.
+
+use std::sync::Arc;
+
+use super::directive::Directives;
+use super::recording::{Recording, Row};
+use crate::analysis::report::Report;
+use crate::analysis::sample::{
+    Commits, Cycle, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
+};
+use crate::analysis::{Analysis, Ceilings, RetryNameOf};
+use crate::config::Settings;
+use crate::config::retries::retry_name_of;
+
+/// A group, and everything that is known of it so far.
+pub(super) struct GroupReplay {
+    name: Arc<str>,
+    analysis: Analysis,
+    directives: Directives,
+    topics: Vec<Topic>,
+}
+
+struct Topic {
+    number: u32,
+    name: Arc<str>,
+    /// The last commit, by partition; absent = none. A partition without a row in a sample still has it.
+    committed: Vec<Option<u64>>,
+}
+
+impl GroupReplay {
+    pub(super) fn new(name: &Arc<str>, settings: &Settings, directives: &Directives) -> Self {
+        let mut analysis = settings.analysis.clone();
+        // A recording has no cycle: what has no row was not lost, and stands.
+        analysis.max_age_seconds = f64::INFINITY;
+        let (given, rules) = (directives.clone(), settings.clone());
+        let ceilings_of = move |group: &str, topic: &str| {
+            let (given, rules) = (
+                given.ceilings(group, topic),
+                rules.ceilings_of(group, topic),
+            );
+            Ceilings {
+                lag_messages: given.lag_messages.or(rules.lag_messages),
+                delay_seconds: given.delay_seconds.or(rules.delay_seconds),
+            }
+        };
+        let given = directives.clone();
+        let retry_name_of: RetryNameOf =
+            Box::new(move |topic| given.retry_name_of(topic).or_else(|| retry_name_of(topic)));
+        Self {
+            name: Arc::clone(name),
+            analysis: Analysis::new(analysis, Box::new(ceilings_of), retry_name_of),
+            directives: directives.clone(),
+            topics: Vec::new(),
+        }
+    }
+
+    /// Takes the rows of one instant.
+    pub(super) fn observe(&mut self, rows: &[Row], names: &Recording) -> Report {
+        for row in rows {
+            self.note(row, names);
+        }
+        let at = rows[0].t;
+        let mut topics: Vec<TopicSample> = self.topics.iter().map(|t| self.sample_of(t)).collect();
+        for row in rows {
+            let place = self
+                .topics
+                .iter()
+                .position(|topic| topic.number == row.topic);
+            let topic = place.map(|place| &mut topics[place]);
+            if let Some(partition) =
+                topic.and_then(|t| t.partitions.get_mut(row.partition as usize))
+            {
+                let reading = |offset| Some(Reading { offset, at });
+                partition.log_start = reading(row.log_start);
+                partition.log_end = reading(row.log_end);
+            }
+        }
+        self.analysis.observe(Sample {
+            at,
+            topics,
+            groups: vec![GroupSample {
+                name: Arc::clone(&self.name),
+                state: None,
+                kind: None,
+                members: None,
+                generation: rows.iter().filter_map(|row| row.generation).max(),
+                commits: Some(self.commits(at)),
+            }],
+            cycle: Cycle::default(),
+        })
+    }
+
+    fn note(&mut self, row: &Row, names: &Recording) {
+        let place = self
+            .topics
+            .iter()
+            .position(|topic| topic.number == row.topic);
+        let place = place.unwrap_or_else(|| {
+            self.topics.push(Topic {
+                number: row.topic,
+                name: Arc::clone(names.name(row.topic)),
+                committed: Vec::new(),
+            });
+            self.topics.len() - 1
+        });
+        let committed = &mut self.topics[place].committed;
+        let partition = row.partition as usize;
+        if committed.len() <= partition {
+            committed.resize(partition + 1, None);
+        }
+        committed[partition] = row.committed;
+    }
+
+    fn sample_of(&self, topic: &Topic) -> TopicSample {
+        TopicSample {
+            name: Arc::clone(&topic.name),
+            id: None,
+            retention: self.directives.retention(&topic.name),
+            partitions: vec![PartitionSample::default(); topic.committed.len()],
+        }
+    }
+
+    fn commits(&self, at: f64) -> Commits {
+        let topics = self.topics.iter().enumerate().map(|(topic, known)| {
+            let partitions = known.committed.iter().enumerate();
+            let committed = |(partition, offset): (usize, &Option<u64>)| {
+                Some((u32::try_from(partition).ok()?, (*offset)?))
+            };
+            TopicCommits {
+                topic,
+                partitions: partitions.filter_map(committed).collect(),
+            }
+        });
+        Commits {
+            at,
+            topics: topics
+                .filter(|topic| !topic.partitions.is_empty())
+                .collect(),
+        }
+    }
+}
