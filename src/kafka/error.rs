@@ -130,6 +130,12 @@ const LABELS: &[(i16, &str)] = &[
 
 const OTHER: &str = "other";
 
+/// The group's commits are elsewhere by now.
+const MOVED_COORDINATOR: &[i16] = &[15, 16];
+
+/// The broker is reading the group's commits.
+const LOADING_COORDINATOR: i16 = 14;
+
 /// Answers that mean "ask somebody else": the leader moved, or the topic is not what it was.
 const STALE_METADATA: &[i16] = &[3, 5, 6, 9, 56, 74, 75, 78, 100];
 
@@ -150,6 +156,16 @@ impl Code {
             .iter()
             .find(|(code, _)| *code == self.0)
             .map_or(OTHER, |(_, label)| label)
+    }
+
+    /// Worth asking once more, of another broker.
+    pub(crate) fn is_moved_coordinator(self) -> bool {
+        MOVED_COORDINATOR.contains(&self.0)
+    }
+
+    /// Worth asking once more, but not at once.
+    pub(crate) fn is_loading_coordinator(self) -> bool {
+        self.0 == LOADING_COORDINATOR
     }
 
     /// Worth refreshing the metadata and asking once more.

@@ -5,6 +5,7 @@
 
 mod client;
 mod configs;
+mod coordinators;
 mod error;
 mod filter;
 mod group;

@@ -1,5 +1,7 @@
 //! One cycle: groups and their commits, then log ends and starts, then one seldom question per broker.
-//! Commits come before log ends, so that lag can't come out negative.
+//! Commits come before log ends, so that lag can't come out negative. `unsettled` asks again for groups that just moved.
+
+mod unsettled;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use super::settings::Settings;
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
 use crate::analysis::sample::{Cycle, Reading, Retention, Sample, Time};
+use unsettled::Unsettled;
 
 /// One cluster, asked over and over.
 pub struct Sampler {
@@ -33,6 +36,8 @@ pub struct Sampler {
     metadata_is_stale: bool,
     /// Partitions were not where the metadata said, not even after it was read anew.
     retry_was_fruitless: bool,
+    /// Groups that had moved were not told by those that have them now, either.
+    second_listing_was_fruitless: bool,
     cycles: usize,
 }
 
@@ -73,6 +78,7 @@ impl Sampler {
             metadata_asked: None,
             metadata_is_stale: false,
             retry_was_fruitless: false,
+            second_listing_was_fruitless: false,
             cycles: 0,
         }
     }
@@ -87,7 +93,11 @@ impl Sampler {
 
         let listings = self.find_groups(clock).await;
         let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
-        let commits = self.take_listings(listings, now);
+        let unsettled = Unsettled::of(&listings);
+        let mut commits = self.take_listings(listings, &unsettled, now);
+        self.ask_unsettled(&unsettled, &answering, &mut commits, clock)
+            .await;
+        self.notice_new_topics(&commits);
         self.read_ends(&commits, &answering, clock).await;
         self.ask_seldom(&answering, clock).await;
         self.groups.drop_old_members(now);
@@ -142,10 +152,15 @@ impl Sampler {
         self.metadata_is_stale |= silent || error.breaks_connection();
     }
 
-    fn take_listings(&mut self, listings: Listings, now: Time) -> CommitsByGroup {
+    fn take_listings(
+        &mut self,
+        listings: Listings,
+        unsettled: &Unsettled,
+        now: Time,
+    ) -> CommitsByGroup {
         let everyone = listings.len() == self.cluster.broker_ids().len() && !listings.is_empty();
         let reach = match everyone {
-            _ if self.topics.coordinators_are_missing() => Reach::Leaderless,
+            _ if self.topics.coordinators().are_missing() => Reach::Leaderless,
             true => Reach::Complete,
             false => Reach::Partial,
         };
@@ -155,12 +170,12 @@ impl Sampler {
         for (broker, listing) in listings {
             for group in listing.commits {
                 let known = self.groups.get_mut(&group.name);
-                if known.is_some_and(|known| known.coordinator == broker) {
+                let answered = known.is_some_and(|known| known.coordinator == broker);
+                if answered && !unsettled.has(&group.name) {
                     commits.insert(group.name.clone(), group);
                 }
             }
         }
-        self.notice_new_topics(&commits);
         commits
     }
 
@@ -254,7 +269,7 @@ impl Sampler {
         self.topics.update(metadata, &self.settings.topics);
         self.metadata_asked = Some(clock.now);
         self.metadata_is_stale = self.topics.list().iter().any(Topic::is_unsettled)
-            || self.topics.coordinators_are_missing();
+            || self.topics.coordinators().are_missing();
     }
 
     async fn ask_seldom(&mut self, answering: &[BrokerId], clock: Clock) {

@@ -10,9 +10,10 @@ use kafka_protocol::protocol::StrBytes;
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
+use super::coordinators::Coordinators;
 use super::error::Error;
 use super::filter::Filter;
-use super::topic::{Topic, leaders};
+use super::topic::Topic;
 use crate::analysis::sample::PartitionSample;
 
 /// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
@@ -86,11 +87,8 @@ pub(crate) struct Topics {
     by_name: HashMap<Arc<str>, usize>,
     /// Names that commits told of and the last metadata didn't: no reason to ask again.
     missing: BTreeSet<StrBytes>,
-    coordinators_are_missing: bool,
+    coordinators: Coordinators,
 }
-
-/// The leader of one of its partitions is the coordinator of the groups whose commits are in there.
-const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// More names than this are not remembered as missing: each could only cost a metadata request too many.
 const MISSING_MAX: usize = 10_000;
@@ -104,10 +102,9 @@ impl Topics {
         &mut self.list
     }
 
-    /// Did the last metadata name partitions of Kafka's offsets without a leader, so that some groups have no coordinator?
-    /// (An offsets topic with one replica, and its broker down: the broker is not in the metadata either.)
-    pub(crate) fn coordinators_are_missing(&self) -> bool {
-        self.coordinators_are_missing
+    /// As the last metadata told them.
+    pub(crate) fn coordinators(&self) -> &Coordinators {
+        &self.coordinators
     }
 
     /// Forgets what an earlier cycle read.
@@ -137,7 +134,7 @@ impl Topics {
 
     /// Takes the topics as they are now. Names are kept as they are; what was read of a recreated topic is not.
     pub(crate) fn update(&mut self, metadata: Metadata, filter: &Filter) {
-        self.coordinators_are_missing = metadata.topics.iter().any(lacks_coordinators);
+        self.coordinators = Coordinators::of(&metadata.topics);
         let answered = metadata.topics.into_iter();
         let mut list: Vec<Topic> = answered
             .filter_map(|topic| self.topic(topic, filter))
@@ -168,15 +165,6 @@ impl Topics {
         }
         Some(Topic::new(&answered, &wire_name, old))
     }
-}
-
-/// Watched or not: that decides about commits, not about groups.
-fn lacks_coordinators(topic: &MetadataResponseTopic) -> bool {
-    let is_offsets = topic
-        .name
-        .as_ref()
-        .is_some_and(|name| **name == *OFFSETS_TOPIC);
-    is_offsets && (topic.error_code != 0 || leaders(topic).iter().any(Option::is_none))
 }
 
 #[cfg(test)]

@@ -52,6 +52,12 @@ pub(crate) struct World {
     /// By topic, where it isn't 1.
     pub(crate) topic_ids: BTreeMap<&'static str, u128>,
     pub(crate) groups: BTreeMap<String, Group>,
+    /// Who lists a group, where it isn't its coordinator alone.
+    pub(crate) listed_by: BTreeMap<String, Vec<i32>>,
+    /// The error that its coordinator answers for a group's commits.
+    pub(crate) commits_errors: BTreeMap<String, i16>,
+    /// Brokers that haven't noticed that they lost their groups, and answer for all that they are asked for.
+    pub(crate) unaware: Vec<i32>,
     /// `(broker, api)` of each request read.
     pub(crate) requests: Vec<(i32, ApiKey)>,
     pub(crate) connections: usize,
@@ -235,6 +241,7 @@ impl World {
             };
             metadata::MetadataResponseTopic::default()
                 .with_error_code(self.metadata_error)
+                .with_is_internal(name.starts_with("__"))
                 .with_name(Some(StrBytes::from_static_str(name).into()))
                 .with_topic_id(
                     format!("{:032x}", self.topic_ids.get(name).unwrap_or(&1))
@@ -249,7 +256,10 @@ impl World {
     }
 
     fn list(&self, id: i32) -> ListGroupsResponse {
-        let groups = self.groups.iter().filter(|(_, g)| g.coordinator == id);
+        let groups = self.groups.iter().filter(|(name, group)| {
+            let listed_by = self.listed_by.get(*name);
+            listed_by.map_or(group.coordinator == id, |brokers| brokers.contains(&id))
+        });
         let listed = groups.map(|(name, group)| {
             ListedGroup::default()
                 .with_group_id(StrBytes::from_string(name.clone()).into())
@@ -285,7 +295,11 @@ impl World {
                     .with_name(StrBytes::from_static_str(topic).into())
                     .with_partitions(offsets.iter().map(partition).collect())
             });
-            let error = if group.coordinator == id { 0 } else { 16 };
+            let error = match self.commits_errors.get(&*asked.group_id.0) {
+                _ if self.unaware.contains(&id) => 0,
+                _ if group.coordinator != id => 16,
+                error => error.copied().unwrap_or(0),
+            };
             commits::OffsetFetchResponseGroup::default()
                 .with_group_id(asked.group_id.clone())
                 .with_error_code(error)
