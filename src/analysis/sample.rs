@@ -10,7 +10,7 @@ pub type Time = f64;
 /// One cycle's harvest from one cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
-    /// When the cycle began.
+    /// When the cycle ended: how old its readings are is told from here.
     pub at: Time,
     /// Every watched topic that exists, consumed or not: an arrival curve should be there before its first consumer is.
     pub topics: Vec<TopicSample>,

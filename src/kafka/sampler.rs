@@ -110,7 +110,10 @@ impl Sampler {
             requests: self.cluster.tally().requests(),
             errors: refused,
         };
-        harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle)
+        let mut sample = harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle);
+        // A cycle may have taken long: the machine slept, or had no time for us. What is old by now is judged by now.
+        sample.at = clock.time(Instant::now());
+        sample
     }
 
     /// Asks all known brokers. When none answers, the bootstrap servers may know others.

@@ -211,6 +211,21 @@ async fn ends_that_fell_are_silent_until_the_metadata_could_be_read() {
 }
 
 #[tokio::test]
+async fn a_sample_tells_ages_from_when_its_cycle_ended() {
+    let cluster = Scripted::start(2).await;
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    sampler.sample(1000.0).await;
+    // The cycle waits for a broker, as it would while the machine sleeps: what was read before is older by that.
+    cluster.mood(2, Mood::Hangs);
+    let sample = sampler.sample(1010.0).await;
+    let took = sample.cycle.duration_seconds;
+    assert!(took > 0.5, "{took}");
+    assert!(sample.at >= 1010.0 + took, "{} after {took}", sample.at);
+    let read = sample.topics[0].partitions[0].log_end.expect("of broker 1");
+    assert!(sample.at >= read.at);
+}
+
+#[tokio::test]
 async fn a_second_look_costs_one_metadata_and_one_request_for_ends() {
     let cluster = Scripted::start(1).await;
     let mut sampler = sampler(&cluster, TIMEOUT);
