@@ -111,10 +111,17 @@ impl Partition {
 
     /// What lies between the commit and a log start above it; once the commit has jumped over that, up to where it jumped.
     fn count_lost(&mut self, before: Offsets, now: Offsets) -> u64 {
-        if now.log_start <= now.committed && before.log_start <= before.committed {
+        let was_whole = before.log_start <= before.committed;
+        if now.log_start <= now.committed && was_whole {
             return 0;
         }
-        let already = self.lost_through.max(before.committed.min(now.committed));
+        let from = if was_whole {
+            // What it committed since then it may well have read before that was deleted.
+            now.committed
+        } else {
+            before.committed.min(now.committed)
+        };
+        let already = self.lost_through.max(from);
         self.lost_through = already.max(now.log_start);
         self.lost_through - already
     }
