@@ -113,6 +113,11 @@ impl Lagslope {
         self.log.lock().expect("not poisoned").clone()
     }
 
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("still running")
+    }
+
     /// Sends SIGTERM; says how it ended and how long that took.
     pub(crate) async fn terminate(mut self) -> (ExitStatus, Duration) {
         let asked = Instant::now();

@@ -2,8 +2,10 @@
 
 mod agreement;
 mod budget;
+mod changes;
 mod lifecycle;
 mod proxy;
+mod read_only;
 
 /// A configuration for one cluster named `test`, sampled every second.
 pub(crate) fn config(bootstrap: &str) -> String {
