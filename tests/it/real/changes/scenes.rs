@@ -108,16 +108,14 @@ impl Stage {
     }
 
     fn reset(&self, to: &str) {
-        let (group, topic) = (self.group.as_str(), self.topic.as_str());
-        self.kafka.consumer_groups(&[
-            "--reset-offsets",
-            "--execute",
-            "--group",
-            group,
-            "--topic",
-            topic,
-            to,
-        ]);
+        let topic = self.topic.as_str();
+        self.tool(&["--reset-offsets", "--execute", "--topic", topic, to]);
+    }
+
+    /// `kafka-consumer-groups` for the group. Its own five seconds are too few where several JVMs start at once.
+    fn tool(&self, args: &[&str]) {
+        let for_group = ["--timeout", "60000", "--group", &self.group];
+        self.kafka.consumer_groups(&[args, &for_group].concat());
     }
 }
 
@@ -272,13 +270,7 @@ fn groups() -> Vec<Scene> {
         scene(
             "group deleted",
             vec![
-                step(
-                    "`--delete`",
-                    |s| {
-                        s.kafka.consumer_groups(&["--delete", "--group", &s.group]);
-                    },
-                    GONE,
-                ),
+                step("`--delete`", |s| s.tool(&["--delete"]), GONE),
                 step("it commits 90", |s| s.commit(90), lag(10, 0)),
             ],
         ),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::process::Command;
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep};
 
 use super::super::config;
@@ -142,7 +143,7 @@ async fn take(step: Step, stage: &Arc<Stage>, lagslope: &Lagslope, played: &Play
     loop {
         if acting.as_ref().is_some_and(|acting| acting.is_finished()) {
             let acted = acting.take().expect("looked at above");
-            acted.await.expect("acted");
+            acted.await.unwrap_or_else(again);
             seen.acted.1 = Instant::now();
         }
         let published = published(stage, lagslope).await;
@@ -219,7 +220,12 @@ async fn act(stage: &Arc<Stage>, act: fn(&Stage)) {
 /// Kafka's clients and tools block.
 async fn act_of(stage: Arc<Stage>, act: fn(&Stage)) {
     let acted = tokio::task::spawn_blocking(move || act(&stage));
-    acted.await.expect("acted");
+    acted.await.unwrap_or_else(again);
+}
+
+/// The panic of a task goes on in the one that waited for it.
+fn again(error: JoinError) {
+    std::panic::resume_unwind(error.into_panic())
 }
 
 async fn signal(lagslope: &Lagslope, name: &str) {
