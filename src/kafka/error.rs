@@ -130,6 +130,10 @@ const LABELS: &[(i16, &str)] = &[
 
 const OTHER: &str = "other";
 
+/// Answers that came, and can't be believed.
+pub(crate) const TIMESTAMP_IN_FUTURE: &str = "timestamp_in_future";
+pub(crate) const TIMESTAMP_NOT_SET: &str = "timestamp_not_set";
+
 /// Answers that mean "ask somebody else": the leader moved, or the topic is not what it was.
 const STALE_METADATA: &[i16] = &[3, 5, 6, 9, 56, 74, 75, 78, 100];
 
@@ -160,7 +164,8 @@ impl Code {
 
 /// Is this the label of something that Kafka answered, not of a connection that failed?
 pub(crate) fn is_refusal(label: &str) -> bool {
-    label == OTHER || LABELS.iter().any(|(_, known)| *known == label)
+    [OTHER, TIMESTAMP_IN_FUTURE, TIMESTAMP_NOT_SET].contains(&label)
+        || LABELS.iter().any(|(_, known)| *known == label)
 }
 
 impl std::fmt::Display for Code {

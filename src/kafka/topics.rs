@@ -13,7 +13,6 @@ use super::client::session::Session;
 use super::error::Error;
 use super::filter::Filter;
 use super::topic::{Topic, leaders};
-use crate::analysis::sample::PartitionSample;
 
 /// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
 const BROKERS_MAX: usize = 10_000;
@@ -113,10 +112,7 @@ impl Topics {
     /// Forgets what an earlier cycle read.
     pub(crate) fn begin_cycle(&mut self) {
         for topic in &mut self.list {
-            topic.ends.clear();
-            topic
-                .ends
-                .resize(topic.leaders.len(), PartitionSample::default());
+            topic.begin_cycle();
         }
     }
 

@@ -4,6 +4,7 @@ mod agreement;
 mod budget;
 mod lifecycle;
 mod proxy;
+mod warm_start;
 
 /// A configuration for one cluster named `test`, sampled every second.
 pub(crate) fn config(bootstrap: &str) -> String {
