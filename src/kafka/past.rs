@@ -22,14 +22,15 @@ use super::settings::IsolationLevel;
 use crate::analysis::past::{Doubt, Millis, Record, Search, instant, instants};
 use crate::analysis::sample::{Reading, Time};
 
-/// A cycle waits so long for the past, whatever the number of partitions: the first page is late by no more.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A cycle waits so long for the past, whatever the number of partitions: the first page is late by no more. More than it usually
+/// takes: a broker that has just started, or reads old segments from a cold disk, needs a moment once.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// No further batch is begun after this, so that the last one's answers still come within [`PATIENCE`].
+/// No further batch is begun after this, so that the last one's answers come well within [`PATIENCE`]: an answer that is late is
+/// lost, and keeps the broker busy into the next cycle.
 const BEGIN_WITHIN: Duration = Duration::from_millis(400);
 
-/// Partitions of the first batch. A broker looks up every instant of each in its index and reads a piece of its log: 14 of them took
-/// a broker on a busy machine about a millisecond a partition, cold.
+/// Partitions of the first batch. For every instant of each the broker searches an index and reads a piece of the log.
 const BATCH_FIRST: usize = 50;
 
 /// A batch that took less is followed by one twice as large.

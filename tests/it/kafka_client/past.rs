@@ -149,13 +149,13 @@ async fn nonsense_makes_a_curve_that_only_rises_up_to_the_log_end() {
 }
 
 #[tokio::test]
-async fn no_answer_delays_the_sample_by_a_second_at_most_and_is_asked_for_again_later() {
+async fn no_answer_delays_the_sample_by_two_seconds_at_most_and_is_asked_for_again_later() {
     for lookup in [Lookup::Hangs, Lookup::Empty, Lookup::Error(6)] {
         let cluster = lagging(1, lookup).await;
         let mut sampler = sampler(&cluster, TIMEOUT);
         let began = Instant::now();
         let sample = sampler.sample(NOW).await;
-        // A second for the past, and what a busy machine takes for the rest.
+        // Two seconds for the past, and what a busy machine takes for the rest.
         assert!(
             began.elapsed() < Duration::from_secs(4),
             "{:?}",
@@ -234,4 +234,46 @@ async fn a_group_and_a_leader_that_were_silent_at_first_get_theirs_later() {
     let sample = sampler.sample(NOW + 10.0).await;
     let partitions: Vec<u32> = sample.pasts.iter().map(|past| past.partition).collect();
     assert_eq!(partitions, [0, 1]);
+}
+
+#[tokio::test]
+async fn what_a_slow_broker_has_no_time_for_comes_in_later_cycles_the_largest_lag_first() {
+    const PARTITIONS: i32 = 170;
+    let cluster = Scripted::start(1).await;
+    // The higher its number, the larger the lag of a partition.
+    let commits: Vec<_> = (0..PARTITIONS)
+        .map(|partition| ("orders", partition, i64::from(PARTITIONS - partition)))
+        .collect();
+    cluster.group("pay", 1, &commits);
+    cluster.change(|world| {
+        let partitions = vec![(1, 300); PARTITIONS as usize];
+        world.topics.insert("orders", partitions);
+        world.lookup = Lookup::Stamped(steady);
+        world.lookup_takes = Duration::from_millis(20);
+    });
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    let mut next = PARTITIONS as u32;
+    let mut cycles = 0;
+    while next > 0 {
+        let began = Instant::now();
+        let sample = sampler
+            .sample(NOW + 2_000.0 + 10.0 * f64::from(cycles))
+            .await;
+        assert!(
+            began.elapsed() < Duration::from_secs(4),
+            "{:?}",
+            began.elapsed()
+        );
+        assert_eq!(log_ends(&sample).len(), PARTITIONS as usize);
+        let told = sample.pasts.len() as u32;
+        let of_largest = sample
+            .pasts
+            .iter()
+            .all(|past| past.partition >= next - told);
+        assert!(of_largest, "{next} {told}");
+        next -= told;
+        cycles += 1;
+        assert!(cycles < 40, "{next} are left");
+    }
+    assert!(cycles > 1, "there was time for all at once");
 }

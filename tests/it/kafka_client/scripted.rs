@@ -77,6 +77,8 @@ pub(crate) struct World {
     pub(crate) lookups: Vec<(i32, i32, i64)>,
     /// What they are answered.
     pub(crate) lookup: Lookup,
+    /// How long each such request takes.
+    pub(crate) lookup_takes: Duration,
     pub(crate) connections: usize,
     /// The highest version of `OffsetFetch` offered.
     pub(crate) offset_fetch_max: i16,
@@ -189,6 +191,10 @@ impl Scripted {
                     stream.write_all(bytes).await.ok()?;
                     return None;
                 }
+            }
+            if lookup.is_some() {
+                let takes = self.change(|world| world.lookup_takes);
+                tokio::time::sleep(takes).await;
             }
             let answer = self.change(|world| world.answer(id, api, &header, request));
             stream.write_all(&answer).await.ok()?;

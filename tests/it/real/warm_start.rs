@@ -13,8 +13,14 @@ const FIRST_PAGE_WITHIN: Duration = Duration::from_secs(60);
 /// The promise: seconds of time lag on the first page, against the truth.
 const ERROR_MAX: f64 = 0.05;
 
-/// One message more or less in the window, for the moment at which it is read is not ours to say.
+/// Of a rate, or of one message a second: the window begins where the cycle did, and a page tells that only nearly.
 const RATE_ERROR_MAX: f64 = 0.03;
+
+/// Starts that are tried on a busy machine.
+const STARTS: usize = 3;
+
+/// Seconds over which rates are taken.
+const WINDOW: f64 = 120.0;
 
 /// Sampled once in ten minutes: what is on the page is from the first cycle.
 fn sampled_once(kafka: &Kafka) -> String {
@@ -58,7 +64,7 @@ fn traffic() -> Vec<Traffic> {
     ]
 }
 
-/// Records at a rate that depends on their age, as a Poisson-free and so repeatable process: one whenever the integral passes a whole number.
+/// Records at a rate (per second) that depends on their age (in seconds): one whenever its integral passes a whole number.
 fn ages(from: f64, rate: impl Fn(f64) -> f64) -> Vec<f64> {
     const STEP: f64 = 0.005;
     let (mut ages, mut due) = (Vec::new(), 0.0);
@@ -79,62 +85,101 @@ fn now() -> f64 {
     since.expect("after 1970").as_secs_f64()
 }
 
+/// What is true of a group.
+struct Truth {
+    group: String,
+    topic: String,
+    /// When its oldest unread record was made; absent when it has read all.
+    waits_since: Option<f64>,
+    /// When each record of its topic was made.
+    made: Vec<f64>,
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_has_the_time_lag_of_every_group_and_the_production_rate() {
     let kafka = shared(Version::Kafka4);
+    let truths = write(kafka);
+    let page = first_page_with_the_past(kafka, &truths[0].group).await;
+    let (table, worst) = compare(&page, &truths);
+    Evidence::new("warm-start", "The first page after a start").entry(
+        "First scrape after a start on a cluster with an hour of traffic: time lag within 5 % of the truth for all groups",
+        "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it real::warm_start",
+        &format!("{table}worst error of a time lag: {:.2} %", 100.0 * worst),
+    );
+}
+
+fn write(kafka: &Kafka) -> Vec<Truth> {
     let began = now();
-    let mut written = Vec::new();
+    let mut truths = Vec::new();
     for traffic in traffic() {
         let topic = unique(traffic.name);
         kafka.create_topic(&topic, 1, 1);
-        let times: Vec<f64> = traffic.ages.iter().map(|age| began - age).collect();
-        let millis: Vec<i64> = times.iter().map(|at| (at * 1000.0) as i64).collect();
+        let made: Vec<f64> = traffic.ages.iter().map(|age| began - age).collect();
+        let millis: Vec<i64> = made.iter().map(|at| (at * 1000.0) as i64).collect();
         kafka.produce_at(&topic, 0, &millis);
         for share in traffic.read {
-            let commit = (share * times.len() as f64) as usize;
+            let commit = (share * made.len() as f64) as usize;
             let group = format!("{topic}-read-{share}");
             kafka.commit(&group, &topic, &[(0, commit as i64)]);
-            let waits_since = times.get(commit).copied();
-            written.push((group, topic.clone(), waits_since, times.clone()));
+            truths.push(Truth {
+                group,
+                topic: topic.clone(),
+                waits_since: made.get(commit).copied(),
+                made: made.clone(),
+            });
         }
     }
-    let lagslope = Lagslope::start(&sampled_once(kafka)).await;
+    truths
+}
+
+/// The first page of a daemon. When the broker takes longer than a cycle waits for the past, a page is without it: on a machine
+/// that is busy with other tests that may happen, and another daemon is started.
+async fn first_page_with_the_past(kafka: &Kafka, group: &str) -> Scrape {
     let first = |scrape: &Scrape| scrape.all("lag_messages", &[]).next().is_some();
-    let page = lagslope
-        .wait_for("the first page", FIRST_PAGE_WITHIN, first)
-        .await;
+    let mut start = 1;
+    loop {
+        let lagslope = Lagslope::start(&sampled_once(kafka)).await;
+        let page = lagslope
+            .wait_for("the first page", FIRST_PAGE_WITHIN, first)
+            .await;
+        let time_lag = page.value("time_lag_seconds", &[("group", group)]);
+        let was_late = page.sum("sample_errors_total", &[("error", "late")]) > 0.0;
+        if time_lag.is_some() || !was_late || start == STARTS {
+            return page;
+        }
+        start += 1;
+    }
+}
+
+/// The table, and the worst error of a time lag.
+fn compare(page: &Scrape, truths: &[Truth]) -> (String, f64) {
     let read_at = page
         .value("last_sample_timestamp_seconds", &[])
         .expect("a cycle has ended");
     let mut table =
         "group: time lag true, published, error; production true, published\n".to_owned();
     let mut worst: f64 = 0.0;
-    for (group, topic, waits_since, times) in &written {
-        let labels = [("group", group.as_str()), ("topic", topic)];
-        let truth = waits_since.map_or(0.0, |since| read_at - since);
-        let lag = page.value("time_lag_seconds", &labels);
-        let lag = lag
-            .unwrap_or_else(|| panic!("{group}: no time lag\n{}\n{}", page.text(), lagslope.log()));
-        let error = (lag - truth).abs() / truth.max(1.0);
+    for truth in truths {
+        let labels = [("group", truth.group.as_str()), ("topic", &truth.topic)];
+        let published = |name: &str| {
+            let value = page.value(name, &labels);
+            value.unwrap_or_else(|| panic!("{}: no {name}\n{}", truth.group, page.text()))
+        };
+        let waits = truth.waits_since.map_or(0.0, |since| read_at - since);
+        let time_lag = published("time_lag_seconds");
+        let error = (time_lag - waits).abs() / waits.max(1.0);
         worst = worst.max(error);
-        let since = read_at - 120.0;
-        let produced = times.iter().filter(|at| **at >= since).count() as f64 / 120.0;
-        let rate = page
-            .value("production_rate", &labels)
-            .expect("a production rate");
+        let recent = truth.made.iter().filter(|at| **at >= read_at - WINDOW);
+        let produced = recent.count() as f64 / WINDOW;
+        let rate = published("production_rate");
         table += &format!(
-            "{group}: {truth:.1} s, {lag:.1} s, {:.2} %; {produced:.2}/s, {rate:.2}/s\n",
+            "{}: {waits:.1} s, {time_lag:.1} s, {:.2} %; {produced:.2}/s, {rate:.2}/s\n",
+            truth.group,
             100.0 * error
         );
         assert!(error <= ERROR_MAX, "{table}");
-        assert!(
-            (rate - produced).abs() <= RATE_ERROR_MAX * produced.max(1.0),
-            "{table}"
-        );
+        let off = (rate - produced).abs();
+        assert!(off <= RATE_ERROR_MAX * produced.max(1.0), "{table}");
     }
-    Evidence::new("warm-start", "The first page after a start").entry(
-        "First scrape after a start on a cluster with an hour of traffic: time lag within 5 % of the truth for all groups",
-        "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it real::warm_start",
-        &format!("{table}worst error of a time lag: {:.2} %", 100.0 * worst),
-    );
+    (table, worst)
 }
