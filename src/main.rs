@@ -59,7 +59,10 @@ fn serve(settings: Settings, address: &str) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("cannot listen on {address}"))?;
         let shutdown = shutdown().context("cannot listen for signals")?;
-        let source = |cluster: &Cluster| Sampler::new(cluster.kafka.clone());
+        let rate_window = settings.analysis.rate_window_seconds;
+        let source = move |cluster: &Cluster| {
+            Sampler::new(cluster.kafka.clone()).with_rate_window(rate_window)
+        };
         daemon::run(Arc::new(settings), source, listener, shutdown).await;
         Ok(())
     });

@@ -72,7 +72,8 @@ impl GroupWatch {
                 self.topics.insert(sample.name.clone(), watch);
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {
-                watch.take(&committed.partitions, sample, arrivals, cycle.settings);
+                let now = cycle.sample.at;
+                watch.take(&committed.partitions, sample, arrivals, now, cycle.settings);
             }
         }
         // A topic that is not in the answer has no commit any more.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::curve::Curve;
-use super::sample::{PartitionSample, TopicSample};
+use super::sample::{PartitionSample, Past, Reading, Time, TopicSample};
 
 /// The arrivals of a cluster. Bounded by what exists: a topic that is not in a sample is forgotten.
 #[derive(Default)]
@@ -28,6 +28,8 @@ pub(super) struct TopicHistory {
 pub(super) struct Arrivals {
     pub(super) curve: Curve,
     log_end: u64,
+    /// Since when it is watched: from here on the past has nothing to tell.
+    since: Option<Time>,
     /// How many times its log began anew, and why it last did.
     pub(super) restarts: u32,
     pub(super) reason: Option<Restart>,
@@ -43,14 +45,16 @@ pub(super) enum Restart {
 }
 
 impl History {
-    /// Takes the ends of all logs.
-    pub(super) fn take(&mut self, topics: &[TopicSample]) {
-        for topic in topics {
+    /// Takes the ends of all logs, and what is told of the time before.
+    pub(super) fn take(&mut self, topics: &[TopicSample], mut pasts: &[Past]) {
+        for (index, topic) in topics.iter().enumerate() {
+            let (own, later) = pasts.split_at(pasts.partition_point(|past| past.topic <= index));
+            pasts = later;
             match self.topics.get_mut(&topic.name) {
-                Some(history) => history.take(topic),
+                Some(history) => history.take(topic, own),
                 None => {
                     let mut history = TopicHistory::default();
-                    history.take(topic);
+                    history.take(topic, own);
                     self.topics.insert(topic.name.clone(), history);
                 }
             }
@@ -66,7 +70,7 @@ impl History {
 }
 
 impl TopicHistory {
-    fn take(&mut self, topic: &TopicSample) {
+    fn take(&mut self, topic: &TopicSample, pasts: &[Past]) {
         self.seen = true;
         if matches!((self.id, topic.id), (Some(before), Some(now)) if before != now) {
             self.partitions.truncate(topic.partitions.len());
@@ -88,6 +92,11 @@ impl TopicHistory {
         for (partition, sample) in self.partitions.iter_mut().zip(&topic.partitions) {
             partition.take(sample, if_it_fell);
         }
+        for past in pasts {
+            if let Some(partition) = self.partitions.get_mut(past.partition as usize) {
+                partition.look_back(&past.points);
+            }
+        }
     }
 
     pub(super) fn partition(&self, number: u32) -> Option<&Arrivals> {
@@ -105,11 +114,28 @@ impl Arrivals {
         }
         self.log_end = log_end.offset;
         self.curve.append(log_end.at, log_end.offset);
+        if self.since.is_none() {
+            self.since = self.curve.points().next().map(|(at, _)| at);
+        }
+    }
+
+    /// What was watched is not touched: those times are ours, the others the producers'.
+    fn look_back(&mut self, points: &[Reading]) {
+        let first = self
+            .since
+            .and_then(|since| Some((since, self.curve.at(since)?)));
+        let Some((since, log_end)) = first else {
+            return;
+        };
+        let before = points.iter().filter(|point| point.at < since);
+        let before = before.map(|point| (point.at, point.offset.min(log_end as u64)));
+        self.curve.merge(before);
     }
 
     fn restart(&mut self, reason: Restart) {
         self.curve = Curve::default();
         self.log_end = 0;
+        self.since = None;
         self.restarts = self.restarts.wrapping_add(1);
         self.reason = Some(reason);
     }

@@ -3,6 +3,7 @@
 pub mod curve;
 mod group;
 mod history;
+pub mod past;
 pub mod report;
 pub mod sample;
 pub mod signal;
@@ -89,7 +90,7 @@ impl Analysis {
     /// Takes one sample and says what is now known. Samples must come in order of time.
     pub fn observe(&mut self, sample: Sample) -> Report {
         // What arrived, for every topic: groups share these curves.
-        self.history.take(&sample.topics);
+        self.history.take(&sample.topics, &sample.pasts);
         let cycle = Cycle {
             sample: &sample,
             history: &self.history,

@@ -17,6 +17,8 @@ pub struct Sample {
     /// Every watched group that exists, those included whose coordinator did not answer (their `commits` are absent).
     /// A group that is not in here is gone, and is forgotten.
     pub groups: Vec<GroupSample>,
+    /// What arrived before this cycle, for partitions that were asked about it; in order of topic.
+    pub pasts: Vec<Past>,
     /// How the reading went.
     pub cycle: Cycle,
 }
@@ -61,6 +63,17 @@ pub struct PartitionSample {
     pub log_start: Option<Reading>,
     /// The offset that the next message will get (with `read_committed`: the last stable offset).
     pub log_end: Option<Reading>,
+}
+
+/// What had arrived in a partition by some earlier moments, told by its records' own timestamps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Past {
+    /// Index into [`Sample::topics`].
+    pub topic: usize,
+    /// Its number.
+    pub partition: u32,
+    /// How far its log reached, and when; times and offsets only rise. Not one of them is later than the log end of this cycle.
+    pub points: Vec<Reading>,
 }
 
 /// A consumer group.

@@ -135,6 +135,9 @@ const MOVED_COORDINATOR: &[i16] = &[15, 16];
 
 /// The broker is reading the group's commits.
 const LOADING_COORDINATOR: i16 = 14;
+/// Answers that came, and can't be believed.
+pub(crate) const TIMESTAMP_IN_FUTURE: &str = "timestamp_in_future";
+pub(crate) const TIMESTAMP_NOT_SET: &str = "timestamp_not_set";
 
 /// Answers that mean "ask somebody else": the leader moved, or the topic is not what it was.
 const STALE_METADATA: &[i16] = &[3, 5, 6, 9, 56, 74, 75, 78, 100];
@@ -176,7 +179,8 @@ impl Code {
 
 /// Is this the label of something that Kafka answered, not of a connection that failed?
 pub(crate) fn is_refusal(label: &str) -> bool {
-    label == OTHER || LABELS.iter().any(|(_, known)| *known == label)
+    [OTHER, TIMESTAMP_IN_FUTURE, TIMESTAMP_NOT_SET].contains(&label)
+        || LABELS.iter().any(|(_, known)| *known == label)
 }
 
 impl std::fmt::Display for Code {

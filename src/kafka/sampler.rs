@@ -1,4 +1,4 @@
-//! One cycle: groups and their commits, then log ends and starts, then one seldom question per broker.
+//! One cycle: groups and their commits, then log ends and starts, then the past of what is new, then one seldom question per broker.
 //! Commits come before log ends, so that lag can't come out negative. `unsettled` asks again for groups that just moved.
 
 mod unsettled;
@@ -16,6 +16,7 @@ use super::group::Reach;
 use super::groups::{AskGroups, Groups, Listing};
 use super::harvest;
 use super::offsets::{AskEnds, End, Ends, GroupCommits, Wanted, end_of};
+use super::past::{self, AskPast};
 use super::refusals::Refusals;
 use super::seldom::{Asked, Seldom, Turns};
 use super::settings::Settings;
@@ -39,7 +40,11 @@ pub struct Sampler {
     /// Groups that had moved were not told by those that have them now, either.
     second_listing_was_fruitless: bool,
     cycles: usize,
+    rate_window_seconds: f64,
 }
+
+/// Over how long rates are taken unless [`Sampler::with_rate_window`] says otherwise.
+const RATE_WINDOW_SECONDS: f64 = 120.0;
 
 /// Turns the moments at which answers arrived into the time that was handed in.
 #[derive(Clone, Copy)]
@@ -80,7 +85,15 @@ impl Sampler {
             retry_was_fruitless: false,
             second_listing_was_fruitless: false,
             cycles: 0,
+            rate_window_seconds: RATE_WINDOW_SECONDS,
         }
+    }
+
+    /// So many seconds before its first cycle, what had arrived is read exactly: where the window begins over which the analysis
+    /// takes its rates.
+    pub fn with_rate_window(mut self, seconds: f64) -> Self {
+        self.rate_window_seconds = seconds;
+        self
     }
 
     /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
@@ -99,6 +112,7 @@ impl Sampler {
             .await;
         self.notice_new_topics(&commits);
         self.read_ends(&commits, &answering, clock).await;
+        self.look_back(&commits, clock).await;
         self.ask_seldom(&answering, clock).await;
         self.groups.drop_old_members(now);
 
@@ -251,6 +265,28 @@ impl Sampler {
             }
         }
         misplaced
+    }
+
+    /// Asks for what had arrived before a partition was first seen. Not one request when there is nothing new.
+    async fn look_back(&mut self, commits: &CommitsByGroup, clock: Clock) {
+        let cycle = u32::try_from(self.cycles).unwrap_or(u32::MAX);
+        let wishes = past::wishes(&self.topics, commits, cycle);
+        if wishes.is_empty() {
+            return;
+        }
+        let asked = past::names(&wishes);
+        let (isolation, window) = (self.settings.isolation_level, self.rate_window_seconds);
+        let ask = |(broker, wishes)| (broker, AskPast::new(isolation, wishes, clock.now, window));
+        let questions = wishes.into_iter().map(ask).collect();
+        for (broker, answer) in self.cluster.ask_each(questions).await {
+            match answer {
+                Ok(told) => past::put(&mut self.topics, told, cycle, self.cluster.tally()),
+                Err(error) => {
+                    self.suspect(&error);
+                    past::put_off(&mut self.topics, &asked[&broker], cycle);
+                }
+            }
+        }
     }
 
     /// Reads the metadata at once, from a broker that is known to answer.

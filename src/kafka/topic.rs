@@ -7,6 +7,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::client::cluster::BrokerId;
 use super::offsets::End;
+use super::past::PastState;
 use crate::analysis::sample::{PartitionSample, Reading, Retention, Time};
 
 /// A topic that two answers in a row lack is gone. One is not enough: a broker that is starting may not know all topics yet,
@@ -27,6 +28,8 @@ pub(crate) struct Topic {
     pub(crate) ends: Vec<PartitionSample>,
     /// By partition number.
     last_ends: Vec<LastEnd>,
+    /// What this cycle was told of the time before: partition numbers and points.
+    pub(crate) pasts: Vec<(u32, Vec<Reading>)>,
     pub(crate) retention: Option<Retention>,
     /// When its configuration was last asked for; absent = never.
     pub(crate) config_asked: Option<Time>,
@@ -40,6 +43,7 @@ struct LastEnd {
     offset: u64,
     /// A lower one was told since, and no metadata was read after it.
     fell: bool,
+    past: PastState,
 }
 
 impl Topic {
@@ -68,6 +72,7 @@ impl Topic {
             leaders,
             ends,
             last_ends,
+            pasts: same.map_or_else(Vec::new, |old| old.pasts.clone()),
             retention: same.and_then(|old| old.retention),
             config_asked: same.and_then(|old| old.config_asked),
             missed: 0,
@@ -114,11 +119,35 @@ impl Topic {
         self.last_ends.iter().any(|last| last.fell)
     }
 
+    /// Forgets what an earlier cycle read.
+    pub(crate) fn begin_cycle(&mut self) {
+        self.ends.clear();
+        self.ends
+            .resize(self.leaders.len(), PartitionSample::default());
+        self.pasts.clear();
+        for last in &mut self.last_ends {
+            last.past.is_new = false;
+        }
+    }
+
+    pub(crate) fn past_state(&self, partition: usize) -> Option<&PastState> {
+        self.last_ends.get(partition).map(|last| &last.past)
+    }
+
+    pub(crate) fn past_state_mut(&mut self, partition: usize) -> Option<&mut PastState> {
+        self.last_ends.get_mut(partition).map(|last| &mut last.past)
+    }
+
     /// Of two answers for a partition the later one counts.
     pub(crate) fn put(&mut self, end: End, partition: usize, reading: Reading) {
         if let Some(place) = self.ends.get_mut(partition) {
             match end {
-                End::Latest => place.log_end = Some(reading),
+                End::Latest => {
+                    place.log_end = Some(reading);
+                    if let Some(last) = self.last_ends.get_mut(partition) {
+                        last.past.see(reading.offset);
+                    }
+                }
                 End::Earliest => place.log_start = Some(reading),
             }
         }

@@ -14,7 +14,6 @@ use super::coordinators::Coordinators;
 use super::error::Error;
 use super::filter::Filter;
 use super::topic::Topic;
-use crate::analysis::sample::PartitionSample;
 
 /// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
 const BROKERS_MAX: usize = 10_000;
@@ -110,10 +109,7 @@ impl Topics {
     /// Forgets what an earlier cycle read.
     pub(crate) fn begin_cycle(&mut self) {
         for topic in &mut self.list {
-            topic.ends.clear();
-            topic
-                .ends
-                .resize(topic.leaders.len(), PartitionSample::default());
+            topic.begin_cycle();
         }
     }
 

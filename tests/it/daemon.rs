@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use lagslope::analysis::sample::{Cycle, Sample, Time};
+use lagslope::analysis::sample::{
+    Commits, Cycle, GroupSample, PartitionSample, Past, Reading, Sample, Time, TopicCommits,
+    TopicSample,
+};
 use lagslope::config::{self, Cluster, Settings, Start};
 use lagslope::daemon::{Source, Watches};
 use tokio::time::sleep;
@@ -123,4 +126,69 @@ async fn what_a_wedged_cluster_said_is_taken_down() {
         page.text()
     );
     assert_eq!(page.value("up", &[("kafka_cluster", "a")]), Some(1.0));
+}
+
+/// One cluster with one group that has lagged for ten minutes, and a log that says so.
+struct Lagging;
+
+impl Source for Lagging {
+    async fn sample(&mut self, at: Time) -> Sample {
+        let reading = |seconds: f64, offset| Reading {
+            offset,
+            at: at - seconds,
+        };
+        let log_end = Some(reading(0.0, 100_000));
+        let points = [(900.0, 10_000), (600.0, 40_000), (120.0, 76_000)];
+        Sample {
+            at,
+            topics: vec![TopicSample {
+                name: "orders".into(),
+                id: Some(1),
+                retention: None,
+                partitions: vec![PartitionSample {
+                    log_start: None,
+                    log_end,
+                }],
+            }],
+            groups: vec![GroupSample {
+                name: "payments".into(),
+                state: None,
+                kind: None,
+                members: None,
+                commits: Some(Commits {
+                    at,
+                    topics: vec![TopicCommits {
+                        topic: 0,
+                        partitions: vec![(0, 40_000)],
+                    }],
+                }),
+            }],
+            pasts: vec![Past {
+                topic: 0,
+                partition: 0,
+                points: points
+                    .map(|(seconds, offset)| reading(seconds, offset))
+                    .to_vec(),
+            }],
+            cycle: Cycle {
+                up: true,
+                ..Cycle::default()
+            },
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_page_says_what_the_past_tells_and_nothing_of_departures() {
+    let watches = Watches::start(&settings(), |_: &Cluster| Lagging);
+    sleep(Duration::from_secs(2)).await;
+    let page = Scrape::parse(&watches.board.text());
+    let value = |name: &str| page.value(name, &[("kafka_cluster", "a"), ("group", "payments")]);
+    // A curve keeps its times to the millisecond.
+    for (name, expected) in [("time_lag_seconds", 600.0), ("production_rate", 200.0)] {
+        let is_right = value(name).is_some_and(|value| (value - expected).abs() < 0.01);
+        assert!(is_right, "{name} is not {expected}:\n{}", page.text());
+    }
+    assert_eq!(value("consumption_rate"), None, "{}", page.text());
+    assert_eq!(page.all("lag_slope", &[]).count(), 0, "{}", page.text());
 }

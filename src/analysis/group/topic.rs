@@ -58,6 +58,7 @@ impl TopicWatch {
         commits: &[(u32, u64)],
         topic: &TopicSample,
         arrivals: &TopicHistory,
+        now: Time,
         settings: &Settings,
     ) {
         self.seen = true;
@@ -76,7 +77,9 @@ impl TopicWatch {
             self.sum.note(watch, &step);
             count(&mut self.counts, &step);
         }
-        self.sum.follow(&mut self.partitions, &settings.lag_growth);
+        let profile = &settings.lag_growth;
+        self.sum
+            .follow(&mut self.partitions, arrivals, now, profile);
     }
 
     /// The group's coordinator did not answer: what is known grows old.

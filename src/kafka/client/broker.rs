@@ -24,6 +24,12 @@ pub(crate) trait Question: Send + 'static {
         Self::NAME
     }
 
+    /// How long the cycle waits for it, when that is not as long as is usual for the broker. Such a question says nothing of
+    /// what is usual either.
+    fn own_patience(&self) -> Option<Duration> {
+        None
+    }
+
     /// Asks, on the broker's own task.
     fn put(self, session: &mut Session)
     -> impl Future<Output = Result<Self::Answer, Error>> + Send;
@@ -67,11 +73,13 @@ impl Broker {
         let Ok(mut session) = Arc::clone(&self.session).try_lock_owned() else {
             return self.missed(api, Error::Busy);
         };
-        let patience = session.patience();
+        let own = question.own_patience();
+        let patience = session.patience(own);
         let task = tokio::spawn(async move {
             let began = Instant::now();
             let result = question.put(&mut session).await;
-            session.settle(began.elapsed(), &result);
+            let took = began.elapsed();
+            session.settle(took, own.is_none(), &result);
             result
         });
         match timeout(patience, task).await {

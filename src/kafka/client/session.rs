@@ -80,9 +80,12 @@ impl Session {
         self.extra = 0;
     }
 
-    /// How long the cycle should wait for its next answer.
-    pub(crate) fn patience(&self) -> Duration {
-        self.pace.patience(self.timeout)
+    /// How long the cycle should wait for its next answer: as long as that question says, or as is usual.
+    pub(crate) fn patience(&self, own: Option<Duration>) -> Duration {
+        own.map_or_else(
+            || self.pace.patience(self.timeout),
+            |own| own.min(self.timeout),
+        )
     }
 
     /// Room in this cycle's budget for so many more requests besides the regular ones that are still due.
@@ -235,10 +238,12 @@ impl Session {
     }
 
     /// Takes note of a whole question's outcome: its time, and whether there is something to tell.
-    pub(crate) fn settle<T>(&mut self, took: Duration, result: &Result<T, Error>) {
+    pub(crate) fn settle<T>(&mut self, took: Duration, is_usual: bool, result: &Result<T, Error>) {
         match result {
             Ok(_) => {
-                self.pace.spent += took;
+                if is_usual {
+                    self.pace.spent += took;
+                }
                 if let Some(complaint) = self.complaint.take() {
                     tracing::info!(failures = complaint.times, "{} answers again", self.name);
                 }

@@ -3,6 +3,7 @@
 mod gaps;
 mod hygiene;
 mod models;
+mod past;
 mod random;
 mod stories;
 

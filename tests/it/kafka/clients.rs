@@ -168,24 +168,32 @@ impl Kafka {
 
     /// Writes `count` short messages to one partition and waits until all are acknowledged.
     pub(crate) fn produce(&self, topic: &str, partition: i32, count: usize) {
-        self.produce_old(topic, partition, count, 0);
+        self.send(topic, partition, (0..count).map(|_| None));
     }
 
     /// The same, with timestamps that lie so far back.
     pub(crate) fn produce_old(&self, topic: &str, partition: i32, count: usize, age_ms: u64) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.expect("after 1970").as_millis();
-        let timestamp =
-            i64::try_from(now).expect("before the year 292 million") - age_ms.cast_signed();
+        let then = i64::try_from(now).expect("before the year 292 million") - age_ms.cast_signed();
+        self.send(topic, partition, (0..count).map(|_| Some(then)));
+    }
+
+    /// Writes a short message for each timestamp, in milliseconds since the epoch, as if it had been made then.
+    pub(crate) fn produce_at(&self, topic: &str, partition: i32, timestamps: &[i64]) {
+        self.send(topic, partition, timestamps.iter().copied().map(Some));
+    }
+
+    fn send(&self, topic: &str, partition: i32, timestamps: impl Iterator<Item = Option<i64>>) {
         let producer: BaseProducer = config(&self.bootstrap())
             .set("linger.ms", "5")
             .create()
             .expect("a valid configuration");
-        for _ in 0..count {
-            let record = BaseRecord::<(), str>::to(topic)
+        for timestamp in timestamps {
+            let mut record = BaseRecord::<(), str>::to(topic)
                 .partition(partition)
-                .timestamp(timestamp)
                 .payload("x");
+            record.timestamp = timestamp;
             let mut waiting = Some(record);
             wait_until(DEADLINE, || match producer.send(waiting.take()?) {
                 Ok(()) => Some(()),

@@ -2,6 +2,7 @@
 
 mod change;
 mod moved;
+mod past;
 mod scripted;
 
 use std::time::Duration;

@@ -225,6 +225,7 @@ impl Story {
         Sample {
             at,
             topics: vec![topic],
+            pasts: Vec::new(),
             groups: vec![group],
             cycle: Cycle {
                 up: true,
