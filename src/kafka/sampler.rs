@@ -77,6 +77,17 @@ impl Sampler {
         }
     }
 
+    /// Goes on with other settings: connections are made anew, what was learned of the cluster and the counts stay. Groups and
+    /// topics that the filters now leave out are forgotten; those they let in come with the next cycle.
+    pub fn reconfigure(&mut self, settings: Settings) {
+        let settings = Arc::new(settings);
+        self.cluster = self.cluster.rebuilt(Arc::clone(&settings));
+        self.topics.forget_all_but(&settings.topics);
+        self.groups.forget_all_but(&settings.groups);
+        self.settings = settings;
+        self.retry_was_fruitless = false;
+    }
+
     /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
     pub async fn sample(&mut self, now: Time) -> Sample {
         let began = Instant::now();

@@ -8,7 +8,7 @@ use super::filter::Filter;
 use security::Security;
 
 /// One cluster, and what is watched of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The cluster's name in logs.
     pub name: String,

@@ -15,7 +15,11 @@ use scripted::{Mood, Scripted};
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn sampler(cluster: &Scripted, request_timeout: Duration) -> Sampler {
-    Sampler::new(Settings {
+    Sampler::new(settings(cluster, request_timeout))
+}
+
+fn settings(cluster: &Scripted, request_timeout: Duration) -> Settings {
+    Settings {
         name: "test".to_owned(),
         bootstrap_servers: vec![cluster.address(1)],
         request_timeout,
@@ -23,7 +27,7 @@ fn sampler(cluster: &Scripted, request_timeout: Duration) -> Sampler {
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::all(),
         topics: Filter::all(),
-    })
+    }
 }
 
 fn group<'a>(sample: &'a Sample, name: &str) -> &'a GroupSample {
