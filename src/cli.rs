@@ -78,6 +78,9 @@ pub struct Run {
     /// Where to serve /metrics; without a host on all addresses
     #[arg(long = "web.listen-address", value_name = "[HOST]:PORT", default_value = "0.0.0.0:9877", value_parser = listen_address)]
     pub listen_address: String,
+    /// Let requests reload the configuration: POST or PUT to /-/reload. SIGHUP always does
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
     /// Which events are logged
     #[arg(long = "log.level", default_value = "info")]
     log_level: Level,

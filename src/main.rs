@@ -1,14 +1,16 @@
 //! The binary: parse, load, log, run until a signal, exit code. Everything else is the library's.
 
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::stream;
 use lagslope::cli::{self, BAD_CONFIGURATION, Cli, Command, FAILED};
 use lagslope::config::{Cluster, Settings, environment};
-use lagslope::daemon;
+use lagslope::daemon::{self, Reloading};
 use lagslope::kafka::Sampler;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -40,7 +42,7 @@ fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
         }
     };
     flags.start_logging();
-    match serve(settings, &flags.listen_address) {
+    match serve(settings, flags) {
         Ok(()) => 0,
         Err(error) => {
             let _ = cli::report(&format!("{error:#}"), errors);
@@ -52,22 +54,44 @@ fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
 /// How long a cycle that is under way may keep the process once everything else has ended.
 const LAST_CYCLE: Duration = Duration::from_secs(1);
 
-fn serve(settings: Settings, address: &str) -> anyhow::Result<()> {
-    let runtime = Runtime::new().context("cannot start the runtime")?;
+/// Threads that no answer's decoding may take away from another cluster's tick, even on one processor.
+const LEAST_WORKERS: usize = 2;
+
+fn serve(settings: Settings, flags: &cli::Run) -> anyhow::Result<()> {
+    let runtime = runtime().context("cannot start the runtime")?;
+    let address = &flags.listen_address;
     let served = runtime.block_on(async {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address}"))?;
         let shutdown = shutdown().context("cannot listen for signals")?;
-        let rate_window = settings.analysis.rate_window_seconds;
-        let source = move |cluster: &Cluster| {
-            Sampler::new(cluster.kafka.clone()).with_rate_window(rate_window)
-        };
-        daemon::run(Arc::new(settings), source, listener, shutdown).await;
+        let source = |cluster: &Cluster| Sampler::new(cluster.kafka.clone());
+        let reloading = reloading(flags).context("cannot listen for signals")?;
+        daemon::run(settings, source, listener, reloading, shutdown).await;
         Ok(())
     });
     runtime.shutdown_timeout(LAST_CYCLE);
     served
+}
+
+fn runtime() -> io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.max(LEAST_WORKERS))
+        .enable_all()
+        .build()
+}
+
+fn reloading(flags: &cli::Run) -> io::Result<Reloading> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let hangups = stream::poll_fn(move |context| hangup.poll_recv(context));
+    let by_request = flags.enable_lifecycle;
+    let flags = flags.clone();
+    Ok(Reloading {
+        load: Arc::new(move || flags.settings(&environment::of_this_process())),
+        hangups: Box::pin(hangups),
+        by_request,
+    })
 }
 
 fn shutdown() -> io::Result<impl Future<Output = ()>> {

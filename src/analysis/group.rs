@@ -40,6 +40,13 @@ impl GroupWatch {
         }
     }
 
+    /// Goes on with other settings and ceilings.
+    pub(super) fn retune(&mut self, group: &str, settings: &Settings, ceilings_of: &CeilingsOf) {
+        for (topic, watch) in &mut self.topics {
+            watch.retune(ceilings_of(group, topic), settings);
+        }
+    }
+
     /// What is now known of it.
     pub(super) fn report(&self, group: &GroupSample, cycle: &Cycle) -> GroupReport {
         let now = cycle.sample.at;

@@ -42,6 +42,8 @@ pub(super) enum Restart {
     Recreated,
     /// The log end fell, in the same topic.
     Truncated,
+    /// The log is the same, but its end means something else from now on.
+    Redefined,
 }
 
 impl History {
@@ -61,6 +63,15 @@ impl History {
         }
         self.topics
             .retain(|_, history| std::mem::take(&mut history.seen));
+    }
+
+    /// Log ends mean something else from the next sample on.
+    pub(super) fn begin_anew(&mut self) {
+        let partitions = self
+            .topics
+            .values_mut()
+            .flat_map(|topic| &mut topic.partitions);
+        partitions.for_each(|partition| partition.restart(Restart::Redefined));
     }
 
     /// A topic that was in the sample.

@@ -44,7 +44,7 @@ pub(super) fn check(
         keep(wrong);
         (SAMPLE_INTERVAL, SAMPLE_INTERVAL)
     });
-    let clusters = clusters(file, &root.key("clusters"), &mut keep);
+    let mut clusters = clusters(file, &root.key("clusters"), &mut keep);
     let ceilings = ceilings(file, &root.key("ceilings"), &mut keep);
     let analysis =
         analysis(file, interval, max_age, &root.key("signals")).unwrap_or_else(|wrong| {
@@ -53,6 +53,9 @@ pub(super) fn check(
         });
     if !problems.is_empty() {
         return Err(Problems::sorted(problems));
+    }
+    for cluster in &mut clusters {
+        cluster.kafka.rate_window = Duration::from_secs_f64(analysis.rate_window_seconds);
     }
     Ok(Settings {
         sample_interval: interval,
@@ -133,6 +136,7 @@ fn cluster(
             .as_ref()
             .map_or(REQUEST_TIMEOUT, |Text(span)| span.0),
         security: kafka::security::Security::default(),
+        rate_window: kafka::RATE_WINDOW,
         isolation_level: written
             .isolation_level
             .as_ref()

@@ -37,7 +37,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 const NAMELESS_CLUSTER: &str = "default";
 
 /// Everything the daemon can be told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Time from one reading of a cluster to the next.
     pub sample_interval: Duration,
@@ -52,7 +52,7 @@ pub struct Settings {
 }
 
 /// A Kafka cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
     /// Its name in labels and logs.
     pub name: String,
@@ -61,7 +61,7 @@ pub struct Cluster {
 }
 
 /// The ceilings of the groups and topics whose names it matches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CeilingRule {
     /// Passes the groups it is for.
     pub group: kafka::Filter,

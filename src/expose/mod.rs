@@ -9,5 +9,6 @@ pub mod http;
 mod limits;
 pub mod metrics;
 pub mod own_metrics;
+pub mod reload;
 
 mod text;

@@ -44,6 +44,17 @@ impl Filter {
     }
 }
 
+/// By the patterns as they were written.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |ours: &[Regex], theirs: &[Regex]| {
+            let theirs = theirs.iter().map(Regex::as_str);
+            ours.iter().map(Regex::as_str).eq(theirs)
+        };
+        same(&self.include, &other.include) && same(&self.exclude, &other.exclude)
+    }
+}
+
 impl fmt::Display for BadPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -100,6 +111,15 @@ mod tests {
     #[test]
     fn nothing_included_means_nothing_watched() {
         assert!(!filter(&[], &[]).unwrap().passes("a"));
+    }
+
+    #[test]
+    fn filters_are_compared_by_their_patterns() {
+        let one = filter(&["a", "b"], &["c"]).unwrap();
+        assert_eq!(one, filter(&["a", "b"], &["c"]).unwrap());
+        for other in [filter(&["a"], &["c"]), filter(&["a", "b"], &["d"])] {
+            assert_ne!(one, other.unwrap());
+        }
     }
 
     #[test]

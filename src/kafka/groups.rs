@@ -12,6 +12,7 @@ use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::error::Error;
+use super::filter::Filter;
 use super::group::{Group, Reach};
 use super::members;
 use super::offsets::{self, GroupCommits};
@@ -77,6 +78,11 @@ impl Groups {
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Group> {
         self.known.get_mut(name)
+    }
+
+    /// Forgets the groups that a filter leaves out.
+    pub(crate) fn forget_all_but(&mut self, filter: &Filter) {
+        self.known.retain(|name, _| filter.passes(name));
     }
 
     /// Takes what the brokers listed, and forgets the groups that are gone.

@@ -25,7 +25,7 @@ mod topics;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
 pub use secret::Secret;
-pub use settings::{IsolationLevel, Settings, security};
+pub use settings::{IsolationLevel, RATE_WINDOW, Settings, security};
 
 /// The doors through which `fuzz/` comes in.
 #[doc(hidden)]

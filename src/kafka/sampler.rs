@@ -40,11 +40,7 @@ pub struct Sampler {
     /// Groups that had moved were not told by those that have them now, either.
     second_listing_was_fruitless: bool,
     cycles: usize,
-    rate_window_seconds: f64,
 }
-
-/// Over how long rates are taken unless [`Sampler::with_rate_window`] says otherwise.
-const RATE_WINDOW_SECONDS: f64 = 120.0;
 
 /// Turns the moments at which answers arrived into the time that was handed in.
 #[derive(Clone, Copy)]
@@ -85,15 +81,21 @@ impl Sampler {
             retry_was_fruitless: false,
             second_listing_was_fruitless: false,
             cycles: 0,
-            rate_window_seconds: RATE_WINDOW_SECONDS,
         }
     }
 
-    /// So many seconds before its first cycle, what had arrived is read exactly: where the window begins over which the analysis
-    /// takes its rates.
-    pub fn with_rate_window(mut self, seconds: f64) -> Self {
-        self.rate_window_seconds = seconds;
-        self
+    /// Goes on with other settings: connections are made anew, what was learned of the cluster and the counts stay. Groups and
+    /// topics that the filters now leave out are forgotten; those they let in come with the next cycle.
+    pub fn reconfigure(&mut self, settings: Settings) {
+        let settings = Arc::new(settings);
+        self.cluster = self.cluster.rebuilt(Arc::clone(&settings));
+        self.topics.forget_all_but(&settings.topics);
+        self.groups.forget_all_but(&settings.groups);
+        if settings.isolation_level != self.settings.isolation_level {
+            self.topics.redefine_ends();
+        }
+        self.settings = settings;
+        self.retry_was_fruitless = false;
     }
 
     /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
@@ -275,7 +277,8 @@ impl Sampler {
             return;
         }
         let asked = past::names(&wishes);
-        let (isolation, window) = (self.settings.isolation_level, self.rate_window_seconds);
+        let isolation = self.settings.isolation_level;
+        let window = self.settings.rate_window.as_secs_f64();
         let ask = |(broker, wishes)| (broker, AskPast::new(isolation, wishes, clock.now, window));
         let questions = wishes.into_iter().map(ask).collect();
         for (broker, answer) in self.cluster.ask_each(questions).await {

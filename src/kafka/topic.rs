@@ -92,6 +92,11 @@ impl Topic {
         last.fell
     }
 
+    /// Its log ends mean something else from here on.
+    pub(crate) fn redefine_ends(&mut self) {
+        self.last_ends.fill_with(LastEnd::default);
+    }
+
     /// The metadata was read again, and it is the same topic: a log that fell was truncated, and begins anew.
     fn settled_ends(&self) -> Vec<LastEnd> {
         let settled = |last: &LastEnd| if last.fell { LastEnd::default() } else { *last };

@@ -121,6 +121,11 @@ impl Topics {
         self.by_name.get(name).copied()
     }
 
+    /// Log ends mean something else from here on: what was read of them before can't be compared.
+    pub(crate) fn redefine_ends(&mut self) {
+        self.list.iter_mut().for_each(Topic::redefine_ends);
+    }
+
     /// Is it worth asking for the metadata that a commit names this topic?
     pub(crate) fn is_new(&mut self, name: &StrBytes) -> bool {
         // A copy: the name's own bytes would keep its whole answer in memory.
@@ -142,11 +147,21 @@ impl Topics {
         // Stable: what was answered comes before what is kept of the same name.
         list.sort_by(|a, b| a.name.cmp(&b.name));
         list.dedup_by(|a, b| a.name == b.name);
-        let names = list.iter().enumerate();
-        self.by_name = names.map(|(i, t)| (Arc::clone(&t.name), i)).collect();
         self.list = list;
+        self.index_names();
         self.missing
             .retain(|name| !self.by_name.contains_key(&**name));
+    }
+
+    /// Forgets the topics that a filter leaves out.
+    pub(crate) fn forget_all_but(&mut self, filter: &Filter) {
+        self.list.retain(|topic| filter.passes(&topic.name));
+        self.index_names();
+    }
+
+    fn index_names(&mut self) {
+        let names = self.list.iter().enumerate();
+        self.by_name = names.map(|(i, t)| (Arc::clone(&t.name), i)).collect();
     }
 
     fn topic(&self, answered: MetadataResponseTopic, filter: &Filter) -> Option<Topic> {

@@ -1,77 +1,30 @@
-//! The daemon with scripted sources and paused time: ticks that would overlap, a bug in one cluster, one that never answers.
+//! The daemon with scripted sources and paused time: ticks that would overlap, a bug in one cluster, one that never answers, and
+//! settings that change.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+mod bulkhead;
+mod changed;
+mod door;
+mod script;
+
 use std::time::Duration;
 
 use lagslope::analysis::sample::{
     Commits, Cycle, GroupSample, PartitionSample, Past, Reading, Sample, Time, TopicCommits,
     TopicSample,
 };
-use lagslope::config::{self, Cluster, Settings, Start};
+use lagslope::config::Cluster;
 use lagslope::daemon::{Source, Watches};
 use tokio::time::sleep;
 
-use crate::lagslope::{Scrape, config_file};
+use crate::lagslope::Scrape;
+use script::{Behaviour, Scripts, settings};
 
-/// What a cluster does in each of its cycles.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Behaviour {
-    Answers,
-    /// Each reading takes this long.
-    Takes(Duration),
-    /// The first readings panic, this many of them.
-    Panics(u32),
-    /// Answers this many readings, then none any more.
-    Hangs(u32),
-}
-
-struct Script {
-    behaviour: Behaviour,
-    readings: Arc<AtomicU32>,
-}
-
-impl Source for Script {
-    async fn sample(&mut self, at: Time) -> Sample {
-        let reading = self.readings.fetch_add(1, Ordering::Relaxed);
-        match self.behaviour {
-            Behaviour::Takes(time) => sleep(time).await,
-            Behaviour::Panics(times) => assert!(reading >= times, "a bug"),
-            Behaviour::Hangs(after) if reading >= after => std::future::pending().await,
-            Behaviour::Answers | Behaviour::Hangs(_) => {}
-        }
-        Sample {
-            at,
-            cycle: Cycle {
-                up: true,
-                ..Cycle::default()
-            },
-            ..Sample::default()
-        }
-    }
-}
-
-/// Clusters `a` and `b`, sampled every 10 s.
-fn settings() -> Arc<Settings> {
-    let text = "sample_interval: 10s\nclusters: [{name: a, bootstrap_servers: [\"x:1\"]}, {name: b, bootstrap_servers: [\"x:1\"]}]\n";
-    let file = config_file(text);
-    Arc::new(config::load(&Start::File(file.path().to_owned()), &[]).expect("a good configuration"))
-}
+const TWO: &str = "sample_interval: 10s\nclusters: [{name: a, bootstrap_servers: [\"x:1\"]}, {name: b, bootstrap_servers: [\"x:1\"]}]\n";
 
 /// What is on the page after `seconds`, when `b` behaves so and `a` always answers.
 async fn page_after(seconds: u64, b: Behaviour) -> Scrape {
-    let readings = Arc::new(AtomicU32::new(0));
-    let source = move |cluster: &Cluster| match cluster.name.as_str() {
-        "a" => Script {
-            behaviour: Behaviour::Answers,
-            readings: Arc::default(),
-        },
-        _ => Script {
-            behaviour: b,
-            readings: Arc::clone(&readings),
-        },
-    };
-    let watches = Watches::start(&settings(), source);
+    let scripts = Scripts::new(&[("b", b)]);
+    let watches = Watches::start(settings(TWO), scripts.source());
     sleep(Duration::from_secs(seconds)).await;
     Scrape::parse(&watches.board.text())
 }
@@ -176,11 +129,13 @@ impl Source for Lagging {
             },
         }
     }
+
+    fn reconfigure(&mut self, _: &Cluster) {}
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_page_says_what_the_past_tells_and_nothing_of_departures() {
-    let watches = Watches::start(&settings(), |_: &Cluster| Lagging);
+    let watches = Watches::start(settings(TWO), |_: &Cluster| Lagging);
     sleep(Duration::from_secs(2)).await;
     let page = Scrape::parse(&watches.board.text());
     let value = |name: &str| page.value(name, &[("kafka_cluster", "a"), ("group", "payments")]);

@@ -26,7 +26,6 @@ pub(super) struct PartitionWatch {
 
 impl PartitionWatch {
     pub(super) fn new(number: u32, has_delay_ceiling: bool, settings: &Settings) -> Self {
-        let window = settings.window(APPROACH_WINDOW_SECONDS);
         Self {
             number,
             partition: Partition::default(),
@@ -34,8 +33,18 @@ impl PartitionWatch {
             fresh: false,
             time_lag: None,
             recent: RecentLags::default(),
-            approach: has_delay_ceiling.then(|| Box::new(Rates::new(window))),
+            approach: has_delay_ceiling.then(|| approach(settings)),
             in_sum: None,
+        }
+    }
+
+    /// Goes on with other settings.
+    pub(super) fn retune(&mut self, has_delay_ceiling: bool, settings: &Settings) {
+        match &mut self.approach {
+            Some(rates) if has_delay_ceiling => {
+                rates.set_window(settings.window(APPROACH_WINDOW_SECONDS));
+            }
+            none => *none = has_delay_ceiling.then(|| approach(settings)),
         }
     }
 
@@ -140,4 +149,8 @@ impl PartitionWatch {
             rates.clear();
         }
     }
+}
+
+fn approach(settings: &Settings) -> Box<Rates> {
+    Box::new(Rates::new(settings.window(APPROACH_WINDOW_SECONDS)))
 }

@@ -2,6 +2,7 @@
 //! partition that was not read invents no movement; what joins, leaves or rewinds shifts its level.
 
 use super::partition::PartitionWatch;
+use crate::analysis::Settings;
 use crate::analysis::history::TopicHistory;
 use crate::analysis::history::partition::Step;
 use crate::analysis::report::Slope;
@@ -51,6 +52,15 @@ impl Sum {
             window: rate_window,
             arrived: 0,
             departed: 0,
+        }
+    }
+
+    /// Goes on with other settings.
+    pub(super) fn retune(&mut self, settings: &Settings) {
+        self.rates
+            .set_window(settings.window(settings.rate_window_seconds));
+        if let Some(series) = &mut self.series {
+            series.retune(&settings.lag_growth);
         }
     }
 

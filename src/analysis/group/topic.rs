@@ -37,14 +37,21 @@ struct Present {
 impl TopicWatch {
     pub(super) fn new(ceilings: Ceilings, settings: &Settings) -> Self {
         Self {
-            ceilings: Ceilings {
-                lag_messages: ceilings.lag_messages.filter(|ceiling| *ceiling > 0.0),
-                delay_seconds: ceilings.delay_seconds.filter(|ceiling| *ceiling > 0.0),
-            },
+            ceilings: positive(ceilings),
             partitions: Vec::new(),
             sum: Sum::new(settings.window(settings.rate_window_seconds)),
             counts: Counts::default(),
             seen: false,
+        }
+    }
+
+    /// Goes on with other settings and ceilings.
+    pub(super) fn retune(&mut self, ceilings: Ceilings, settings: &Settings) {
+        self.ceilings = positive(ceilings);
+        self.sum.retune(settings);
+        let has_delay_ceiling = self.ceilings.delay_seconds.is_some();
+        for partition in &mut self.partitions {
+            partition.retune(has_delay_ceiling, settings);
         }
     }
 
@@ -211,6 +218,14 @@ impl TopicWatch {
             partition.delay_eta(ceiling_seconds, topic.partition(partition.number)?)
         });
         etas.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    }
+}
+
+/// A ceiling of nothing is none.
+fn positive(ceilings: Ceilings) -> Ceilings {
+    Ceilings {
+        lag_messages: ceilings.lag_messages.filter(|ceiling| *ceiling > 0.0),
+        delay_seconds: ceilings.delay_seconds.filter(|ceiling| *ceiling > 0.0),
     }
 }
 

@@ -78,7 +78,10 @@ impl Partition {
             return None;
         }
         self.restarts = arrivals.restarts;
-        self.lost_through = 0;
+        // In the same log what was lost is lost, and counted.
+        if arrivals.reason != Some(Restart::Redefined) {
+            self.lost_through = 0;
+        }
         arrivals.reason
     }
 

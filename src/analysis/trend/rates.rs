@@ -75,6 +75,11 @@ impl Rates {
         }
     }
 
+    /// Goes on with another window: the points that it doesn't reach are dropped with the next push.
+    pub fn set_window(&mut self, window: Window) {
+        self.window = window;
+    }
+
     /// Adds totals, in messages. The oldest point kept is the last one at or before the window's beginning, if it is just before.
     pub fn push(&mut self, at: Time, arrived: f64, departed: f64) {
         let crowded = self.points.len() >= self.arrivals_only + 2

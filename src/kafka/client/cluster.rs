@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::broker::{Broker, Question};
+use super::lookup::Lookups;
 use super::session::Session;
 use super::tally::Tally;
 use crate::kafka::error::Error;
@@ -17,6 +18,7 @@ pub(crate) type BrokerId = i32;
 
 pub(crate) struct Cluster {
     settings: Arc<Settings>,
+    lookups: Lookups,
     tally: Arc<Tally>,
     bootstrap: Vec<Broker>,
     brokers: BTreeMap<BrokerId, Broker>,
@@ -26,13 +28,22 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        let tally = Arc::<Tally>::default();
+        Self::sharing(settings, Lookups::default(), Arc::default())
+    }
+
+    /// The same cluster by other settings: no connection is kept, and the counts go on.
+    pub(crate) fn rebuilt(&self, settings: Arc<Settings>) -> Self {
+        Self::sharing(settings, self.lookups.clone(), Arc::clone(&self.tally))
+    }
+
+    fn sharing(settings: Arc<Settings>, lookups: Lookups, tally: Arc<Tally>) -> Self {
         let servers = settings.bootstrap_servers.iter();
         let bootstrap = servers
-            .map(|address| Broker::new(address, settings.request_timeout, &tally))
+            .map(|address| Broker::new(address, settings.request_timeout, &lookups, &tally))
             .collect();
         Self {
             settings,
+            lookups,
             tally,
             bootstrap,
             brokers: BTreeMap::new(),
@@ -101,9 +112,14 @@ impl Cluster {
 
     fn introduce(&self, id: BrokerId, address: &str) -> Broker {
         let same = self.bootstrap.iter().find(|b| b.address() == address);
-        let broker = same
-            .cloned()
-            .unwrap_or_else(|| Broker::new(address, self.settings.request_timeout, &self.tally));
+        let broker = same.cloned().unwrap_or_else(|| {
+            Broker::new(
+                address,
+                self.settings.request_timeout,
+                &self.lookups,
+                &self.tally,
+            )
+        });
         broker.when_idle(|session| session.introduce(&self.settings.name, id));
         broker
     }

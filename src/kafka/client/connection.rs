@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::api::Api;
+use super::lookup::Lookups;
 use super::shape;
 use crate::kafka::error::Error;
 
@@ -50,8 +51,12 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Opens a connection to `host:port`, trying each address that the name has.
-    pub(crate) async fn open(address: &str, patience: Duration) -> Result<Self, Error> {
-        let stream = timeout(patience, dial(address))
+    pub(crate) async fn open(
+        address: &str,
+        lookups: &Lookups,
+        patience: Duration,
+    ) -> Result<Self, Error> {
+        let stream = timeout(patience, dial(address, lookups))
             .await
             .map_err(|_| Error::ConnectTimeout(patience))??;
         Ok(Self::over(Box::new(stream)))
@@ -131,18 +136,15 @@ impl Connection {
     }
 }
 
-async fn dial(address: &str) -> Result<TcpStream, Error> {
+async fn dial(address: &str, lookups: &Lookups) -> Result<TcpStream, Error> {
     let port = address
         .rsplit_once(':')
         .map(|(_, port)| port.parse::<u16>());
     if !matches!(port, Some(Ok(_))) {
         return Err(Error::BadAddress);
     }
-    let resolved = tokio::net::lookup_host(address)
-        .await
-        .map_err(|error| Error::NotResolved(error.to_string()))?;
     let mut last = Error::NotResolved("the name has no address".to_owned());
-    for peer in resolved {
+    for peer in lookups.addresses(address).await? {
         match TcpStream::connect(peer).await {
             Ok(stream) => {
                 // Requests are written whole: nothing is gained by waiting for more.

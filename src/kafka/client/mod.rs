@@ -8,6 +8,7 @@ pub(crate) mod cluster;
 pub(crate) mod connection;
 #[cfg(test)]
 mod hostile;
+mod lookup;
 mod pace;
 pub(crate) mod session;
 pub(crate) mod shape;

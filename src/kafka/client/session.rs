@@ -10,6 +10,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::api::Api;
 use super::backoff::Backoff;
 use super::connection::{Answer, CLIENT_ID, Connection};
+use super::lookup::Lookups;
 use super::pace::Pace;
 use super::tally::Tally;
 use crate::kafka::error::{Code, Error};
@@ -23,6 +24,7 @@ pub(crate) struct Session {
     name: String,
     address: Arc<str>,
     timeout: Duration,
+    lookups: Lookups,
     tally: Arc<Tally>,
     open: Option<Open>,
     backoff: Backoff,
@@ -47,11 +49,17 @@ struct Complaint {
 }
 
 impl Session {
-    pub(crate) fn new(address: Arc<str>, timeout: Duration, tally: Arc<Tally>) -> Self {
+    pub(crate) fn new(
+        address: Arc<str>,
+        timeout: Duration,
+        lookups: Lookups,
+        tally: Arc<Tally>,
+    ) -> Self {
         Self {
             name: format!("bootstrap server {address}"),
             address,
             timeout,
+            lookups,
             tally,
             open: None,
             backoff: Backoff::default(),
@@ -168,7 +176,7 @@ impl Session {
                 self.tally.error("Connect", reason.label());
                 return Err(reason);
             }
-            let connection = Connection::open(&self.address, self.timeout).await;
+            let connection = Connection::open(&self.address, &self.lookups, self.timeout).await;
             let connection = self.note("Connect", connection)?;
             let open = self.greet(connection).await;
             self.open = Some(self.note(ApiVersionsRequest::NAME, open)?);
@@ -297,7 +305,7 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { while listener.accept().await.is_ok() {} });
         let timeout = Duration::from_secs(30);
-        let mut session = Session::new(address.into(), timeout, Arc::default());
+        let mut session = Session::new(address.into(), timeout, Lookups::default(), Arc::default());
         for failures in 1..=3 {
             let answer = session.ask(|_| MetadataRequest::default()).await;
             assert_eq!(answer.err(), Some(Error::ClosedUnanswered));

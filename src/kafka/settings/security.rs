@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::kafka::secret::Secret;
 
 /// `security.protocol` and what belongs to it. The default is PLAINTEXT.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Security {
     /// Absent = plaintext.
     pub tls: Option<Tls>,
@@ -14,7 +14,7 @@ pub struct Security {
 }
 
 /// TLS, with files that are read again at each new connection: certificates are renewed while the daemon runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tls {
     /// A PEM file of the authorities that are trusted (`ssl.ca.location`); absent = the platform's.
     pub ca: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub struct Tls {
 }
 
 /// A client certificate (`ssl.certificate.location`, `ssl.key.location`, `ssl.key.password`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
     /// PEM: the certificate, then those between it and the authority.
     pub certificate: PathBuf,
@@ -38,7 +38,7 @@ pub struct Identity {
 }
 
 /// How to sign in (`sasl.mechanism`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Sasl {
     /// PLAIN
     Plain(Login),
@@ -51,7 +51,7 @@ pub enum Sasl {
 }
 
 /// A name and a password.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Login {
     /// `sasl.username`
     pub username: String,
@@ -60,7 +60,7 @@ pub struct Login {
 }
 
 /// Where tokens come from (`sasl.oauthbearer.method`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TokenSource {
     /// `oidc`: client credentials.
     Oidc(Oidc),
@@ -69,7 +69,7 @@ pub enum TokenSource {
 }
 
 /// The client-credentials grant of OpenID Connect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Oidc {
     /// `sasl.oauthbearer.token.endpoint.url`
     pub token_endpoint: String,
@@ -86,7 +86,7 @@ pub struct Oidc {
 }
 
 /// Amazon's MSK.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MskIam {
     /// The cluster's region.
     pub region: String,

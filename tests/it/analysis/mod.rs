@@ -5,6 +5,7 @@ mod hygiene;
 mod models;
 mod past;
 mod random;
+mod retuned;
 mod stories;
 
 use lagslope::analysis::report::{Report, TopicReport};
@@ -49,6 +50,15 @@ impl Told {
             analysis: Analysis::new(Settings::new(INTERVAL), Box::new(move |_, _| ceilings)),
             topic_id: Some(1),
         }
+    }
+
+    pub(crate) fn retune(&mut self, settings: Settings, ceilings: Ceilings) {
+        self.analysis
+            .retune(settings, Box::new(move |_, _| ceilings));
+    }
+
+    pub(crate) fn begin_new_curves(&mut self) {
+        self.analysis.begin_new_curves();
     }
 
     /// A cycle in which the group's coordinator answered.

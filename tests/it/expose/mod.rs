@@ -5,6 +5,7 @@ mod text;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lagslope::analysis::report::{
     CeilingKind, CeilingReport, Counts, Eta, GroupReport, GrowthState, LagGrowth, PartitionReport,
@@ -16,6 +17,9 @@ use lagslope::expose::http::{Exposed, serve};
 use lagslope::expose::own_metrics::OwnMetrics;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+
+/// What is posted stays up.
+pub(crate) const FOR_EVER: Duration = Duration::MAX;
 
 /// A server on a free port; it drains when this is dropped.
 pub(crate) struct Server {
@@ -33,6 +37,7 @@ impl Server {
         let exposed = Exposed {
             board: Arc::clone(&board),
             own: OwnMetrics::new("0.0.0", "test"),
+            reload: None,
         };
         tokio::spawn(serve(listener, exposed, async move {
             let _either_way = stopped.await;

@@ -17,15 +17,20 @@ use scripted::{Mood, Scripted};
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn sampler(cluster: &Scripted, request_timeout: Duration) -> Sampler {
-    Sampler::new(Settings {
+    Sampler::new(settings(cluster, request_timeout))
+}
+
+fn settings(cluster: &Scripted, request_timeout: Duration) -> Settings {
+    Settings {
         name: "test".to_owned(),
         bootstrap_servers: vec![cluster.address(1)],
         request_timeout,
         security: lagslope::kafka::security::Security::default(),
+        rate_window: lagslope::kafka::RATE_WINDOW,
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::all(),
         topics: Filter::all(),
-    })
+    }
 }
 
 fn group<'a>(sample: &'a Sample, name: &str) -> &'a GroupSample {
@@ -205,6 +210,7 @@ async fn nobody_there_is_told_as_such() {
         bootstrap_servers,
         request_timeout: TIMEOUT,
         security: lagslope::kafka::security::Security::default(),
+        rate_window: lagslope::kafka::RATE_WINDOW,
         isolation_level: IsolationLevel::ReadCommitted,
         groups: Filter::all(),
         topics: Filter::all(),
@@ -300,6 +306,7 @@ async fn filters_and_our_own_group_are_left_out() {
         bootstrap_servers: vec![cluster.address(1)],
         request_timeout: TIMEOUT,
         security: lagslope::kafka::security::Security::default(),
+        rate_window: lagslope::kafka::RATE_WINDOW,
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::new(&[".*".to_owned()], &exclude).unwrap(),
         topics: Filter::new(&["other".to_owned()], &[]).unwrap(),

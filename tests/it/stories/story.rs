@@ -10,6 +10,7 @@ use lagslope::expose::board::Board;
 use lagslope::expose::metrics::{Facts, Granularity, render};
 
 use super::series::Series;
+use crate::expose::FOR_EVER;
 
 /// Seconds between cycles, and between scrapes: the daemon's default.
 pub(crate) const INTERVAL: u32 = 10;
@@ -139,7 +140,7 @@ impl Story {
 
     /// What was read is too old to be repeated.
     pub(crate) fn page_is_taken_down(self) -> Self {
-        self.board.take_down(0);
+        self.board.place("prod").take_down();
         self.board.publish();
         self
     }
@@ -182,7 +183,7 @@ impl Story {
 
     fn publish(&self, report: &Report) {
         let fragment = render("prod", report, &self.facts, Granularity::Topic);
-        self.board.post(0, fragment);
+        self.board.place("prod").post(fragment, FOR_EVER);
         self.board.publish();
     }
 
