@@ -1,5 +1,7 @@
 //! What can be typed. Arguments are parsed here and settings loaded; what a command then does is the library's.
 
+mod doctor;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,6 +12,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{self, Problems, Settings, Start};
 use crate::telemetry;
+
+pub use doctor::{doctor, page};
 
 /// This version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -51,16 +55,17 @@ pub enum Command {
         /// The configuration file; LAGSLOPE__… variables are applied to it
         file: PathBuf,
     },
+    /// Ask each cluster each thing the daemon asks: allowed, refused and for want of which right, unsupported
+    #[command(
+        after_help = "One of --config.file and --bootstrap.servers is needed, as for run.\n\
+        Exit codes: 0 all that is needed is allowed; 1 something isn't; 2 wrong usage; 78 bad configuration."
+    )]
+    Doctor(Watched),
 }
 
-/// The daemon's flags.
+/// Which clusters are meant.
 #[derive(Args, Clone, Debug)]
-#[command(
-    after_help = "One of --config.file and --bootstrap.servers is needed. LAGSLOPE__… variables are applied to either:\n\
-    LAGSLOPE__CLUSTERS__0__NAME=prod is clusters[0].name.\n\
-    Exit codes: 0 ended by SIGTERM or SIGINT; 1 failed at run time; 2 wrong usage; 78 bad configuration."
-)]
-pub struct Run {
+pub struct Watched {
     /// The configuration file [default: none]
     #[arg(
         long = "config.file",
@@ -75,6 +80,19 @@ pub struct Run {
         value_delimiter = ','
     )]
     bootstrap_servers: Option<Vec<String>>,
+}
+
+/// The daemon's flags.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "One of --config.file and --bootstrap.servers is needed. LAGSLOPE__… variables are applied to either:\n\
+    LAGSLOPE__CLUSTERS__0__NAME=prod is clusters[0].name.\n\
+    Exit codes: 0 ended by SIGTERM or SIGINT; 1 failed at run time; 2 wrong usage; 78 bad configuration."
+)]
+pub struct Run {
+    /// What to watch
+    #[command(flatten)]
+    pub watched: Watched,
     /// Where to serve /metrics; without a host on all addresses
     #[arg(long = "web.listen-address", value_name = "[HOST]:PORT", default_value = "0.0.0.0:9877", value_parser = listen_address)]
     pub listen_address: String,
@@ -109,14 +127,21 @@ impl Cli {
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
         let cli = Self::try_parse_from(arguments)?;
         let command = cli.command.unwrap_or(Command::Run(cli.run));
-        if let Command::Run(run) = &command {
-            run.start_or_usage()?;
+        if let Command::Run(Run { watched, .. }) | Command::Doctor(watched) = &command {
+            watched.start_or_usage()?;
         }
         Ok(command)
     }
 }
 
 impl Run {
+    /// Logs from now on as the flags say.
+    pub fn start_logging(&self) {
+        telemetry::start(self.log_level.into(), self.log_format.into());
+    }
+}
+
+impl Watched {
     /// The settings that the flags lead to.
     ///
     /// # Errors
@@ -126,11 +151,6 @@ impl Run {
             .start_or_usage()
             .expect("asked when the arguments were read");
         config::load(&start, variables)
-    }
-
-    /// Logs from now on as the flags say.
-    pub fn start_logging(&self) {
-        telemetry::start(self.log_level.into(), self.log_format.into());
     }
 
     fn start_or_usage(&self) -> Result<Start, clap::Error> {

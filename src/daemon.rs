@@ -22,6 +22,11 @@ use clock::Clock;
 use publish::Publisher;
 use watch::Assignment;
 
+/// What the wall clock says, for those who compare others' clocks with it.
+pub fn wall_clock() -> Time {
+    Clock::wall()
+}
+
 /// Where a cluster's samples come from: [`kafka::Sampler`](crate::kafka::Sampler), or a script in a test.
 pub trait Source: Send + 'static {
     /// Reads everything once, within its own deadline. What could not be read is absent.

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
                 .unwrap_or(FAILED)
         }
         Ok(Command::Run(flags)) => run(&flags, &mut io::stderr()),
+        Ok(Command::Doctor(watched)) => doctor(&watched, &mut io::stdout(), &mut io::stderr()),
         Err(usage) => {
             let _ = usage.print();
             u8::try_from(usage.exit_code()).unwrap_or(FAILED)
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
-    let settings = match flags.settings(&environment::of_this_process()) {
+    let settings = match flags.watched.settings(&environment::of_this_process()) {
         Ok(settings) => settings,
         Err(problems) => {
             let _ = cli::report(&problems, errors);
@@ -47,6 +48,24 @@ fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
             FAILED
         }
     }
+}
+
+fn doctor(watched: &cli::Watched, out: &mut impl Write, errors: &mut impl Write) -> u8 {
+    let settings = match watched.settings(&environment::of_this_process()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            let _ = cli::report(&problems, errors);
+            return BAD_CONFIGURATION;
+        }
+    };
+    let Ok(runtime) = Runtime::new() else {
+        let _ = cli::report(&"cannot start the runtime", errors);
+        return FAILED;
+    };
+    let told = runtime.block_on(cli::doctor(&settings, daemon::wall_clock(), out));
+    // A name that is being looked up has a thread of its own, which can't be stopped.
+    runtime.shutdown_background();
+    told.unwrap_or(FAILED)
 }
 
 /// How long a cycle that is under way may keep the process once everything else has ended.

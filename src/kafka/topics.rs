@@ -90,7 +90,7 @@ pub(crate) struct Topics {
 }
 
 /// The leader of one of its partitions is the coordinator of the groups whose commits are in there.
-const OFFSETS_TOPIC: &str = "__consumer_offsets";
+pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// More names than this are not remembered as missing: each could only cost a metadata request too many.
 const MISSING_MAX: usize = 10_000;

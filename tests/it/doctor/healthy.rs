@@ -1,0 +1,1 @@
+//! Clusters that allow everything: the newest Kafka and 3.9.
