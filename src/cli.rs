@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
@@ -60,7 +61,7 @@ pub enum Command {
         after_help = "One of --config.file and --bootstrap.servers is needed, as for run.\n\
         Exit codes: 0 all that is needed is allowed; 1 something isn't; 2 wrong usage; 78 bad configuration."
     )]
-    Doctor(Watched),
+    Doctor(Doctor),
 }
 
 /// Which clusters are meant.
@@ -81,6 +82,20 @@ pub struct Watched {
     )]
     bootstrap_servers: Option<Vec<String>>,
 }
+
+/// The doctor's flags.
+#[derive(Args, Clone, Debug)]
+pub struct Doctor {
+    /// What to look at
+    #[command(flatten)]
+    pub watched: Watched,
+    /// How long to wait for new records, whose timestamps tell whose clock is off; consumers commit every 5 s by default
+    #[arg(long = "clock.watch", value_name = "TIME", default_value = "6s", value_parser = clock_watch)]
+    pub clock_watch: Duration,
+}
+
+/// Who waits longer for a record should rather make one.
+const CLOCK_WATCH_MAX: Duration = Duration::from_secs(600);
 
 /// The daemon's flags.
 #[derive(Args, Clone, Debug)]
@@ -127,7 +142,9 @@ impl Cli {
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
         let cli = Self::try_parse_from(arguments)?;
         let command = cli.command.unwrap_or(Command::Run(cli.run));
-        if let Command::Run(Run { watched, .. }) | Command::Doctor(watched) = &command {
+        if let Command::Run(Run { watched, .. }) | Command::Doctor(Doctor { watched, .. }) =
+            &command
+        {
             watched.start_or_usage()?;
         }
         Ok(command)
@@ -218,6 +235,14 @@ impl From<Format> for telemetry::Format {
             Format::Json => Self::Json,
         }
     }
+}
+
+fn clock_watch(text: &str) -> Result<Duration, String> {
+    let time = config::parse_duration(text).ok_or("expected a time such as 6s or 1m")?;
+    if time > CLOCK_WATCH_MAX {
+        return Err(format!("more than {CLOCK_WATCH_MAX:?}"));
+    }
+    Ok(time)
 }
 
 /// `:9877` is all addresses, as for Prometheus' exporters.

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
                 .unwrap_or(FAILED)
         }
         Ok(Command::Run(flags)) => run(&flags, &mut io::stderr()),
-        Ok(Command::Doctor(watched)) => doctor(&watched, &mut io::stdout(), &mut io::stderr()),
+        Ok(Command::Doctor(flags)) => doctor(&flags, &mut io::stdout(), &mut io::stderr()),
         Err(usage) => {
             let _ = usage.print();
             u8::try_from(usage.exit_code()).unwrap_or(FAILED)
@@ -32,13 +32,18 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Nothing when the configuration is bad, which is told.
+fn settings(watched: &cli::Watched, errors: &mut impl Write) -> Option<Settings> {
+    let read = watched.settings(&environment::of_this_process());
+    read.inspect_err(|problems| {
+        let _ = cli::report(problems, errors);
+    })
+    .ok()
+}
+
 fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
-    let settings = match flags.watched.settings(&environment::of_this_process()) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            let _ = cli::report(&problems, errors);
-            return BAD_CONFIGURATION;
-        }
+    let Some(settings) = settings(&flags.watched, errors) else {
+        return BAD_CONFIGURATION;
     };
     flags.start_logging();
     match serve(settings, &flags.listen_address) {
@@ -50,19 +55,16 @@ fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
     }
 }
 
-fn doctor(watched: &cli::Watched, out: &mut impl Write, errors: &mut impl Write) -> u8 {
-    let settings = match watched.settings(&environment::of_this_process()) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            let _ = cli::report(&problems, errors);
-            return BAD_CONFIGURATION;
-        }
+fn doctor(flags: &cli::Doctor, out: &mut impl Write, errors: &mut impl Write) -> u8 {
+    let Some(settings) = settings(&flags.watched, errors) else {
+        return BAD_CONFIGURATION;
     };
     let Ok(runtime) = Runtime::new() else {
         let _ = cli::report(&"cannot start the runtime", errors);
         return FAILED;
     };
-    let told = runtime.block_on(cli::doctor(&settings, daemon::wall_clock(), out));
+    let examined = cli::doctor(&settings, daemon::wall_clock(), flags.clock_watch, out);
+    let told = runtime.block_on(examined);
     // A name that is being looked up has a thread of its own, which can't be stopped.
     runtime.shutdown_background();
     told.unwrap_or(FAILED)

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -16,9 +17,15 @@ use crate::kafka::doctor::{Checkup, Clock, Finding, Reached, Skew, Verdict, Who,
 ///
 /// # Errors
 /// When the writer refuses.
-pub async fn doctor(settings: &Settings, now: Time, out: &mut impl Write) -> io::Result<u8> {
+pub async fn doctor(
+    settings: &Settings,
+    now: Time,
+    watch_clocks: Duration,
+    out: &mut impl Write,
+) -> io::Result<u8> {
     let clusters = settings.clusters.iter();
-    let checkups = join_all(clusters.map(|cluster| examine(&cluster.kafka, now))).await;
+    let checkups = clusters.map(|cluster| examine(&cluster.kafka, now, watch_clocks));
+    let checkups = join_all(checkups).await;
     let pages: Vec<String> = checkups.iter().map(page).collect();
     writeln!(out, "{}", pages.join("\n").trim_end())?;
     let well = checkups.iter().all(Checkup::is_well);
@@ -97,7 +104,7 @@ fn finding_row(finding: &Finding) -> Row {
     if !matches!(finding.verdict, Verdict::Allowed | Verdict::Unknown) {
         found.push(format!("without it: {}", question.without));
     }
-    if !finding.is_asked_today() {
+    if !question.asked_today {
         found.push("not asked by this version".to_owned());
     }
     found.retain(|part| !part.is_empty());
@@ -161,14 +168,105 @@ fn summary(checkup: &Checkup) -> String {
         return format!("{cluster}: all that is needed is allowed\n");
     }
     let parts = [
-        (bad, "questions are not answered as they should be"),
-        (away, "addresses don't answer"),
-        (skewed, "clocks are off"),
+        (
+            bad,
+            "question is not answered",
+            "questions are not answered",
+        ),
+        (away, "address doesn't answer", "addresses don't answer"),
+        (skewed, "clock is off", "clocks are off"),
     ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
+    let told = parts.iter().filter(|(count, ..)| *count > 0);
+    let parts: Vec<String> = told
+        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
         .collect();
     format!("{cluster}: {}\n", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::doctor::QUESTIONS;
+
+    fn checkup() -> Checkup {
+        let reached = |who, address: &str, failure: Option<&str>| Reached {
+            who,
+            address: address.to_owned(),
+            took: Duration::from_millis(7),
+            failure: failure.map(str::to_owned),
+        };
+        let verdicts = [Verdict::Allowed, Verdict::Unsupported];
+        let findings = QUESTIONS.iter().zip(verdicts);
+        Checkup {
+            cluster: "prod".to_owned(),
+            reached: vec![
+                reached(Who::Bootstrap, "kafka:9092", None),
+                reached(Who::Broker(2), "kafka-2:9092", Some("connection refused")),
+            ],
+            findings: findings
+                .map(|(question, verdict)| Finding {
+                    question: *question,
+                    version: Some(4).filter(|_| verdict == Verdict::Allowed),
+                    verdict,
+                    found: String::new(),
+                    missing: None,
+                })
+                .collect(),
+            skews: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned_what_is_wrong_is_marked_and_the_end_sums_up() {
+        let page = page(&checkup());
+        let expected = "Cluster prod
+  bootstrap server  kafka:9092    answers after 7 ms
+! broker 2          kafka-2:9092  connection refused
+
+  Metadata    v4  allowed
+  ListGroups      unsupported  without it: groups it hides are not watched
+
+prod: 1 address doesn't answer
+";
+        assert_eq!(page, expected);
+    }
+
+    #[test]
+    fn a_skew_is_told_as_far_as_it_is_known() {
+        let cases = [
+            (
+                Clock::Ahead(-0.2, 0.3),
+                false,
+                "agrees with ours within 0.3 s",
+            ),
+            (
+                Clock::Ahead(0.2, 0.8),
+                false,
+                "ahead of ours by 0.2 to 0.8 s",
+            ),
+            (
+                Clock::Ahead(29.5, 30.0),
+                true,
+                "ahead of ours by 29.5 to 30.0 s",
+            ),
+            (
+                Clock::Ahead(-5.5, -5.0),
+                true,
+                "behind ours by 5.0 to 5.5 s",
+            ),
+            (Clock::Unknown("why".to_owned()), false, "unknown: why"),
+        ];
+        for (clock, bad, told) in cases {
+            let skew = Skew {
+                whose: "broker 1".to_owned(),
+                clock,
+                is_broker: true,
+            };
+            let row = skew_row(&skew);
+            assert_eq!(
+                row,
+                (bad, vec!["clock of broker 1".to_owned(), told.to_owned()])
+            );
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod probe;
 mod questions;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -34,7 +35,8 @@ use judge::Evidence;
 
 /// Asks one cluster everything. It never fails: what can't be asked is a finding. An address that is silent costs twice the
 /// request timeout at most (connecting, and greeting), a broker that falls silent one more; all are asked in parallel.
-pub async fn examine(settings: &Settings, now: Time) -> Checkup {
+/// The clocks are watched for as long as is said.
+pub async fn examine(settings: &Settings, now: Time, watch_clocks: Duration) -> Checkup {
     let clock = sampler::Clock::start(now);
     let (mut reached, answered) = bootstrap(settings).await;
     let mut checkup = Checkup::new(&settings.name);
@@ -69,7 +71,7 @@ pub async fn examine(settings: &Settings, now: Time) -> Checkup {
             server: &server,
         };
         checkup.findings = judge::findings(&evidence);
-        checkup.skews = clocks::watch(&mut sessions, &topics, clock).await;
+        checkup.skews = clocks::watch(&mut sessions, &topics, clock, watch_clocks).await;
     }
     checkup.reached = reached;
     checkup

@@ -20,7 +20,7 @@ use crate::kafka::error::{Code, Error, is_for_want_of_a_right, is_refusal};
 use crate::kafka::groups::{AskGroups, Listing};
 use crate::kafka::harvest;
 use crate::kafka::members::{self, AskClassicMembers, AskConsumerMembers};
-use crate::kafka::offsets::{AskEnds, Wanted, end_of};
+use crate::kafka::offsets::{AskEnds, End, Wanted, end_of};
 use crate::kafka::sampler::CommitsByGroup;
 use crate::kafka::settings::Settings;
 use crate::kafka::topics::Topics;
@@ -197,8 +197,9 @@ async fn ends(
     let mut items = Items::default();
     match ask.put(session).await {
         Ok(ends) => {
-            let answers = ends.answers.iter().map(|(_, answer)| answer);
-            answers.for_each(|answer| count_partitions(answer, &mut items));
+            // The same partitions twice: they count once.
+            let latest = ends.answers.iter().filter(|(end, _)| *end == End::Latest);
+            latest.for_each(|(_, answer)| count_partitions(answer, &mut items));
         }
         Err(error) => items.failure = failure(id, &error),
     }

@@ -24,8 +24,6 @@ use crate::kafka::topics::{OFFSETS_TOPIC, Topics};
 
 /// How exactly a skew can be known.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
-/// Consumers commit every five seconds by default: most clusters have a commit in this time.
-const LOOKS: u32 = 12;
 /// Partitions of a broker that are looked at: each look-up reads a record batch.
 const PARTITIONS_MAX: usize = 200;
 /// "The newest record", asked as a timestamp.
@@ -48,19 +46,23 @@ type Bounds = (f64, f64);
 /// What is known of the stamps in each partition of one broker: `None` before a record came.
 type Seen = BTreeMap<(Arc<str>, i32), (Look, Option<Bounds>)>;
 
-/// Watches until each broker has stamped a record, or for [`LOOKS`] looks.
+/// Watches until each broker has stamped a record, or for so long.
 pub(super) async fn watch(
     sessions: &mut [(BrokerId, Session)],
     topics: &Topics,
     clock: sampler::Clock,
+    time: Duration,
 ) -> Vec<Skew> {
     let watched = sessions
         .iter_mut()
-        .map(|(id, session)| watch_broker(session, wanted(topics, *id), clock));
+        .map(|(id, session)| watch_broker(session, wanted(topics, *id), clock, time));
     let watched: Vec<Watched> = join_all(watched).await;
     let ids = sessions.iter().map(|(id, _)| *id);
-    let mut skews: Vec<Skew> = ids.zip(&watched).map(|(id, w)| of_broker(id, w)).collect();
-    skews.push(of_producers(&watched));
+    let mut skews: Vec<Skew> = ids
+        .zip(&watched)
+        .map(|(id, w)| of_broker(id, w, time))
+        .collect();
+    skews.push(of_producers(&watched, time));
     skews
 }
 
@@ -93,6 +95,7 @@ async fn watch_broker(
     session: &mut Session,
     wanted: Vec<Wanted>,
     clock: sampler::Clock,
+    time: Duration,
 ) -> Watched {
     let mut watched = Watched {
         seen: Seen::new(),
@@ -103,17 +106,17 @@ async fn watch_broker(
         watched.failure = Some("it can't be asked for the newest record: since Kafka 3.0".into());
         return watched;
     }
-    for look in 0..LOOKS {
-        if look > 0 {
-            sleep(BETWEEN_LOOKS).await;
-        }
+    let end = Instant::now() + time;
+    loop {
         if let Err(failure) = look_again(session, &wanted, clock, &mut watched.seen).await {
             watched.failure = Some(failure);
             break;
         }
-        if bounds_of(&watched.seen, |topic| topic == OFFSETS_TOPIC).is_some() {
+        let is_known = bounds_of(&watched.seen, |topic| topic == OFFSETS_TOPIC).is_some();
+        if is_known || Instant::now() >= end {
             break;
         }
+        sleep(BETWEEN_LOOKS).await;
     }
     watched
 }
@@ -162,14 +165,13 @@ fn take(seen: &mut Seen, place: (Arc<str>, i32), look: Look) {
 /// What two looks say when a record came between them.
 fn bounds(before: &Look, after: &Look) -> Option<Bounds> {
     let came = after.offset > before.offset;
-    // Stamps are whole milliseconds.
-    came.then(|| {
-        (
-            after.stamped - after.answered,
-            after.stamped + 0.001 - before.asked,
-        )
-    })
+    let earliest = after.stamped - after.answered;
+    let latest = after.stamped + STAMP_SECONDS - before.asked;
+    came.then_some((earliest, latest))
 }
+
+/// Stamps are whole milliseconds.
+const STAMP_SECONDS: f64 = 0.001;
 
 /// Both hold of one clock; of two clocks that were taken for one, the wider.
 fn narrowed(a: Bounds, b: Bounds) -> Bounds {
@@ -192,12 +194,12 @@ fn bounds_of(seen: &Seen, is_meant: impl Fn(&str) -> bool) -> Option<Bounds> {
         .reduce(narrowed)
 }
 
-fn of_broker(id: BrokerId, watched: &Watched) -> Skew {
+fn of_broker(id: BrokerId, watched: &Watched, time: Duration) -> Skew {
     let bounds = bounds_of(&watched.seen, |topic| topic == OFFSETS_TOPIC);
     let clock = match (bounds, &watched.failure) {
         (Some((lower, upper)), _) => Clock::Ahead(lower, upper),
         (None, Some(failure)) => Clock::Unknown(failure.clone()),
-        (None, None) => Clock::Unknown(format!("nobody committed in {} s", watched_seconds())),
+        (None, None) => Clock::Unknown(format!("nobody committed in {time:?}")),
     };
     Skew {
         whose: format!("broker {id}"),
@@ -207,22 +209,18 @@ fn of_broker(id: BrokerId, watched: &Watched) -> Skew {
 }
 
 /// Producers have a clock each.
-fn of_producers(watched: &[Watched]) -> Skew {
+fn of_producers(watched: &[Watched], time: Duration) -> Skew {
     let each = watched.iter().flat_map(|w| w.seen.iter());
     let of_topics = each.filter(|((topic, _), _)| **topic != *OFFSETS_TOPIC);
     let bounds = of_topics
         .filter_map(|(_, (_, bounds))| *bounds)
         .reduce(widened);
-    let nothing = || Clock::Unknown(format!("no record came in {} s", watched_seconds()));
+    let nothing = || Clock::Unknown(format!("no record came in {time:?}"));
     Skew {
         whose: "producers".to_owned(),
         clock: bounds.map_or_else(nothing, |(lower, upper)| Clock::Ahead(lower, upper)),
         is_broker: false,
     }
-}
-
-fn watched_seconds() -> f64 {
-    (BETWEEN_LOOKS * (LOOKS - 1)).as_secs_f64()
 }
 
 #[cfg(test)]

@@ -74,18 +74,13 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Does the daemon ask it in this version? Otherwise it comes with what is planned.
-    pub fn is_asked_today(&self) -> bool {
-        self.question.asked_today
-    }
-
     /// Does the daemon lack something for it?
     pub fn is_bad(&self) -> bool {
         let fails = matches!(
             self.verdict,
             Verdict::Partial | Verdict::Refused | Verdict::Failed
         );
-        fails && self.is_asked_today()
+        fails && self.question.asked_today
     }
 }
 

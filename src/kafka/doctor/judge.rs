@@ -28,23 +28,23 @@ pub(super) struct Evidence<'a> {
 /// One finding for each question, in their order.
 pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
     let probed = evidence.probed;
-    let of = |question, everything, things| {
+    let of = |question, everything, thing| {
         let items = evidence.heard.of(&question);
-        finding(evidence, question, of_items(&items, everything, things))
+        finding(evidence, question, of_items(&items, everything, thing))
     };
     vec![
         finding(evidence, METADATA, topics(evidence)),
         finding(evidence, LIST_GROUPS, groups(evidence)),
-        of(OFFSET_FETCH, probed.offset_fetch, "groups"),
-        of(LIST_OFFSETS, probed.list_offsets, "partitions"),
-        of(LIST_OFFSETS_BY_TIME, probed.list_offsets, "partitions"),
-        of(DESCRIBE_GROUPS, probed.describe_groups, "groups"),
+        of(OFFSET_FETCH, probed.offset_fetch, "group"),
+        of(LIST_OFFSETS, probed.list_offsets, "partition"),
+        of(LIST_OFFSETS_BY_TIME, probed.list_offsets, "partition"),
+        of(DESCRIBE_GROUPS, probed.describe_groups, "group"),
         of(
             CONSUMER_GROUP_DESCRIBE,
             probed.consumer_group_describe,
-            "groups",
+            "group",
         ),
-        of(DESCRIBE_CONFIGS, probed.describe_configs, "topics"),
+        of(DESCRIBE_CONFIGS, probed.describe_configs, "topic"),
         finding(evidence, DESCRIBE_LOG_DIRS, log_dirs(probed)),
         finding(evidence, FETCH, offsets_topic(probed)),
     ]
@@ -88,11 +88,11 @@ fn finding(evidence: &Evidence<'_>, question: Question, judged: Judged) -> Findi
 }
 
 /// A question that names the things it asks about is refused by name.
-fn of_items(items: &Items, everything: Option<bool>, things: &str) -> Judged {
+fn of_items(items: &Items, everything: Option<bool>, thing: &str) -> Judged {
     let asked = items.asked;
     if items.refused > 0 {
         let names = some_of(&items.names);
-        let found = format!("{} of {asked} {things}{names}", items.refused);
+        let found = format!("{} of {}{names}", items.refused, counted(asked, thing));
         return match everything {
             // Who may do it everywhere lacks no right: some are forbidden by a rule that an allowance doesn't outweigh.
             Some(true) => {
@@ -104,11 +104,16 @@ fn of_items(items: &Items, everything: Option<bool>, things: &str) -> Judged {
     }
     match (&items.failure, asked, everything) {
         (Some(failure), ..) => (Verdict::Failed, failure.clone(), false),
-        (None, 0, Some(true)) => allowed(format!("no {things} yet")),
-        (None, 0, Some(false)) => refused(format!("would be for any {things}")),
-        (None, 0, None) => (Verdict::Unknown, format!("no {things} to ask about"), false),
-        _ => allowed(format!("{asked} {things}")),
+        (None, 0, Some(true)) => allowed(format!("no {thing} yet")),
+        (None, 0, Some(false)) => refused(format!("no {thing} is seen; any would be refused")),
+        (None, 0, None) => (Verdict::Unknown, format!("no {thing} to ask about"), false),
+        _ => allowed(counted(asked, thing)),
     }
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
 }
 
 /// So many names are shown of those that were refused.
@@ -139,8 +144,8 @@ fn topics(evidence: &Evidence<'_>) -> Judged {
     let filter = &evidence.settings.topics;
     match (evidence.probed.describe_topics, listed) {
         (Some(false), 0) => refused(EMPTY_LIST.to_owned()),
-        (Some(false), _) if filter.includes_all() => partial(listed, "topics"),
-        _ => allowed(format!("{listed} topics")),
+        (Some(false), _) if filter.includes_all() => partial(listed, "topic"),
+        _ => allowed(counted(listed, "topic")),
     }
 }
 
@@ -150,23 +155,30 @@ fn groups(evidence: &Evidence<'_>) -> Judged {
     if let Some(failure) = items.failure.filter(|_| items.refused == 0) {
         return (Verdict::Failed, failure, false);
     }
-    let (listed, filter) = (items.asked, &evidence.settings.groups);
-    let probed = evidence.probed;
+    if items.refused > 0 {
+        let brokers = counted(items.refused, "broker");
+        return refused(format!("refused by {brokers}"));
+    }
+    let all_are_meant = evidence.settings.groups.includes_all();
+    listed_groups(evidence.probed, items.asked, all_are_meant)
+}
+
+fn listed_groups(probed: &Probed, listed: usize, all_are_meant: bool) -> Judged {
+    let groups = counted(listed, "group");
     match (probed.describe_cluster, probed.describe_groups) {
-        _ if items.refused > 0 => refused(format!("{} brokers refuse it", items.refused)),
         (Some(false), Some(true)) => {
             let why = "by Describe on all groups; one that is denied would be left out";
-            (Verdict::Allowed, format!("{listed} groups, {why}"), true)
+            (Verdict::Allowed, format!("{groups}, {why}"), true)
         }
-        (Some(true), _) | (_, Some(true) | None) => allowed(format!("{listed} groups")),
+        (Some(true), _) | (_, Some(true) | None) => allowed(groups),
         (_, Some(false)) if listed == 0 => refused(EMPTY_LIST.to_owned()),
-        (_, Some(false)) if filter.includes_all() => partial(listed, "groups"),
-        (_, Some(false)) => allowed(format!("{listed} groups")),
+        (_, Some(false)) if all_are_meant => partial(listed, "group"),
+        (_, Some(false)) => allowed(groups),
     }
 }
 
-fn partial(listed: usize, things: &str) -> Judged {
-    let found = format!("{listed} {things}; {PART_OF_A_LIST}");
+fn partial(listed: usize, thing: &str) -> Judged {
+    let found = format!("{}; {PART_OF_A_LIST}", counted(listed, thing));
     (Verdict::Partial, found, true)
 }
 
@@ -246,8 +258,74 @@ mod tests {
             ),
         ];
         for (items, everything, verdict, helps, why) in cases {
-            let judged = of_items(&items, everything, "groups");
+            let judged = of_items(&items, everything, "group");
             assert_eq!((judged.0, judged.2), (verdict, helps), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_empty_or_short_list_of_groups_is_told_from_a_whole_one() {
+        let (yes, no) = (Some(true), Some(false));
+        let cases = [
+            (yes, no, 0, true, Verdict::Allowed, false, "nobody consumes"),
+            (no, no, 0, true, Verdict::Refused, true, "nothing is seen"),
+            (no, no, 2, true, Verdict::Partial, true, "some are seen"),
+            (no, no, 2, false, Verdict::Allowed, false, "some are meant"),
+            (
+                no,
+                yes,
+                2,
+                true,
+                Verdict::Allowed,
+                true,
+                "one may be denied",
+            ),
+            (
+                None,
+                no,
+                2,
+                true,
+                Verdict::Partial,
+                true,
+                "Kafka before 2.8",
+            ),
+            (None, None, 2, true, Verdict::Allowed, false, "no probe"),
+        ];
+        for (describe_cluster, describe_groups, listed, all, verdict, helps, why) in cases {
+            let probed = Probed {
+                describe_cluster,
+                describe_groups,
+                ..Probed::default()
+            };
+            let judged = listed_groups(&probed, listed, all);
+            assert_eq!((judged.0, judged.2), (verdict, helps), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_a_broker_is_too_old_for_is_unsupported_and_not_bad() {
+        let settings = Settings {
+            name: "old".to_owned(),
+            bootstrap_servers: Vec::new(),
+            request_timeout: std::time::Duration::ZERO,
+            security: Default::default(),
+            isolation_level: Default::default(),
+            groups: crate::kafka::Filter::all(),
+            topics: crate::kafka::Filter::all(),
+        };
+        let evidence = Evidence {
+            versions: BTreeMap::from([(DESCRIBE_GROUPS.api, 5)]),
+            heard: &Heard::default(),
+            probed: &Probed::default(),
+            topics: &[],
+            settings: &settings,
+            server: "a:1",
+        };
+        for finding in findings(&evidence) {
+            let asked = finding.question.asked_today;
+            let old = asked && finding.question.api != DESCRIBE_GROUPS.api;
+            assert_eq!(finding.verdict == Verdict::Unsupported, old, "{finding:?}");
+            assert!(!finding.is_bad(), "{finding:?}");
         }
     }
 

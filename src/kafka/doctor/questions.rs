@@ -26,7 +26,7 @@ pub struct Question {
     pub(super) operation: Operation,
     pub(super) resource: Resource,
     /// Does the daemon ask it in this version? Otherwise it comes with what is planned.
-    pub(super) asked_today: bool,
+    pub asked_today: bool,
 }
 
 const fn asked(
@@ -105,7 +105,7 @@ pub(super) const CONSUMER_GROUP_DESCRIBE: Question = asked(
     ConsumerGroupDescribeRequest::NAME,
     Operation::Describe,
     Resource::AnyGroup,
-    "4.0",
+    "3.7",
     "no member counts of groups of the new protocol (KIP-848)",
 );
 

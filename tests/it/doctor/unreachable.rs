@@ -10,7 +10,7 @@ use crate::real::config;
 #[tokio::test]
 async fn an_address_where_nobody_listens_is_called_that() {
     let address = format!("127.0.0.1:{}", free_port());
-    let (exit, page) = doctor(&config(&address)).await;
+    let (exit, page) = doctor(&config(&address), &[]).await;
     assert_eq!(exit, Some(1), "{page}");
     let refused = format!("! bootstrap server {address} connection refused");
     assert!(line(&page, "bootstrap").starts_with(&refused), "{page}");
@@ -26,7 +26,7 @@ async fn a_port_that_is_not_kafka_is_called_that() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
         }
     });
-    let (exit, page) = doctor(&config(&address)).await;
+    let (exit, page) = doctor(&config(&address), &[]).await;
     assert_eq!(exit, Some(1), "{page}");
     assert!(
         page.contains("it answers in HTTP: this is not a Kafka port"),
@@ -40,7 +40,7 @@ async fn a_silent_address_costs_the_request_timeout_and_no_more() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
     let config = config(&address).replace("name: test,", "name: test, request_timeout: 500ms,");
-    let (exit, page) = doctor(&config).await;
+    let (exit, page) = doctor(&config, &[]).await;
     assert_eq!(exit, Some(1), "{page}");
     assert!(
         page.contains("no answer to ApiVersions within 500ms"),
@@ -55,7 +55,7 @@ async fn a_cluster_that_is_away_hides_no_other() {
     let config = format!(
         "clusters:\n  - {{name: one, bootstrap_servers: [\"{one}\"]}}\n  - {{name: other, bootstrap_servers: [\"{other}\"]}}\n"
     );
-    let (exit, page) = doctor(&config).await;
+    let (exit, page) = doctor(&config, &[]).await;
     assert_eq!(exit, Some(1), "{page}");
     for part in ["Cluster one\n", "Cluster other\n", &one, &other] {
         assert!(page.contains(part), "{part}:\n{page}");
