@@ -32,9 +32,10 @@ use super::topics::{AskMetadata, Metadata, Topics};
 use crate::analysis::sample::Time;
 use ask::Heard;
 use judge::Evidence;
+use questions::Versions;
 
 /// Asks one cluster everything. It never fails: what can't be asked is a finding. An address that is silent costs twice the
-/// request timeout at most (connecting, and greeting), a broker that falls silent one more; all are asked in parallel.
+/// request timeout at most (connecting, and greeting); a broker that falls silent later is not asked on. All are asked in parallel.
 /// The clocks are watched for as long as is said.
 pub async fn examine(settings: &Settings, now: Time, watch_clocks: Duration) -> Checkup {
     let clock = sampler::Clock::start(now);
@@ -52,18 +53,24 @@ pub async fn examine(settings: &Settings, now: Time, watch_clocks: Duration) -> 
         .iter()
         .map(|(id, address)| ask_broker(*id, address, settings, &topics));
     let mut sessions = Vec::new();
+    let mut versions = None;
     let mut heard = Heard::default();
     for broker in join_all(asked).await {
         reached.push(broker.reached);
         heard.add(broker.heard);
-        sessions.extend(broker.session.map(|session| (broker.id, session)));
+        if let Some(session) = broker.session {
+            sessions.push((broker.id, session));
+            versions = Some(questions::known_to_both(versions, broker.versions));
+        }
     }
+    // Any broker can answer the rest; the first whose connection has held.
+    sessions.sort_by_key(|(_, session)| !session.is_open());
     if let Some((id, session)) = sessions.first_mut() {
         ask_retention(*id, session, &topics, &mut heard).await;
         // A session apart: what is refused to a probe is no refusal that the daemon would meet.
         let probed = probe::all(&mut connection_to(settings, session.address())).await;
         let evidence = Evidence {
-            versions: questions::versions(session),
+            versions: versions.unwrap_or_default(),
             heard: &heard,
             probed: &probed,
             topics: topics.list(),
@@ -116,6 +123,7 @@ struct Asked {
     id: BrokerId,
     reached: Reached,
     heard: Heard,
+    versions: Versions,
     /// Absent when it wasn't reached.
     session: Option<Session>,
 }
@@ -124,6 +132,7 @@ async fn ask_broker(id: BrokerId, address: &str, settings: &Settings, topics: &T
     let mut session = connection_to(settings, address);
     let reached = reach(&mut session, Who::Broker(id), address).await;
     let mut heard = Heard::default();
+    let versions = questions::versions(&session);
     if reached.failure.is_none() {
         ask::everything(id, &mut session, settings, topics, &mut heard).await;
     }
@@ -132,6 +141,7 @@ async fn ask_broker(id: BrokerId, address: &str, settings: &Settings, topics: &T
         session: reached.failure.is_none().then_some(session),
         reached,
         heard,
+        versions,
     }
 }
 

@@ -85,6 +85,11 @@ impl Session {
         self.connected().await.map(|_| ())
     }
 
+    /// Is the connection of use?
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// The version in which it would be asked this; absent when it doesn't know it, or isn't connected.
     pub(crate) fn version_of<R: Api>(&self) -> Option<i16> {
         self.open.as_ref()?.version::<R>().ok()

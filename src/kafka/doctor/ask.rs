@@ -74,6 +74,18 @@ impl Heard {
         place.add(items);
     }
 
+    /// What wasn't asked is neither allowed nor refused.
+    fn give_up(&mut self, id: BrokerId, questions: &[Question]) {
+        for question in questions {
+            let failure = Some(format!("broker {id} was not asked after what failed above"));
+            let items = Items {
+                failure,
+                ..Items::default()
+            };
+            self.put(question, items);
+        }
+    }
+
     /// A question whose own code has counted what was refused. Gives what was answered.
     pub(super) fn counted<T>(
         &mut self,
@@ -108,7 +120,7 @@ fn failure(id: BrokerId, error: &Error) -> Option<String> {
     (!matches!(error, Error::Unsupported { .. })).then_some(told)
 }
 
-/// Asks everything that this broker answers for. After a failure that broke the connection, the rest would fail likewise.
+/// Asks everything that this broker answers for, until something breaks the connection.
 pub(super) async fn everything(
     id: BrokerId,
     session: &mut Session,
@@ -117,9 +129,12 @@ pub(super) async fn everything(
     heard: &mut Heard,
 ) {
     let Some(listing) = groups(id, session, settings, heard).await else {
-        return;
+        return heard.give_up(id, AFTER_GROUPS);
     };
     members(id, session, &listing, heard).await;
+    if !session.is_open() {
+        return heard.give_up(id, AFTER_MEMBERS);
+    }
     let commits = listing.commits.into_iter();
     let commits: CommitsByGroup = commits.map(|group| (group.name.clone(), group)).collect();
     let wanted = harvest::all_partitions(topics, &commits).remove(&id);
@@ -128,6 +143,16 @@ pub(super) async fn everything(
         by_time(id, session, wanted, heard).await;
     }
 }
+
+const AFTER_GROUPS: &[Question] = &[
+    OFFSET_FETCH,
+    DESCRIBE_GROUPS,
+    CONSUMER_GROUP_DESCRIBE,
+    LIST_OFFSETS,
+    LIST_OFFSETS_BY_TIME,
+];
+
+const AFTER_MEMBERS: &[Question] = &[LIST_OFFSETS, LIST_OFFSETS_BY_TIME];
 
 async fn groups(
     id: BrokerId,
@@ -173,7 +198,7 @@ async fn members(id: BrokerId, session: &mut Session, listing: &Listing, heard: 
         heard.counted(id, &DESCRIBE_GROUPS, count, session, answer);
     }
     let consumer = of_kind(|kind| kind == "consumer");
-    if !consumer.is_empty() {
+    if !consumer.is_empty() && session.is_open() {
         session.begin_cycle();
         let count = consumer.len();
         let answer = AskConsumerMembers(consumer).put(session).await;

@@ -1,22 +1,20 @@
 //! What the answers mean, pure. The difficulty is that a missing right can look like an empty cluster: lists come without an error,
 //! and without what one may not see. The probes tell the two apart.
 
-use std::collections::BTreeMap;
-
 use super::acl::Acl;
 use super::ask::{Heard, Items};
 use super::findings::{Finding, Verdict};
 use super::probe::{OffsetsTopic, Probed};
 use super::questions::{
     CONSUMER_GROUP_DESCRIBE, DESCRIBE_CONFIGS, DESCRIBE_GROUPS, DESCRIBE_LOG_DIRS, FETCH,
-    LIST_GROUPS, LIST_OFFSETS, LIST_OFFSETS_BY_TIME, METADATA, OFFSET_FETCH, Question,
+    LIST_GROUPS, LIST_OFFSETS, LIST_OFFSETS_BY_TIME, METADATA, OFFSET_FETCH, Question, Versions,
 };
 use crate::kafka::settings::Settings;
 use crate::kafka::topic::Topic;
 
 /// Everything that was learned.
 pub(super) struct Evidence<'a> {
-    pub(super) versions: BTreeMap<&'static str, i16>,
+    pub(super) versions: Versions,
     pub(super) heard: &'a Heard,
     pub(super) probed: &'a Probed,
     pub(super) topics: &'a [Topic],
@@ -314,7 +312,7 @@ mod tests {
             topics: crate::kafka::Filter::all(),
         };
         let evidence = Evidence {
-            versions: BTreeMap::from([(DESCRIBE_GROUPS.api, 5)]),
+            versions: Versions::from([(DESCRIBE_GROUPS.api, 5)]),
             heard: &Heard::default(),
             probed: &Probed::default(),
             topics: &[],

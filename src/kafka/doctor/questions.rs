@@ -156,8 +156,23 @@ pub const QUESTIONS: &[Question] = &[
     FETCH,
 ];
 
-/// The version in which each question is asked of a broker; those it doesn't know are absent.
-pub(super) fn versions(session: &Session) -> BTreeMap<&'static str, i16> {
+/// In which version each question is asked; those that aren't known are absent.
+pub(super) type Versions = BTreeMap<&'static str, i16>;
+
+/// What a cluster knows is what all its brokers know.
+pub(super) fn known_to_both(known: Option<Versions>, mut more: Versions) -> Versions {
+    let Some(known) = known else {
+        return more;
+    };
+    let both = known.into_iter().filter_map(|(api, version)| {
+        let other = more.remove(api)?;
+        Some((api, version.min(other)))
+    });
+    both.collect()
+}
+
+/// In which version each question would be asked of a broker.
+pub(super) fn versions(session: &Session) -> Versions {
     let of = [
         version_of::<MetadataRequest>(session),
         version_of::<ListGroupsRequest>(session),

@@ -1,9 +1,10 @@
-//! What is no cluster: a port where nobody listens, one that says something else, one that says nothing.
+//! What is no cluster, or not a whole one: a port where nobody listens, one that says something else, one that says nothing.
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::{doctor, line};
+use crate::kafka_client::scripted::{Mood, Scripted};
 use crate::processes::free_port;
 use crate::real::config;
 
@@ -59,5 +60,37 @@ async fn a_cluster_that_is_away_hides_no_other() {
     assert_eq!(exit, Some(1), "{page}");
     for part in ["Cluster one\n", "Cluster other\n", &one, &other] {
         assert!(page.contains(part), "{part}:\n{page}");
+    }
+}
+
+/// Its other brokers are asked, and what this one would have answered is called neither allowed nor refused. The script knows no
+/// groups of the new protocol: that is called unsupported, and is no fault.
+#[tokio::test]
+async fn a_broker_that_falls_silent_is_named_and_so_is_what_was_not_asked() {
+    let cluster = Scripted::start(2).await;
+    cluster.group("pay", 1, &[("orders", 0, 40)]);
+    let (exit, page) = doctor(&config(&cluster.address(1)), &["--clock.watch", "0s"]).await;
+    assert_eq!(exit, Some(0), "{page}");
+    let unsupported = "ConsumerGroupDescribe unsupported since Kafka 3.7";
+    assert!(line(&page, "Consumer").starts_with(unsupported), "{page}");
+
+    cluster.mood(2, Mood::GreetsThenSays(b"\xff\xff\xff\xff"));
+    let (exit, page) = doctor(&config(&cluster.address(1)), &["--clock.watch", "0s"]).await;
+    assert_eq!(exit, Some(1), "{page}");
+    for said in [
+        "! ListGroups v5 failed broker 2: it answered bytes that are no Kafka frame",
+        "! OffsetFetch v9 failed broker 2 was not asked",
+        "! ListOffsets (by time) v8 failed broker 2 was not asked",
+        "ConsumerGroupDescribe unsupported since Kafka 3.7",
+        "DescribeConfigs v4 allowed",
+    ] {
+        let mut about = said.trim_start_matches("! ").split(' ');
+        let about = about.next().expect("a word");
+        let about = if said.contains("by time") {
+            "ListOffsets (by time)"
+        } else {
+            about
+        };
+        assert!(line(&page, about).starts_with(said), "{said}:\n{page}");
     }
 }

@@ -1,7 +1,7 @@
 //! The query client against a scripted cluster: what it reads, how often it asks, and what a broker's failure costs.
 
 mod change;
-mod scripted;
+pub(crate) mod scripted;
 
 use std::time::Duration;
 

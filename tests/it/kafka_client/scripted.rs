@@ -274,8 +274,9 @@ impl World {
             return OffsetFetchResponse::default().with_topics(topics.collect());
         }
         let groups = asked.groups.iter().map(|asked| {
-            let group = &self.groups[&*asked.group_id.0];
-            let topics = by_topic(group).map(|(topic, offsets)| {
+            let group = self.groups.get(&*asked.group_id.0);
+            let topics = group.into_iter().flat_map(by_topic);
+            let topics = topics.map(|(topic, offsets)| {
                 let partition = |(partition, offset): &(i32, i64)| {
                     commits::OffsetFetchResponsePartitions::default()
                         .with_partition_index(*partition)
@@ -285,7 +286,9 @@ impl World {
                     .with_name(StrBytes::from_static_str(topic).into())
                     .with_partitions(offsets.iter().map(partition).collect())
             });
-            let error = if group.coordinator == id { 0 } else { 16 };
+            // As Kafka does: a group that nobody knows has no commits, and any broker may say so here.
+            let is_here = group.is_none_or(|group| group.coordinator == id);
+            let error = if is_here { 0 } else { 16 };
             commits::OffsetFetchResponseGroup::default()
                 .with_group_id(asked.group_id.clone())
                 .with_error_code(error)
