@@ -21,6 +21,11 @@ use crate::expose::reload::ReloadDoor;
 pub use reload::{Load, Reloading};
 pub use watches::{Changes, Watches};
 
+/// What the wall clock says, for those who compare others' clocks with it.
+pub fn wall_clock() -> Time {
+    clock::wall()
+}
+
 /// Where a cluster's samples come from: [`kafka::Sampler`](crate::kafka::Sampler), or a script in a test.
 pub trait Source: Send + 'static {
     /// Reads everything once, within its own deadline. What could not be read is absent.

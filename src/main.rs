@@ -25,6 +25,7 @@ fn main() -> ExitCode {
                 .unwrap_or(FAILED)
         }
         Ok(Command::Run(flags)) => run(&flags, &mut io::stderr()),
+        Ok(Command::Doctor(flags)) => doctor(&flags, &mut io::stdout(), &mut io::stderr()),
         Err(usage) => {
             let _ = usage.print();
             u8::try_from(usage.exit_code()).unwrap_or(FAILED)
@@ -33,13 +34,18 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Nothing when the configuration is bad, which is told.
+fn settings(watched: &cli::Watched, errors: &mut impl Write) -> Option<Settings> {
+    let read = watched.settings(&environment::of_this_process());
+    read.inspect_err(|problems| {
+        let _ = cli::report(problems, errors);
+    })
+    .ok()
+}
+
 fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
-    let settings = match flags.settings(&environment::of_this_process()) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            let _ = cli::report(&problems, errors);
-            return BAD_CONFIGURATION;
-        }
+    let Some(settings) = settings(&flags.watched, errors) else {
+        return BAD_CONFIGURATION;
     };
     flags.start_logging();
     match serve(settings, flags) {
@@ -49,6 +55,21 @@ fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
             FAILED
         }
     }
+}
+
+fn doctor(flags: &cli::Doctor, out: &mut impl Write, errors: &mut impl Write) -> u8 {
+    let Some(settings) = settings(&flags.watched, errors) else {
+        return BAD_CONFIGURATION;
+    };
+    let Ok(runtime) = Runtime::new() else {
+        let _ = cli::report(&"cannot start the runtime", errors);
+        return FAILED;
+    };
+    let examined = cli::doctor(&settings, daemon::wall_clock(), flags.clock_watch, out);
+    let told = runtime.block_on(examined);
+    // A name that is being looked up has a thread of its own, which can't be stopped.
+    runtime.shutdown_background();
+    told.unwrap_or(FAILED)
 }
 
 /// How long a cycle that is under way may keep the process once everything else has ended.
@@ -88,7 +109,7 @@ fn reloading(flags: &cli::Run) -> io::Result<Reloading> {
     let by_request = flags.enable_lifecycle;
     let flags = flags.clone();
     Ok(Reloading {
-        load: Arc::new(move || flags.settings(&environment::of_this_process())),
+        load: Arc::new(move || flags.watched.settings(&environment::of_this_process())),
         hangups: Box::pin(hangups),
         by_request,
     })

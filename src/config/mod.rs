@@ -25,6 +25,7 @@ use crate::analysis::{self, Ceilings};
 use crate::expose::metrics::Granularity;
 use crate::kafka;
 
+pub use duration::parse as parse_duration;
 pub use problem::{Problem, Problems};
 pub use tree::{Origin, Path};
 

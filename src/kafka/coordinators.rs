@@ -7,7 +7,7 @@ use super::client::cluster::BrokerId;
 use super::topic::leaders;
 
 /// The leader of one of its partitions is the coordinator of the groups whose commits are in there.
-const OFFSETS_TOPIC: &str = "__consumer_offsets";
+pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// As the last metadata told it.
 #[derive(Default)]

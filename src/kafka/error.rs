@@ -171,10 +171,20 @@ impl Code {
         self.0 == LOADING_COORDINATOR
     }
 
+    /// A right is missing.
+    pub(crate) fn is_for_want_of_a_right(self) -> bool {
+        is_for_want_of_a_right(self.label())
+    }
+
     /// Worth refreshing the metadata and asking once more.
     pub(crate) fn is_stale_metadata(self) -> bool {
         STALE_METADATA.contains(&self.0)
     }
+}
+
+/// Is this the label of an answer to somebody who lacks a right?
+pub(crate) fn is_for_want_of_a_right(label: &str) -> bool {
+    label.ends_with("_authorization_failed")
 }
 
 /// Is this the label of something that Kafka answered, not of a connection that failed?

@@ -4,6 +4,9 @@ use std::fmt;
 
 use regex::Regex;
 
+/// The pattern that every name matches.
+const ANYTHING: &str = ".*";
+
 /// A name passes when a pattern of `include` matches the whole of it and none of `exclude` does.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -34,7 +37,15 @@ impl Filter {
 
     /// Lets every name pass.
     pub fn all() -> Self {
-        Self::new(&[".*".to_owned()], &[]).expect("`.*` is a pattern")
+        Self::new(&[ANYTHING.to_owned()], &[]).expect("`.*` is a pattern")
+    }
+
+    /// Does it include every name, whatever is excluded again?
+    pub(crate) fn includes_all(&self) -> bool {
+        let all = anchored(ANYTHING).expect("`.*` is a pattern");
+        self.include
+            .iter()
+            .any(|pattern| pattern.as_str() == all.as_str())
     }
 
     /// Is this name watched?
@@ -106,6 +117,13 @@ mod tests {
     fn a_name_may_contain_anything() {
         assert!(Filter::all().passes("a\nb"));
         assert!(Filter::all().passes(""));
+    }
+
+    #[test]
+    fn only_the_pattern_for_anything_surely_includes_all() {
+        assert!(Filter::all().includes_all());
+        assert!(filter(&["a", ".*"], &["b"]).unwrap().includes_all());
+        assert!(!filter(&["a.*", ".*b"], &[]).unwrap().includes_all());
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
 //! `members`, `configs` and `past` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the sample.
+//! [`doctor`] asks the same, once, and says what came of it.
 
 mod client;
 mod configs;
 mod coordinators;
+pub mod doctor;
 mod error;
 mod filter;
 mod group;

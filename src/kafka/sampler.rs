@@ -50,6 +50,14 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// It is `now` at this moment.
+    pub(crate) fn start(now: Time) -> Self {
+        Self {
+            now,
+            began: Instant::now(),
+        }
+    }
+
     pub(crate) fn now(self) -> Time {
         self.now
     }

@@ -2,9 +2,9 @@
 //! There is none in here that writes.
 
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest,
+    ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest,
+    MetadataRequest, OffsetFetchRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -250,6 +250,26 @@ impl Api for DescribeConfigsRequest {
                 .always(),
             ])
             .always(),
+        ],
+        tagged: &[],
+    };
+}
+
+impl Api for DescribeClusterRequest {
+    /// Asked by the doctor only.
+    const NAME: &'static str = "DescribeCluster";
+    const VERSIONS_USED: (i16, i16) = (0, 1);
+    const ANSWER: Message = Message {
+        flexible_from: 0,
+        fields: &[
+            I32.always(),
+            I16.always(),
+            Text.always(),
+            I8.since(1),
+            Text.always(),
+            I32.always(),
+            List(&[I32.always(), Text.always(), I32.always(), Text.always()]).always(),
+            I32.always(),
         ],
         tagged: &[],
     };

@@ -4,6 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::api_versions_response::{ApiVersion, SupportedFeatureKey};
 use kafka_protocol::messages::consumer_group_describe_response as consumer;
+use kafka_protocol::messages::describe_cluster_response as cluster;
 use kafka_protocol::messages::describe_configs_response as configs;
 use kafka_protocol::messages::describe_groups_response as classic;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
@@ -244,6 +245,21 @@ impl Answers for DescribeConfigsRequest {
     }
 }
 
+impl Answers for DescribeClusterRequest {
+    fn answer(dice: &mut Dice, _: i16) -> DescribeClusterResponse {
+        let broker = |d: &mut Dice| {
+            cluster::DescribeClusterBroker::default()
+                .with_host(d.text())
+                .with_rack(d.maybe())
+        };
+        DescribeClusterResponse::default()
+            .with_cluster_id(dice.text())
+            .with_error_message(dice.maybe())
+            .with_brokers(dice.many(broker))
+            .with_cluster_authorized_operations(dice.i32())
+    }
+}
+
 const ID: i32 = 77;
 
 fn frame<R: Api>(answer: &R::Response, version: i16) -> Bytes {
@@ -298,6 +314,7 @@ fn check_all(seed: u64) {
     check::<DescribeGroupsRequest>(dice);
     check::<ConsumerGroupDescribeRequest>(dice);
     check::<DescribeConfigsRequest>(dice);
+    check::<DescribeClusterRequest>(dice);
 }
 
 proptest! {

@@ -83,6 +83,26 @@ impl Session {
         &self.tally
     }
 
+    /// `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Connects and greets, unless that was done.
+    pub(crate) async fn reach(&mut self) -> Result<(), Error> {
+        self.connected().await.map(|_| ())
+    }
+
+    /// Is the connection of use?
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The version in which it would be asked this; absent when it doesn't know it, or isn't connected.
+    pub(crate) fn version_of<R: Api>(&self) -> Option<i16> {
+        self.open.as_ref()?.version::<R>().ok()
+    }
+
     pub(crate) fn begin_cycle(&mut self) {
         self.pace.begin_cycle();
         self.extra = 0;

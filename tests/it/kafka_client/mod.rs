@@ -3,7 +3,7 @@
 mod change;
 mod moved;
 mod past;
-mod scripted;
+pub(crate) mod scripted;
 
 use std::time::Duration;
 

@@ -325,8 +325,9 @@ impl World {
             return OffsetFetchResponse::default().with_topics(topics.collect());
         }
         let groups = asked.groups.iter().map(|asked| {
-            let group = &self.groups[&*asked.group_id.0];
-            let topics = by_topic(group).map(|(topic, offsets)| {
+            let group = self.groups.get(&*asked.group_id.0);
+            let topics = group.into_iter().flat_map(by_topic);
+            let topics = topics.map(|(topic, offsets)| {
                 let partition = |(partition, offset): &(i32, i64)| {
                     commits::OffsetFetchResponsePartitions::default()
                         .with_partition_index(*partition)
@@ -336,9 +337,11 @@ impl World {
                     .with_name(StrBytes::from_static_str(topic).into())
                     .with_partitions(offsets.iter().map(partition).collect())
             });
+            // As Kafka does: a group that nobody knows has no commits, and any broker may say so here.
+            let is_here = group.is_none_or(|group| group.coordinator == id);
             let error = match self.commits_errors.get(&*asked.group_id.0) {
                 _ if self.unaware.contains(&id) => 0,
-                _ if group.coordinator != id => 16,
+                _ if !is_here => 16,
                 error => error.copied().unwrap_or(0),
             };
             commits::OffsetFetchResponseGroup::default()
