@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::problem::Problem;
+use super::properties;
 
 /// Deeper than any setting; without a bound a hostile file would exhaust the stack when the tree is walked.
 pub(super) const MAX_DEPTH: usize = 16;
@@ -90,6 +91,13 @@ impl Path {
     }
 }
 
+impl Step {
+    /// Into the block of librdkafka's properties.
+    pub(super) fn is_kafka(&self) -> bool {
+        matches!(self, Self::Key(key) if key == properties::BLOCK)
+    }
+}
+
 impl Node {
     pub(super) fn new(origin: Origin, value: Value) -> Self {
         Self { origin, value }
@@ -165,8 +173,12 @@ impl fmt::Display for Origin {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (depth, step) in self.0.iter().enumerate() {
+            let above = depth.checked_sub(1).map(|above| &self.0[above]);
             match step {
                 Step::Key(key) if depth == 0 => f.write_str(key)?,
+                Step::Key(key) if above.is_some_and(Step::is_kafka) => {
+                    write!(f, ".{}", properties::shown(key))?;
+                }
                 Step::Key(key) => write!(f, ".{key}")?,
                 Step::Index(index) => write!(f, "[{index}]")?,
             }
