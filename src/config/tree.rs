@@ -24,7 +24,7 @@ pub enum Origin {
 }
 
 /// The way to a node, from the root.
-#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Path(pub(super) Vec<Step>);
 
 /// One step on the way to a node.
@@ -167,6 +167,13 @@ impl fmt::Display for Origin {
             Self::Variable(name) => f.write_str(name),
             Self::Flag(name) => f.write_str(name),
         }
+    }
+}
+
+/// As it is shown: a secret may have got into a key.
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
