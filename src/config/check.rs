@@ -1,14 +1,17 @@
 //! Written → checked: what is required is there, what holds between keys holds, and defaults fill the rest. A section that
 //! could not be read whole is not judged: its faults would be those already named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::leaf::{Pattern, Text};
 use super::problem::{Problem, Problems};
+use super::properties;
+use super::security;
 use super::tree::{Node, Path, Step};
 use super::written;
 use super::{CeilingRule, Cluster, Metrics, Settings};
+use crate::kafka::Secret;
 use crate::{analysis, kafka};
 
 /// Often enough to see a trend within minutes, seldom enough to cost a cluster nothing.
@@ -28,6 +31,7 @@ type Wrong = (Path, String);
 pub(super) fn check(
     file: &written::File,
     tree: &Node,
+    aws: &BTreeMap<String, Secret>,
     mut problems: Vec<Problem>,
 ) -> Result<Settings, Problems> {
     let unread: BTreeSet<Vec<Step>> = problems
@@ -44,7 +48,7 @@ pub(super) fn check(
         keep(wrong);
         (SAMPLE_INTERVAL, SAMPLE_INTERVAL)
     });
-    let mut clusters = clusters(file, &root.key("clusters"), &mut keep);
+    let mut clusters = clusters(file, aws, &root.key("clusters"), &mut keep);
     let ceilings = ceilings(file, &root.key("ceilings"), &mut keep);
     let analysis =
         analysis(file, interval, max_age, &root.key("signals")).unwrap_or_else(|wrong| {
@@ -90,7 +94,12 @@ fn times(file: &written::File, root: &Path) -> Result<(Duration, Duration), Wron
     Ok((interval, max_age))
 }
 
-fn clusters(file: &written::File, at: &Path, keep: &mut impl FnMut(Wrong)) -> Vec<Cluster> {
+fn clusters(
+    file: &written::File,
+    aws: &BTreeMap<String, Secret>,
+    at: &Path,
+    keep: &mut impl FnMut(Wrong),
+) -> Vec<Cluster> {
     let written = file.clusters.as_deref().unwrap_or_default();
     if written.is_empty() {
         keep((at.clone(), "missing: at least one cluster".to_owned()));
@@ -98,7 +107,7 @@ fn clusters(file: &written::File, at: &Path, keep: &mut impl FnMut(Wrong)) -> Ve
     let mut names = BTreeSet::new();
     let mut checked = Vec::new();
     for (index, cluster) in written.iter().enumerate() {
-        match self::cluster(cluster, &at.index(index), &mut names) {
+        match self::cluster(cluster, aws, &at.index(index), &mut names) {
             Ok(cluster) => checked.push(cluster),
             Err(wrong) => keep(wrong),
         }
@@ -108,6 +117,7 @@ fn clusters(file: &written::File, at: &Path, keep: &mut impl FnMut(Wrong)) -> Ve
 
 fn cluster(
     written: &written::Cluster,
+    aws: &BTreeMap<String, Secret>,
     at: &Path,
     names: &mut BTreeSet<String>,
 ) -> Result<Cluster, Wrong> {
@@ -125,17 +135,20 @@ fn cluster(
             "missing: at least one host:port".to_owned(),
         ));
     }
+    let servers: Vec<String> = servers
+        .iter()
+        .map(|Text(address)| address.0.clone())
+        .collect();
+    let security = security::check(written.kafka.as_ref(), &servers, aws)
+        .map_err(|(key, message)| (at.key(properties::BLOCK).key(key), message))?;
     let kafka = kafka::Settings {
         name: name.clone(),
-        bootstrap_servers: servers
-            .iter()
-            .map(|Text(address)| address.0.clone())
-            .collect(),
+        bootstrap_servers: servers,
         request_timeout: written
             .request_timeout
             .as_ref()
             .map_or(REQUEST_TIMEOUT, |Text(span)| span.0),
-        security: kafka::security::Security::default(),
+        security,
         rate_window: kafka::RATE_WINDOW,
         isolation_level: written
             .isolation_level

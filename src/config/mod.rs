@@ -6,7 +6,11 @@ mod duration;
 pub mod environment;
 mod keys;
 mod leaf;
+mod librdkafka;
 mod problem;
+mod properties;
+mod secret_file;
+mod security;
 mod source;
 mod thresholds;
 mod tree;
@@ -103,7 +107,7 @@ pub fn load(start: &Start, variables: &[(OsString, OsString)]) -> Result<Setting
     let (file, more) = source::read(&tree);
     problems.extend(more);
     match file {
-        Some(file) => check::check(&file, &tree, problems),
+        Some(file) => check::check(&file, &tree, &environment::of_aws(variables), problems),
         None => Err(Problems::sorted(problems)),
     }
 }

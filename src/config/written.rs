@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 
-use super::leaf::{Address, Name, Offsets, Pattern, SecurityProtocol, Span, Text, Whole};
+use super::leaf::{Address, Name, Offsets, Pattern, Span, Text, Whole};
+use super::properties::Kafka;
 use super::thresholds::LagGrowth;
 use crate::expose::metrics::Granularity;
 use crate::kafka::IsolationLevel;
@@ -27,23 +28,13 @@ pub(super) struct Cluster {
     pub(super) name: Option<Text<Name>>,
     pub(super) bootstrap_servers: Option<Vec<Text<Address>>>,
     pub(super) request_timeout: Option<Text<Span>>,
+    pub(super) kafka: Option<Kafka>,
     /// Only what it refuses matters in this version, and that is refused when it is read.
-    #[serde(rename = "kafka")]
-    pub(super) _kafka: Option<Kafka>,
-    /// Likewise.
     #[serde(rename = "offsets")]
     pub(super) _offsets: Option<Text<Offsets>>,
     pub(super) isolation_level: Option<Text<IsolationLevel>>,
     pub(super) groups: Option<Names>,
     pub(super) topics: Option<Names>,
-}
-
-/// librdkafka's property names.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "a map")]
-pub(super) struct Kafka {
-    #[serde(rename = "security.protocol")]
-    pub(super) _security_protocol: Option<Text<SecurityProtocol>>,
 }
 
 /// Which names are watched.

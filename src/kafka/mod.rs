@@ -21,6 +21,11 @@ mod sampler;
 mod secret;
 mod seldom;
 mod settings;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the client asks for tokens once it signs in")
+)]
+mod token;
 mod topic;
 mod topics;
 

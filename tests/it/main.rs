@@ -26,4 +26,5 @@ mod prometheus;
 mod promtool;
 mod real;
 mod reload;
+mod secrets;
 mod stories;

@@ -1,5 +1,6 @@
 //! How a cluster's brokers are reached: over what, and as whom. Checked values; librdkafka's property names are in `config/`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::kafka::secret::Secret;
@@ -85,9 +86,25 @@ pub struct Oidc {
     pub ca: Option<PathBuf>,
 }
 
+impl Oidc {
+    /// Whether this can be a token endpoint: HTTP or HTTPS, and no name or password in it, which would get into logs.
+    pub fn is_endpoint(address: &str) -> bool {
+        let Ok(uri) = address.parse::<hyper::Uri>() else {
+            return false;
+        };
+        let known = matches!(uri.scheme_str(), Some("http" | "https"));
+        known
+            && uri
+                .authority()
+                .is_some_and(|authority| !authority.as_str().contains('@'))
+    }
+}
+
 /// Amazon's MSK.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MskIam {
     /// The cluster's region.
     pub region: String,
+    /// Amazon's own variables (`AWS_…`, and `HOME` for its files), by which its tools find out who the machine is.
+    pub environment: BTreeMap<String, Secret>,
 }

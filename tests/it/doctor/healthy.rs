@@ -107,6 +107,7 @@ fn a_clock_that_is_off_is_told_by_how_much() {
             bootstrap_servers: vec![kafka.bootstrap()],
             request_timeout: Duration::from_secs(5),
             security: Security::default(),
+            rate_window: lagslope::kafka::RATE_WINDOW,
             isolation_level: IsolationLevel::ReadUncommitted,
             groups: Filter::all(),
             topics: Filter::all(),
