@@ -17,9 +17,11 @@ mod sampler;
 mod secret;
 mod seldom;
 mod settings;
+mod token;
 mod topic;
 mod topics;
 
+pub use error::BadFile;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
 pub use secret::Secret;

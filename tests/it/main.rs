@@ -24,4 +24,5 @@ mod processes_selftest;
 mod prometheus;
 mod promtool;
 mod real;
+mod security;
 mod stories;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use super::security::Entrance;
 use super::session::Session;
 use super::tally::Tally;
 use crate::kafka::error::Error;
@@ -39,9 +40,19 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Opens nothing yet.
-    pub(crate) fn new(address: &str, request_timeout: Duration, tally: &Arc<Tally>) -> Self {
+    pub(crate) fn new(
+        address: &str,
+        request_timeout: Duration,
+        entrance: &Arc<Entrance>,
+        tally: &Arc<Tally>,
+    ) -> Self {
         let address: Arc<str> = address.into();
-        let session = Session::new(Arc::clone(&address), request_timeout, Arc::clone(tally));
+        let session = Session::new(
+            Arc::clone(&address),
+            request_timeout,
+            Arc::clone(entrance),
+            Arc::clone(tally),
+        );
         Self {
             address,
             session: Arc::new(Mutex::new(session)),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::broker::{Broker, Question};
+use super::security::Entrance;
 use super::session::Session;
 use super::tally::Tally;
 use crate::kafka::error::Error;
@@ -17,6 +18,7 @@ pub(crate) type BrokerId = i32;
 
 pub(crate) struct Cluster {
     settings: Arc<Settings>,
+    entrance: Arc<Entrance>,
     tally: Arc<Tally>,
     bootstrap: Vec<Broker>,
     brokers: BTreeMap<BrokerId, Broker>,
@@ -27,12 +29,14 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let tally = Arc::<Tally>::default();
+        let entrance = Arc::new(Entrance::new(&settings.security));
         let servers = settings.bootstrap_servers.iter();
         let bootstrap = servers
-            .map(|address| Broker::new(address, settings.request_timeout, &tally))
+            .map(|address| Broker::new(address, settings.request_timeout, &entrance, &tally))
             .collect();
         Self {
             settings,
+            entrance,
             tally,
             bootstrap,
             brokers: BTreeMap::new(),
@@ -101,9 +105,10 @@ impl Cluster {
 
     fn introduce(&self, id: BrokerId, address: &str) -> Broker {
         let same = self.bootstrap.iter().find(|b| b.address() == address);
-        let broker = same
-            .cloned()
-            .unwrap_or_else(|| Broker::new(address, self.settings.request_timeout, &self.tally));
+        let broker = same.cloned().unwrap_or_else(|| {
+            let timeout = self.settings.request_timeout;
+            Broker::new(address, timeout, &self.entrance, &self.tally)
+        });
         broker.when_idle(|session| session.introduce(&self.settings.name, id));
         broker
     }
