@@ -1,6 +1,5 @@
 //! A secured Kafka: one node with a listener for each way in, and for each way in which a broker's certificate can be wrong.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -19,6 +18,11 @@ pub(crate) const USER: &str = "monitor";
 pub(crate) const PASSWORD: &str = "correct-horse-battery";
 /// Of the encrypted client key.
 pub(crate) const KEY_PASSWORD: &str = "staple-of-the-key";
+
+/// What there is to see: a group that is so many messages behind.
+pub(crate) const TOPIC: &str = "orders";
+pub(crate) const GROUP: &str = "behind-by-six";
+pub(crate) const LAG: u64 = 6;
 
 /// How long a sign-in holds at [`Listener::Short`].
 pub(crate) const SESSION: std::time::Duration = std::time::Duration::from_secs(4);
@@ -98,16 +102,22 @@ impl Secured {
         let kafka = Kafka::start_prepared(version, 1, &options, &preparation);
         let secured = Self { kafka, ports };
         secured.convert_keys();
+        secured.kafka.create_topic(TOPIC, 1, 1);
+        secured.kafka.produce(TOPIC, 0, 4 + LAG as usize);
+        secured.kafka.commit(GROUP, TOPIC, &[(0, 4)]);
         secured
     }
 
     pub(crate) fn address(&self, listener: Listener) -> String {
         let index = LISTENERS.iter().position(|(l, ..)| *l == listener);
-        format!("127.0.0.1:{}", self.ports[index.expect("it is in the list")])
+        format!(
+            "127.0.0.1:{}",
+            self.ports[index.expect("it is in the list")]
+        )
     }
 
     /// A file that was made for the test: `ca.pem`, `other-ca.pem`, `client.pem`, `client.key` (PKCS#8), `client-sec1.key`,
-    /// `client-encrypted.key`, `rsa.pem`, `rsa-pkcs1.key`, `foreign.pem`, `foreign.key`.
+    /// `client-encrypted.key`, `rsa.pem`, `rsa.key`, `rsa-pkcs1.key`, `foreign.pem`, `foreign.key`.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.kafka.folder().join(name)
     }
@@ -121,10 +131,12 @@ impl Secured {
             folder,
             &format!("pkcs8 -topk8 {pass} -in client.key -out client-encrypted.key"),
         );
+        openssl(folder, "rsa -traditional -in rsa.key -out rsa-pkcs1.key");
     }
 }
 
-fn openssl(folder: &Path, arguments: &str) {
+/// What it prints.
+fn openssl(folder: &Path, arguments: &str) -> String {
     let output = Command::new("openssl")
         .args(arguments.split_whitespace())
         .current_dir(folder)
@@ -135,6 +147,7 @@ fn openssl(folder: &Path, arguments: &str) {
         "openssl {arguments}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8(output.stdout).expect("text")
 }
 
 fn options(ports: &[u16]) -> Vec<(String, String)> {
@@ -172,8 +185,14 @@ fn options(ports: &[u16]) -> Vec<(String, String)> {
         ("listener.name.mutual.ssl.client.auth", "required"),
         ("listener.name.mutual12.ssl.client.auth", "required"),
         ("listener.name.mutual12.ssl.enabled.protocols", "TLSv1.2"),
-        ("listener.name.sasl_plaintext.sasl.enabled.mechanisms", "PLAIN"),
-        ("listener.name.short.sasl.enabled.mechanisms", "SCRAM-SHA-256"),
+        (
+            "listener.name.sasl_plaintext.sasl.enabled.mechanisms",
+            "PLAIN",
+        ),
+        (
+            "listener.name.short.sasl.enabled.mechanisms",
+            "SCRAM-SHA-256",
+        ),
         ("listener.name.short.connections.max.reauth.ms", &session_ms),
     ];
     options.extend(fixed.map(|(key, value)| (key, value.to_owned())));
@@ -239,6 +258,15 @@ fn certificates() -> Vec<(String, String)> {
         files.push((format!("{name}.pem"), certificate));
         files.push((format!("{name}.key"), key));
     }
+    // ring makes no RSA keys.
+    let rsa = openssl(
+        Path::new("/"),
+        "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048",
+    );
+    let key = KeyPair::from_pem(&rsa).expect("a key in PKCS#8");
+    let (certificate, key) = signed_with(&ca, key, &["monitor.example"], now - day, now + day);
+    files.push(("rsa.pem".to_owned(), certificate));
+    files.push(("rsa.key".to_owned(), key));
     files
 }
 
@@ -257,6 +285,17 @@ fn signed(
     from: OffsetDateTime,
     to: OffsetDateTime,
 ) -> (String, String) {
+    let key = KeyPair::generate().expect("ring makes keys");
+    signed_with(issuer, key, hosts, from, to)
+}
+
+fn signed_with(
+    issuer: &CertifiedIssuer<'static, KeyPair>,
+    key: KeyPair,
+    hosts: &[&str],
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> (String, String) {
     let names: Vec<String> = hosts.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).expect("valid names");
     params.not_before = from;
@@ -265,7 +304,6 @@ fn signed(
         ExtendedKeyUsagePurpose::ServerAuth,
         ExtendedKeyUsagePurpose::ClientAuth,
     ];
-    let key = KeyPair::generate().expect("ring makes keys");
     let certificate = params.signed_by(&key, issuer).expect("a valid request");
     (certificate.pem(), key.serialize_pem())
 }
