@@ -121,8 +121,8 @@ impl Entrance {
                 }
             }
             (Error::ClosedUnanswered, Some(_)) => {
-                SecurityError::TlsFailed("it closed the connection right after it".to_owned())
-                    .into()
+                let what = "it closed the connection right after the handshake";
+                SecurityError::TlsFailed(what.to_owned()).into()
             }
             (Error::Security(SecurityError::SaslNeeded), _) if sasl.is_some() => Error::Closed,
             (error, _) => error,

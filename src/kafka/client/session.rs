@@ -261,8 +261,10 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::messages::MetadataRequest;
+    use kafka_protocol::messages::{ListGroupsRequest, MetadataRequest};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::time::Instant;
 
     use super::*;
     use crate::kafka::settings::security::Security;
@@ -278,6 +280,47 @@ mod tests {
         for failures in 1..=3 {
             let answer = session.ask(|_| MetadataRequest::default()).await;
             assert_eq!(answer.err(), Some(Error::ClosedUnanswered));
+            assert_eq!(session.backoff.failures(), failures);
+            session.backoff.end_pause();
+        }
+    }
+
+    /// Answers one connection, and lets nobody else in: that it speaks ListGroups in version 0, and that there are no groups.
+    async fn serve_one(listener: TcpListener) -> Option<()> {
+        let (mut stream, _) = listener.accept().await.ok()?;
+        drop(listener);
+        loop {
+            let size = stream.read_u32().await.ok()?;
+            let mut request = vec![0; size as usize];
+            stream.read_exact(&mut request).await.ok()?;
+            let body: &[u8] = match request[1] {
+                18 => &[0, 0, 2, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                _ => &[0; 6],
+            };
+            let id = &request[4..8];
+            let size = (id.len() + body.len()) as u32;
+            let frame = [&size.to_be_bytes(), id, body].concat();
+            stream.write_all(&frame).await.ok()?;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_that_cannot_be_renewed_is_used_until_it_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(serve_one(listener));
+        let timeout = Duration::from_secs(30);
+        let entrance = Arc::new(Entrance::new(&Security::default()));
+        let mut session = Session::new(address.into(), timeout, entrance, Arc::default());
+        let lifetime = Duration::from_secs(10);
+        // `(age of the sign-in, is there an answer, failures in a row)`
+        for (age_seconds, answered, failures) in [(0, true, 0), (9, true, 1), (11, false, 2)] {
+            if let Some(open) = &mut session.open {
+                let from = Instant::now() - Duration::from_secs(age_seconds);
+                open.hold(from, lifetime);
+            }
+            let answer = session.ask(|_| ListGroupsRequest::default()).await;
+            assert_eq!(answer.err(), (!answered).then_some(Error::Refused));
             assert_eq!(session.backoff.failures(), failures);
             session.backoff.end_pause();
         }
