@@ -25,6 +25,7 @@ pub use questions::{QUESTIONS, Question};
 use super::client::broker::Question as _;
 use super::client::cluster::BrokerId;
 use super::client::lookup::Lookups;
+use super::client::security::Entrance;
 use super::client::session::Session;
 use super::configs::{self, AskRetention};
 use super::sampler;
@@ -40,7 +41,9 @@ use questions::Versions;
 /// The clocks are watched for as long as is said.
 pub async fn examine(settings: &Settings, now: Time, watch_clocks: Duration) -> Checkup {
     let clock = sampler::Clock::start(now);
-    let (mut reached, answered) = bootstrap(settings).await;
+    // One for all: what a broker refuses to a sign-in isn't tried at the next.
+    let entrance = &Arc::new(Entrance::new(&settings.security, Lookups::default()));
+    let (mut reached, answered) = bootstrap(settings, entrance).await;
     let mut checkup = Checkup::new(&settings.name);
     let Some((server, metadata)) = answered else {
         checkup.reached = reached;
@@ -52,7 +55,7 @@ pub async fn examine(settings: &Settings, now: Time, watch_clocks: Duration) -> 
 
     let asked = named
         .iter()
-        .map(|(id, address)| ask_broker(*id, address, settings, &topics));
+        .map(|(id, address)| ask_broker(*id, address, (settings, entrance), &topics));
     let mut sessions = Vec::new();
     let mut versions = None;
     let mut heard = Heard::default();
@@ -69,7 +72,7 @@ pub async fn examine(settings: &Settings, now: Time, watch_clocks: Duration) -> 
     if let Some((id, session)) = sessions.first_mut() {
         ask_retention(*id, session, &topics, &mut heard).await;
         // A session apart: what is refused to a probe is no refusal that the daemon would meet.
-        let probed = probe::all(&mut connection_to(settings, session.address())).await;
+        let probed = probe::all(&mut connection_to(settings, entrance, session.address())).await;
         let evidence = Evidence {
             versions: versions.unwrap_or_default(),
             heard: &heard,
@@ -86,15 +89,18 @@ pub async fn examine(settings: &Settings, now: Time, watch_clocks: Duration) -> 
 }
 
 /// Each has its own tally: what is counted there was counted of this address.
-fn connection_to(settings: &Settings, address: &str) -> Session {
-    let timeout = settings.request_timeout;
-    Session::new(address.into(), timeout, Lookups::default(), Arc::default())
+fn connection_to(settings: &Settings, entrance: &Arc<Entrance>, address: &str) -> Session {
+    let (timeout, entrance) = (settings.request_timeout, Arc::clone(entrance));
+    Session::new(address.into(), timeout, entrance, Arc::default())
 }
 
 /// Reaches every bootstrap server; gives the first whose metadata could be read, with it.
-async fn bootstrap(settings: &Settings) -> (Vec<Reached>, Option<(String, Metadata)>) {
+async fn bootstrap(
+    settings: &Settings,
+    entrance: &Arc<Entrance>,
+) -> (Vec<Reached>, Option<(String, Metadata)>) {
     let reaching = settings.bootstrap_servers.iter().map(|address| async move {
-        let mut session = connection_to(settings, address);
+        let mut session = connection_to(settings, entrance, address);
         let mut reached = reach(&mut session, Who::Bootstrap, address).await;
         let mut metadata = None;
         if reached.failure.is_none() {
@@ -130,8 +136,13 @@ struct Asked {
     session: Option<Session>,
 }
 
-async fn ask_broker(id: BrokerId, address: &str, settings: &Settings, topics: &Topics) -> Asked {
-    let mut session = connection_to(settings, address);
+async fn ask_broker(
+    id: BrokerId,
+    address: &str,
+    (settings, entrance): (&Settings, &Arc<Entrance>),
+    topics: &Topics,
+) -> Asked {
+    let mut session = connection_to(settings, entrance, address);
     let reached = reach(&mut session, Who::Broker(id), address).await;
     let mut heard = Heard::default();
     let versions = questions::versions(&session);

@@ -21,14 +21,11 @@ mod sampler;
 mod secret;
 mod seldom;
 mod settings;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the client asks for tokens once it signs in")
-)]
 mod token;
 mod topic;
 mod topics;
 
+pub use error::BadFile;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
 pub use secret::Secret;

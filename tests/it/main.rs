@@ -27,4 +27,5 @@ mod promtool;
 mod real;
 mod reload;
 mod secrets;
+mod security;
 mod stories;

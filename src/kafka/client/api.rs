@@ -4,7 +4,7 @@
 use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
     DescribeConfigsRequest, DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest,
-    MetadataRequest, OffsetFetchRequest,
+    MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -43,6 +43,30 @@ impl Api for ApiVersionsRequest {
             I32.since(1),
         ],
         tagged: &[(0, List(FEATURE)), (1, I64), (2, List(FEATURE)), (3, BOOL)],
+    };
+}
+
+/// No version of it has compact lengths.
+const NEVER: i16 = i16::MAX;
+
+impl Api for SaslHandshakeRequest {
+    const NAME: &'static str = "SaslHandshake";
+    /// After version 0 the mechanism's bytes would follow without frames.
+    const VERSIONS_USED: (i16, i16) = (1, 1);
+    const ANSWER: Message = Message {
+        flexible_from: NEVER,
+        fields: &[I16.always(), Plain(&Text).always()],
+        tagged: &[],
+    };
+}
+
+impl Api for SaslAuthenticateRequest {
+    const NAME: &'static str = "SaslAuthenticate";
+    const VERSIONS_USED: (i16, i16) = (0, 2);
+    const ANSWER: Message = Message {
+        flexible_from: 2,
+        fields: &[I16.always(), Text.always(), Blob.always(), I64.since(1)],
+        tagged: &[],
     };
 }
 

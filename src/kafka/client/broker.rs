@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::lookup::Lookups;
+use super::security::Entrance;
 use super::session::Session;
 use super::tally::Tally;
 use crate::kafka::error::Error;
@@ -49,14 +49,14 @@ impl Broker {
     pub(crate) fn new(
         address: &str,
         request_timeout: Duration,
-        lookups: &Lookups,
+        entrance: &Arc<Entrance>,
         tally: &Arc<Tally>,
     ) -> Self {
         let address: Arc<str> = address.into();
         let session = Session::new(
             Arc::clone(&address),
             request_timeout,
-            lookups.clone(),
+            Arc::clone(entrance),
             Arc::clone(tally),
         );
         Self {

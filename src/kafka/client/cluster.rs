@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 
 use super::broker::{Broker, Question};
 use super::lookup::Lookups;
+use super::security::Entrance;
 use super::session::Session;
 use super::tally::Tally;
 use crate::kafka::error::Error;
@@ -18,7 +19,7 @@ pub(crate) type BrokerId = i32;
 
 pub(crate) struct Cluster {
     settings: Arc<Settings>,
-    lookups: Lookups,
+    entrance: Arc<Entrance>,
     tally: Arc<Tally>,
     bootstrap: Vec<Broker>,
     brokers: BTreeMap<BrokerId, Broker>,
@@ -28,22 +29,25 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self::sharing(settings, Lookups::default(), Arc::default())
+        let entrance = Entrance::new(&settings.security, Lookups::default());
+        Self::sharing(settings, entrance, Arc::default())
     }
 
     /// The same cluster by other settings: no connection is kept, and the counts go on.
     pub(crate) fn rebuilt(&self, settings: Arc<Settings>) -> Self {
-        Self::sharing(settings, self.lookups.clone(), Arc::clone(&self.tally))
+        let entrance = Entrance::new(&settings.security, self.entrance.lookups().clone());
+        Self::sharing(settings, entrance, Arc::clone(&self.tally))
     }
 
-    fn sharing(settings: Arc<Settings>, lookups: Lookups, tally: Arc<Tally>) -> Self {
+    fn sharing(settings: Arc<Settings>, entrance: Entrance, tally: Arc<Tally>) -> Self {
+        let entrance = Arc::new(entrance);
         let servers = settings.bootstrap_servers.iter();
         let bootstrap = servers
-            .map(|address| Broker::new(address, settings.request_timeout, &lookups, &tally))
+            .map(|address| Broker::new(address, settings.request_timeout, &entrance, &tally))
             .collect();
         Self {
             settings,
-            lookups,
+            entrance,
             tally,
             bootstrap,
             brokers: BTreeMap::new(),
@@ -113,12 +117,8 @@ impl Cluster {
     fn introduce(&self, id: BrokerId, address: &str) -> Broker {
         let same = self.bootstrap.iter().find(|b| b.address() == address);
         let broker = same.cloned().unwrap_or_else(|| {
-            Broker::new(
-                address,
-                self.settings.request_timeout,
-                &self.lookups,
-                &self.tally,
-            )
+            let timeout = self.settings.request_timeout;
+            Broker::new(address, timeout, &self.entrance, &self.tally)
         });
         broker.when_idle(|session| session.introduce(&self.settings.name, id));
         broker

@@ -13,8 +13,9 @@ use tokio::time::{Instant, timeout};
 
 use super::api::Api;
 use super::lookup::Lookups;
+use super::security::{Entrance, ending};
 use super::shape;
-use crate::kafka::error::Error;
+use crate::kafka::error::{Error, SecurityError};
 
 /// The name by which brokers know us: in their request logs, metrics and quotas.
 pub(crate) const CLIENT_ID: &str = "lagslope";
@@ -53,13 +54,15 @@ impl Connection {
     /// Opens a connection to `host:port`, trying each address that the name has.
     pub(crate) async fn open(
         address: &str,
-        lookups: &Lookups,
+        entrance: &Entrance,
         patience: Duration,
     ) -> Result<Self, Error> {
-        let stream = timeout(patience, dial(address, lookups))
+        let stream = timeout(patience, dial(address, entrance.lookups()))
             .await
             .map_err(|_| Error::ConnectTimeout(patience))??;
-        Ok(Self::over(Box::new(stream)))
+        Ok(Self::over(
+            entrance.secured(stream, address, patience).await?,
+        ))
     }
 
     /// A connection over a stream that is open already.
@@ -114,7 +117,7 @@ impl Connection {
                 let frame = timeout(patience, read_frame(&mut reader, R::NAME, *speaks_kafka))
                     .await
                     .map_err(late)?
-                    .map_err(|error| unanswered(error, *serves))?;
+                    .map_err(|error| unanswered(error, *speaks_kafka, *serves))?;
                 let body = decode::<R>(&frame, version, *next_id)?;
                 *next_id = next_id.wrapping_add(1);
                 *speaks_kafka = true;
@@ -164,9 +167,11 @@ fn connect_error(error: &io::Error) -> Error {
     }
 }
 
-fn unanswered(error: Error, serves: bool) -> Error {
+/// A listener that wants a sign-in greets everybody, and hangs up at the first question.
+fn unanswered(error: Error, greeted: bool, serves: bool) -> Error {
     match error {
-        Error::Closed if !serves => Error::ClosedUnanswered,
+        Error::Closed if !greeted => Error::ClosedUnanswered,
+        Error::Closed if !serves => SecurityError::SaslNeeded.into(),
         other => other,
     }
 }
@@ -204,13 +209,14 @@ pub(crate) async fn read_frame(
     reader
         .read_exact(&mut head)
         .await
-        .map_err(|_| Error::Closed)?;
+        .map_err(|error| ending(&error))?;
     let size = frame_size(head, api, speaks_kafka)?;
     let mut body = Vec::with_capacity(size.min(FIRST_ROOM_BYTES));
     let read = reader.take(size as u64).read_to_end(&mut body).await;
     match read {
         Ok(read) if read == size => Ok(Bytes::from(body)),
-        _ => Err(Error::Closed),
+        Ok(_) => Err(Error::Closed),
+        Err(error) => Err(ending(&error)),
     }
 }
 

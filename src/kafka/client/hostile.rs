@@ -260,6 +260,22 @@ impl Answers for DescribeClusterRequest {
     }
 }
 
+impl Answers for SaslHandshakeRequest {
+    fn answer(dice: &mut Dice, _: i16) -> SaslHandshakeResponse {
+        SaslHandshakeResponse::default().with_mechanisms(dice.many(Dice::text))
+    }
+}
+
+impl Answers for SaslAuthenticateRequest {
+    fn answer(dice: &mut Dice, version: i16) -> SaslAuthenticateResponse {
+        let lifetime = if version > 0 { dice.next() as i64 } else { 0 };
+        SaslAuthenticateResponse::default()
+            .with_error_message(dice.maybe())
+            .with_auth_bytes(dice.bytes())
+            .with_session_lifetime_ms(lifetime)
+    }
+}
+
 const ID: i32 = 77;
 
 fn frame<R: Api>(answer: &R::Response, version: i16) -> Bytes {
@@ -315,6 +331,8 @@ fn check_all(seed: u64) {
     check::<ConsumerGroupDescribeRequest>(dice);
     check::<DescribeConfigsRequest>(dice);
     check::<DescribeClusterRequest>(dice);
+    check::<SaslHandshakeRequest>(dice);
+    check::<SaslAuthenticateRequest>(dice);
 }
 
 proptest! {

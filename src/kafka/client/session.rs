@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::messages::{ApiVersionsRequest, SaslAuthenticateRequest};
 
 use super::api::Api;
 use super::backoff::Backoff;
-use super::connection::{Answer, CLIENT_ID, Connection};
-use super::lookup::Lookups;
+use super::connection::{Answer, Connection};
+use super::greeting::Open;
 use super::pace::Pace;
+use super::security::Entrance;
 use super::tally::Tally;
 use crate::kafka::error::{Code, Error};
 
@@ -24,7 +24,7 @@ pub(crate) struct Session {
     name: String,
     address: Arc<str>,
     timeout: Duration,
-    lookups: Lookups,
+    entrance: Arc<Entrance>,
     tally: Arc<Tally>,
     open: Option<Open>,
     backoff: Backoff,
@@ -34,12 +34,6 @@ pub(crate) struct Session {
     complaint: Option<Complaint>,
     /// Somebody else tells of its failures: the list of all bootstrap servers.
     quiet: bool,
-}
-
-struct Open {
-    connection: Connection,
-    /// `(api key, lowest, highest version)`.
-    versions: Vec<(i16, i16, i16)>,
 }
 
 /// The last failure's label, and how often it came.
@@ -52,14 +46,14 @@ impl Session {
     pub(crate) fn new(
         address: Arc<str>,
         timeout: Duration,
-        lookups: Lookups,
+        entrance: Arc<Entrance>,
         tally: Arc<Tally>,
     ) -> Self {
         Self {
             name: format!("bootstrap server {address}"),
             address,
             timeout,
-            lookups,
+            entrance,
             tally,
             open: None,
             backoff: Backoff::default(),
@@ -90,7 +84,7 @@ impl Session {
 
     /// Connects and greets, unless that was done.
     pub(crate) async fn reach(&mut self) -> Result<(), Error> {
-        self.connected().await.map(|_| ())
+        self.connect().await
     }
 
     /// Is the connection of use?
@@ -178,64 +172,57 @@ impl Session {
         R::Response: Send,
     {
         let timeout = self.timeout;
-        let open = self.connected().await?;
+        self.connect().await?;
+        let open = self.open.as_ref().expect("connected above");
         let version = open.version::<R>()?;
         let requests = make(version);
         self.count::<R>(requests.len());
         let open = self.open.as_mut().expect("connected above");
         let result = open.connection.exchange(&requests, version, timeout).await;
         let answers = self.note(R::NAME, result)?;
-        self.backoff.reset();
+        // While an old connection answers, the attempts at a new one keep their pauses.
+        if self.open.as_ref().is_some_and(|open| !open.is_due()) {
+            self.backoff.reset();
+        }
         Ok(answers)
     }
 
-    /// The open connection, or a new one; fails at once while it is too early for a new one.
-    async fn connected(&mut self) -> Result<&mut Open, Error> {
-        if self.open.is_none() {
-            if let Some(reason) = self.backoff.too_early() {
-                self.tally.error("Connect", reason.label());
-                return Err(reason);
+    /// Sees to it that a connection is open. One whose sign-in ends soon gives way to a new one, between questions; when that
+    /// fails it goes on as long as it holds.
+    async fn connect(&mut self) -> Result<(), Error> {
+        let old = match self.open.take() {
+            Some(open) if !open.is_due() => {
+                self.open = Some(open);
+                return Ok(());
             }
-            let connection = Connection::open(&self.address, &self.lookups, self.timeout).await;
-            let connection = self.note("Connect", connection)?;
-            let open = self.greet(connection).await;
-            self.open = Some(self.note(ApiVersionsRequest::NAME, open)?);
+            old => old,
+        };
+        let new = self.enter().await;
+        match (new, old.filter(|old| !old.is_over())) {
+            (Ok(new), _) => self.open = Some(new),
+            (Err(_), Some(old)) => self.open = Some(old),
+            (Err(error), None) => return Err(error),
         }
-        Ok(self.open.as_mut().expect("just opened"))
+        Ok(())
     }
 
-    async fn greet(&mut self, mut connection: Connection) -> Result<Open, Error> {
-        let (lowest, highest) = ApiVersionsRequest::VERSIONS_USED;
-        let mut answer = self.api_versions(&mut connection, highest).await?;
-        if answer.error_code == UNSUPPORTED_VERSION {
-            answer = self.api_versions(&mut connection, lowest).await?;
+    /// A new connection: TLS, greeting, sign-in. Fails at once while it is too early for one.
+    async fn enter(&mut self) -> Result<Open, Error> {
+        let early = self.backoff.too_early();
+        if let Some(reason) = early.or_else(|| self.entrance.too_early()) {
+            self.tally.error("Connect", reason.label());
+            return Err(reason);
         }
-        Code::check(answer.error_code, ApiVersionsRequest::NAME)?;
-        let keys = answer.api_keys.iter();
-        Ok(Open {
-            connection,
-            versions: keys
-                .map(|key| (key.api_key, key.min_version, key.max_version))
-                .collect(),
-        })
-    }
-
-    async fn api_versions(
-        &mut self,
-        connection: &mut Connection,
-        version: i16,
-    ) -> Result<ApiVersionsResponse, Error> {
-        let mut request = ApiVersionsRequest::default();
-        if version >= 3 {
-            request = request
-                .with_client_software_name(StrBytes::from_static_str(CLIENT_ID))
-                .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
-        }
-        self.count::<ApiVersionsRequest>(1);
-        let mut answers = connection
-            .exchange(&[request], version, self.timeout)
-            .await?;
-        Ok(answers.pop().expect("one request, one answer").body)
+        let entrance = Arc::clone(&self.entrance);
+        let connection = Connection::open(&self.address, &entrance, self.timeout).await;
+        let connection = self.note("Connect", connection)?;
+        // The greeting may take the room of a seldom question; a sign-in, which renews itself, must not.
+        self.extra += 1;
+        let open = Open::greet(connection, &self.tally, self.timeout).await;
+        let mut open = self.note(ApiVersionsRequest::NAME, open)?;
+        let entered = entrance.sign_in(&mut open, self.timeout).await;
+        self.note(SaslAuthenticateRequest::NAME, entered)?;
+        Ok(open)
     }
 
     fn count<R: Api>(&mut self, requests: usize) {
@@ -248,6 +235,7 @@ impl Session {
     /// Counts a failure; one that breaks the connection also delays the next one, the longer the more of them came in a row.
     /// A connection that opens, or a greeting, ends no row: a port that accepts and then fails would be tried at full pace.
     fn note<T>(&mut self, api: &'static str, result: Result<T, Error>) -> Result<T, Error> {
+        let result = result.map_err(|error| self.entrance.explain(error));
         let Err(error) = &result else {
             return result;
         };
@@ -296,28 +284,16 @@ impl Session {
     }
 }
 
-const UNSUPPORTED_VERSION: i16 = 35;
-
-impl Open {
-    /// The highest version of this request that both sides know.
-    fn version<R: Api>(&self) -> Result<i16, Error> {
-        let (ours_min, ours_max) = R::VERSIONS_USED;
-        self.versions
-            .iter()
-            .find(|(key, ..)| *key == R::KEY)
-            .map(|(_, min, max)| (ours_min.max(*min), ours_max.min(*max)))
-            .filter(|(min, max)| min <= max)
-            .map(|(_, highest)| highest)
-            .ok_or(Error::Unsupported { api: R::NAME })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::messages::MetadataRequest;
+    use kafka_protocol::messages::{ListGroupsRequest, MetadataRequest};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::time::Instant;
 
+    use super::super::lookup::Lookups;
     use super::*;
+    use crate::kafka::settings::security::Security;
 
     #[tokio::test]
     async fn a_port_that_accepts_and_then_fails_is_left_alone_longer_each_time() {
@@ -325,10 +301,52 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { while listener.accept().await.is_ok() {} });
         let timeout = Duration::from_secs(30);
-        let mut session = Session::new(address.into(), timeout, Lookups::default(), Arc::default());
+        let entrance = Arc::new(Entrance::new(&Security::default(), Lookups::default()));
+        let mut session = Session::new(address.into(), timeout, entrance, Arc::default());
         for failures in 1..=3 {
             let answer = session.ask(|_| MetadataRequest::default()).await;
             assert_eq!(answer.err(), Some(Error::ClosedUnanswered));
+            assert_eq!(session.backoff.failures(), failures);
+            session.backoff.end_pause();
+        }
+    }
+
+    /// Answers one connection, and lets nobody else in: that it speaks ListGroups in version 0, and that there are no groups.
+    async fn serve_one(listener: TcpListener) -> Option<()> {
+        let (mut stream, _) = listener.accept().await.ok()?;
+        drop(listener);
+        loop {
+            let size = stream.read_u32().await.ok()?;
+            let mut request = vec![0; size as usize];
+            stream.read_exact(&mut request).await.ok()?;
+            let body: &[u8] = match request[1] {
+                18 => &[0, 0, 2, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                _ => &[0; 6],
+            };
+            let id = &request[4..8];
+            let size = (id.len() + body.len()) as u32;
+            let frame = [&size.to_be_bytes(), id, body].concat();
+            stream.write_all(&frame).await.ok()?;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_that_cannot_be_renewed_is_used_until_it_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(serve_one(listener));
+        let timeout = Duration::from_secs(30);
+        let entrance = Arc::new(Entrance::new(&Security::default(), Lookups::default()));
+        let mut session = Session::new(address.into(), timeout, entrance, Arc::default());
+        let lifetime = Duration::from_secs(10);
+        // `(age of the sign-in, is there an answer, failures in a row)`
+        for (age_seconds, answered, failures) in [(0, true, 0), (9, true, 1), (11, false, 2)] {
+            if let Some(open) = &mut session.open {
+                let from = Instant::now() - Duration::from_secs(age_seconds);
+                open.hold(from, lifetime);
+            }
+            let answer = session.ask(|_| ListGroupsRequest::default()).await;
+            assert_eq!(answer.err(), (!answered).then_some(Error::Refused));
             assert_eq!(session.backoff.failures(), failures);
             session.backoff.end_pause();
         }

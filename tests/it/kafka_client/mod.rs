@@ -174,10 +174,10 @@ async fn what_answers_nonsense_is_called_by_its_name() {
             "speaks_http",
         ),
         (Mood::Says(b""), "closed_unanswered"),
-        (Mood::GreetsThenSays(b""), "closed_unanswered"),
+        (Mood::GreetsThenSays(b""), "sasl_needed"),
         (Mood::Says(b"\xff\xfe\xfd\xfc"), "not_kafka"),
         (Mood::GreetsThenSays(OVERSIZED), "too_large"),
-        (Mood::GreetsThenSays(GARBAGE), "closed_unanswered"),
+        (Mood::GreetsThenSays(GARBAGE), "sasl_needed"),
         (Mood::GreetsThenSays(GARBLED), "garbled"),
     ];
     for (mood, label) in cases {
