@@ -41,7 +41,7 @@ const TOLERANCE: Tolerance = Tolerance {
 };
 
 /// Nothing fails before all is right once, on a machine that may be busy.
-const RIGHT_WITHIN: Duration = Duration::from_secs(180);
+const RIGHT_WITHIN: Duration = Duration::from_secs(300);
 
 /// A fault is watched at least so long after its end, for what seems right at first and isn't, and at most so long.
 const WATCHED_MIN: Duration = Duration::from_secs(30);
@@ -178,7 +178,14 @@ async fn until_all_is_right(looks: &Looks, rest: &AtRest, lagslope: &Lagslope) {
         if is_right(looks, rest, begin) && habits_are_known(looks, begin) {
             return;
         }
-        assert!(Instant::now() < deadline, "never right\n{}", lagslope.log());
+        assert!(
+            Instant::now() < deadline,
+            "never right: {:?}\n{}",
+            looks.since(begin, |look| Some(
+                rest.judge(look.page.as_ref()?, look.began)
+            )),
+            lagslope.log()
+        );
         sleep(LOOK_EVERY).await;
     }
 }
