@@ -27,15 +27,14 @@ pub(super) struct Fault {
     pub(super) run: fn(&Kafka),
 }
 
-/// In the order in which they are run on one cluster.
+/// In the order in which they are run on one cluster: the longest silences last, when signals rest on some minutes of habits.
 pub(super) const FAULTS: [Fault; 5] = [
     Fault {
-        name: "one broker hung for 60 s",
-        steady: true,
+        name: "one broker killed, restarted on another port",
+        steady: false,
         run: |kafka| {
-            kafka.stop(VICTIM);
-            sleep(HUNG);
-            kafka.cont(VICTIM);
+            kafka.kill(VICTIM);
+            kafka.restart_on_another_port(VICTIM);
         },
     },
     Fault {
@@ -45,6 +44,15 @@ pub(super) const FAULTS: [Fault; 5] = [
             kafka.kill(VICTIM);
             sleep(DOWN);
             kafka.restart(VICTIM);
+        },
+    },
+    Fault {
+        name: "one broker hung for 60 s",
+        steady: true,
+        run: |kafka| {
+            kafka.stop(VICTIM);
+            sleep(HUNG);
+            kafka.cont(VICTIM);
         },
     },
     Fault {
@@ -65,14 +73,6 @@ pub(super) const FAULTS: [Fault; 5] = [
                 kafka.restart(id);
                 sleep(BETWEEN);
             }
-        },
-    },
-    Fault {
-        name: "one broker killed, restarted on another port",
-        steady: false,
-        run: |kafka| {
-            kafka.kill(VICTIM);
-            kafka.restart_on_another_port(VICTIM);
         },
     },
 ];

@@ -1,7 +1,9 @@
 //! What is published of the groups under load, against what the true curves allow: at each scrape the value must have been true at
 //! some moment at which it may have been read.
 
-use super::ledger::{Bounds, Truth};
+use std::time::Duration;
+
+use super::ledger::{Bounds, Steps, Truth};
 use super::load::{self, PARTITIONS, TOPIC};
 use super::look::Look;
 use super::rest::{Key, Tolerance, key};
@@ -122,18 +124,25 @@ impl Pressed {
                 held.check(series, value, (0.0, 0.0));
             }
         }
-        for (series, value, group, partitions) in ours(page, "signal") {
+        let stalls: Vec<f64> = (0..load::COMMIT_EVERY.len())
+            .map(|group| {
+                let stalls = (0..PARTITIONS).map(|p| self.stall(group, p, until));
+                stalls.fold(0.0, f64::max)
+            })
+            .collect();
+        held.longest_stall = stalls.iter().copied().fold(held.longest_stall, f64::max);
+        let mut unknown = stalls.len();
+        for (series, value, group, _) in ours(page, "signal") {
             held.signals += 1;
-            let stalls = partitions.map(|p| self.stall(group, p, until));
-            let stall = stalls.fold(0.0, f64::max);
-            held.longest_stall = held.longest_stall.max(stall);
+            unknown -= 1;
+            let stall = stalls[group];
             if value > 0.0 && stall < STALL_SECONDS {
                 held.wrong.push(format!(
                     "{series} {value}: the longest stall is {stall:.0} s"
                 ));
             }
         }
-        held.signals_unknown += load::COMMIT_EVERY.len() - ours(page, "signal").count();
+        held.signals_unknown += unknown;
     }
 
     fn read_since(&self, until: f64) -> f64 {
@@ -199,10 +208,13 @@ impl Pressed {
 
     /// For how long nothing may have been committed, up to a moment.
     fn stall(&self, group: usize, partition: usize, until: f64) -> f64 {
-        let (_, left) = self.curves(group, partition);
+        let (arrived, left) = self.curves(group, partition);
+        let Some(first) = arrived.most.exceeded(0) else {
+            return 0.0;
+        };
         let mut last = (0, f64::NEG_INFINITY);
         let mut longest = 0.0f64;
-        for at in grid(until - 2.0 * STALL_SECONDS, until) {
+        for at in grid(first.max(until - 2.0 * STALL_SECONDS), until) {
             let committed = left.least.at(at);
             if committed > last.0 || last.1 == f64::NEG_INFINITY {
                 last = (committed, at);
@@ -278,4 +290,66 @@ fn contains((least, most): Band, value: f64) -> bool {
 fn grid(from: f64, until: f64) -> impl Iterator<Item = f64> {
     let steps = ((until - from) / GRID_SECONDS).ceil() as usize;
     (0..=steps).map(move |step| from + GRID_SECONDS * step as f64)
+}
+
+#[test]
+fn what_no_moment_allows_is_found() {
+    let steps = |each: f64, count: u64| {
+        let mut steps = Steps::default();
+        (1..=count).for_each(|n| steps.push(each * n as f64, n));
+        steps
+    };
+    // One a second arrives, and all is committed every ten seconds: the lag is 0 to 10.
+    let arrivals = Bounds {
+        most: steps(1.0, 300),
+        least: steps(1.0, 300),
+    };
+    let mut commits = Steps::default();
+    (1..=30).for_each(|n| commits.push(10.0 * n as f64, 10 * n));
+    let departures = Bounds {
+        most: commits.clone(),
+        least: commits,
+    };
+    let truth = Truth {
+        arrivals: vec![arrivals; PARTITIONS],
+        departures: vec![vec![departures; PARTITIONS]; load::COMMIT_EVERY.len()],
+        failures: 0,
+    };
+    let page = |lines: &[(&str, f64)]| {
+        let line = |(name, value): &(&str, f64)| {
+            let labels = "group=\"pressing-0\",topic=\"pressed\",partition=\"1\"";
+            format!("lagslope_{name}{{{labels}}} {value}\n")
+        };
+        Scrape::parse(&lines.iter().map(line).collect::<String>())
+    };
+    let cycles: Vec<Scrape> = (0..30)
+        .map(|n| format!("lagslope_last_sample_timestamp_seconds {}\n", 10 * n))
+        .map(|line| Scrape::parse(&line))
+        .collect();
+    let tolerance = Tolerance {
+        sample_interval: 10.0,
+        max_age: 30.0,
+    };
+    let pressed = Pressed::new(truth, tolerance, cycles.iter());
+    let cases = [
+        ("partition_lag_messages", 5.0, 0),
+        ("partition_lag_messages", 14.0, 1),
+        ("partition_lag_slope", 0.1, 0),
+        ("partition_lag_slope", -3.0, 1),
+        ("partition_time_lag_seconds", 8.0, 0),
+        ("partition_time_lag_seconds", 70.0, 1),
+        ("resets_total", 1.0, 1),
+        ("signal", 0.0, 0),
+        ("signal", 1.0, 1),
+    ];
+    for (family, value, wrong) in cases {
+        let look = Look {
+            began: 295.0,
+            took: Duration::ZERO,
+            page: Some(page(&[(family, value)])),
+        };
+        let mut held = Held::default();
+        pressed.hold(&look, &mut held);
+        assert_eq!(held.wrong.len(), wrong, "{family} {value}: {held:?}");
+    }
 }

@@ -245,3 +245,36 @@ pub(super) fn key(series: &str) -> Key {
     let partition = label("partition").and_then(|number| number.parse().ok());
     (text("group"), text("topic"), partition.unwrap_or(0))
 }
+
+#[test]
+fn a_value_that_is_not_the_truth_is_found() {
+    let tolerance = Tolerance {
+        sample_interval: 10.0,
+        max_age: 30.0,
+    };
+    let rest = AtRest {
+        lags: (0..2).map(|p| ((group(0), topic(0), p), 5)).collect(),
+        written: BTreeMap::from([(topic(0), (1000.0, 1001.0))]),
+        still_since: 1001.0,
+        tolerance,
+    };
+    // Family, labels beyond group and topic, value; values that are wrong.
+    let cases = [
+        ("partition_lag_messages", ",partition=\"1\"", 5.0, 0),
+        ("partition_lag_messages", ",partition=\"1\"", 6.0, 1),
+        ("partition_lag_messages", ",partition=\"2\"", 5.0, 1),
+        ("lag_messages", "", 10.0, 0),
+        ("lag_messages", "", 5.0, 1),
+        ("time_lag_seconds", "", 990.0, 0),
+        ("time_lag_seconds", "", 940.0, 1),
+        ("lag_slope", ",window=\"rate\"", 0.1, 1),
+        ("resets_total", ",reason=\"truncated\"", 1.0, 1),
+        ("group_state", ",state=\"Dead\"", 1.0, 1),
+    ];
+    for (family, labels, value, wrong) in cases {
+        let ours = "group=\"resting-0\",topic=\"rest-0\"";
+        let page = Scrape::parse(&format!("lagslope_{family}{{{ours}{labels}}} {value}"));
+        let verdict = rest.judge(&page, 2000.0);
+        assert_eq!(verdict.wrong.len(), wrong, "{family} {value}: {verdict:?}");
+    }
+}
