@@ -1,9 +1,7 @@
 //! What is published of the groups under load, against what the true curves allow: at each scrape the value must have been true at
 //! some moment at which it may have been read.
 
-use std::time::Duration;
-
-use super::ledger::{Bounds, Steps, Truth};
+use super::ledger::{Bounds, Truth};
 use super::load::{self, PARTITIONS, TOPIC};
 use super::look::Look;
 use super::rest::{Key, Tolerance, key};
@@ -292,64 +290,68 @@ fn grid(from: f64, until: f64) -> impl Iterator<Item = f64> {
     (0..=steps).map(move |step| from + GRID_SECONDS * step as f64)
 }
 
-#[test]
-fn what_no_moment_allows_is_found() {
-    let steps = |each: f64, count: u64| {
-        let mut steps = Steps::default();
-        (1..=count).for_each(|n| steps.push(each * n as f64, n));
-        steps
-    };
-    // One a second arrives, and all is committed every ten seconds: the lag is 0 to 10.
-    let arrivals = Bounds {
-        most: steps(1.0, 300),
-        least: steps(1.0, 300),
-    };
-    let mut commits = Steps::default();
-    (1..=30).for_each(|n| commits.push(10.0 * n as f64, 10 * n));
-    let departures = Bounds {
-        most: commits.clone(),
-        least: commits,
-    };
-    let truth = Truth {
-        arrivals: vec![arrivals; PARTITIONS],
-        departures: vec![vec![departures; PARTITIONS]; load::COMMIT_EVERY.len()],
-        failures: 0,
-    };
-    let page = |lines: &[(&str, f64)]| {
-        let line = |(name, value): &(&str, f64)| {
-            let labels = "group=\"pressing-0\",topic=\"pressed\",partition=\"1\"";
-            format!("lagslope_{name}{{{labels}}} {value}\n")
-        };
-        Scrape::parse(&lines.iter().map(line).collect::<String>())
-    };
-    let cycles: Vec<Scrape> = (0..30)
-        .map(|n| format!("lagslope_last_sample_timestamp_seconds {}\n", 10 * n))
-        .map(|line| Scrape::parse(&line))
-        .collect();
-    let tolerance = Tolerance {
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::long::faults::ledger::Steps;
+
+    const TOLERANCE: Tolerance = Tolerance {
         sample_interval: 10.0,
         max_age: 30.0,
     };
-    let pressed = Pressed::new(truth, tolerance, cycles.iter());
-    let cases = [
-        ("partition_lag_messages", 5.0, 0),
-        ("partition_lag_messages", 14.0, 1),
-        ("partition_lag_slope", 0.1, 0),
-        ("partition_lag_slope", -3.0, 1),
-        ("partition_time_lag_seconds", 8.0, 0),
-        ("partition_time_lag_seconds", 70.0, 1),
-        ("resets_total", 1.0, 1),
-        ("signal", 0.0, 0),
-        ("signal", 1.0, 1),
-    ];
-    for (family, value, wrong) in cases {
-        let look = Look {
+
+    fn steps(count: u64, each: u64) -> Bounds {
+        let mut steps = Steps::default();
+        (1..=count).for_each(|n| steps.push((each * n) as f64, each * n));
+        Bounds {
+            most: steps.clone(),
+            least: steps,
+        }
+    }
+
+    /// One a second arrives, and all is committed every ten seconds, when the daemon samples: the lag is 0 to 10.
+    fn sawtooth() -> Pressed {
+        let truth = Truth {
+            arrivals: vec![steps(300, 1); PARTITIONS],
+            departures: vec![vec![steps(30, 10); PARTITIONS]; load::COMMIT_EVERY.len()],
+            failures: 0,
+        };
+        let page = |n| format!("lagslope_last_sample_timestamp_seconds {}\n", 10 * n);
+        let pages: Vec<Scrape> = (0..30).map(|n| Scrape::parse(&page(n))).collect();
+        Pressed::new(truth, TOLERANCE, pages.iter())
+    }
+
+    fn look(family: &str, value: f64) -> Look {
+        let labels = "group=\"pressing-0\",topic=\"pressed\",partition=\"1\"";
+        Look {
             began: 295.0,
             took: Duration::ZERO,
-            page: Some(page(&[(family, value)])),
-        };
-        let mut held = Held::default();
-        pressed.hold(&look, &mut held);
-        assert_eq!(held.wrong.len(), wrong, "{family} {value}: {held:?}");
+            page: Some(Scrape::parse(&format!(
+                "lagslope_{family}{{{labels}}} {value}"
+            ))),
+        }
+    }
+
+    #[test]
+    fn what_no_moment_allows_is_found() {
+        let cases = [
+            ("partition_lag_messages", 5.0, 0),
+            ("partition_lag_messages", 14.0, 1),
+            ("partition_lag_slope", 0.1, 0),
+            ("partition_lag_slope", -3.0, 1),
+            ("partition_time_lag_seconds", 8.0, 0),
+            ("partition_time_lag_seconds", 70.0, 1),
+            ("resets_total", 1.0, 1),
+            ("signal", 0.0, 0),
+            ("signal", 1.0, 1),
+        ];
+        let pressed = sawtooth();
+        for (family, value, wrong) in cases {
+            let mut held = Held::default();
+            pressed.hold(&look(family, value), &mut held);
+            assert_eq!(held.wrong.len(), wrong, "{family} {value}: {held:?}");
+        }
     }
 }
