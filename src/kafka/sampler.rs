@@ -1,6 +1,8 @@
 //! One cycle: groups and their commits, then log ends and starts, then the past of what is new, then one seldom question per broker.
-//! Commits come before log ends, so that lag can't come out negative. `unsettled` asks again for groups that just moved.
+//! Commits come before log ends, so that lag can't come out negative. `returned` asks brokers that are back in between, `unsettled`
+//! asks again for groups that just moved.
 
+mod returned;
 mod unsettled;
 
 use std::collections::{BTreeMap, HashMap};
@@ -39,6 +41,8 @@ pub struct Sampler {
     retry_was_fruitless: bool,
     /// Groups that had moved were not told by those that have them now, either.
     second_listing_was_fruitless: bool,
+    /// When metadata that was asked for before the log ends last didn't come in time.
+    early_look_failed: Option<Time>,
     cycles: usize,
 }
 
@@ -88,6 +92,7 @@ impl Sampler {
             metadata_is_stale: false,
             retry_was_fruitless: false,
             second_listing_was_fruitless: false,
+            early_look_failed: None,
             cycles: 0,
         }
     }
@@ -114,7 +119,8 @@ impl Sampler {
         self.cluster.begin_cycle();
         self.topics.begin_cycle();
 
-        let listings = self.find_groups(clock).await;
+        let mut listings = self.find_groups(clock).await;
+        self.ask_returned(&mut listings, clock).await;
         let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
         let unsettled = Unsettled::of(&listings);
         let mut commits = self.take_listings(listings, &unsettled, now);
@@ -158,11 +164,15 @@ impl Sampler {
     }
 
     async fn list_groups(&mut self) -> Listings {
+        self.list_groups_of(self.cluster.broker_ids()).await
+    }
+
+    async fn list_groups_of(&mut self, brokers: Vec<BrokerId>) -> Listings {
         let ask = |broker| {
             let settings = Arc::clone(&self.settings);
             (broker, AskGroups { settings })
         };
-        let questions = self.cluster.broker_ids().into_iter().map(ask).collect();
+        let questions = brokers.into_iter().map(ask).collect();
         let mut listings = Vec::new();
         for (broker, answer) in self.cluster.ask_each(questions).await {
             match answer {
@@ -236,8 +246,11 @@ impl Sampler {
             return;
         }
         self.metadata_is_stale = true;
-        // What a fresh look didn't help with is left to the seldom questions: it may last.
-        if !self.retry_was_fruitless && self.refresh(answering, clock).await {
+        // What a fresh look didn't help with is left to the next cycle: it may last.
+        if !self.has_looked(clock)
+            && !self.retry_was_fruitless
+            && self.refresh(answering, clock).await
+        {
             let wanted = harvest::these_partitions(&self.topics, &misplaced);
             let still = self.ask_ends(wanted, false, clock).await;
             self.retry_was_fruitless = !still.is_empty();

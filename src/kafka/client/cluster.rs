@@ -63,6 +63,14 @@ impl Cluster {
         self.brokers.keys().copied().collect()
     }
 
+    /// Every known broker with its `host:port`.
+    pub(crate) fn addresses(&self) -> Vec<(BrokerId, String)> {
+        let brokers = self.brokers.iter();
+        brokers
+            .map(|(id, broker)| (*id, broker.address().to_owned()))
+            .collect()
+    }
+
     /// No broker is known yet.
     pub(crate) fn is_unknown(&self) -> bool {
         self.brokers.is_empty()

@@ -90,7 +90,12 @@ impl Sampler {
         let neutral: Vec<BrokerId> = neutral
             .filter(|broker| !unsettled.disputing.contains(broker))
             .collect();
-        if self.second_listing_was_fruitless || !self.refresh(&neutral, clock).await {
+        if self.second_listing_was_fruitless {
+            return;
+        }
+        // What was read after the listings will do, unless one of those that dispute it may have told it.
+        let has_looked = self.has_looked(clock) && unsettled.disputing.is_empty();
+        if !has_looked && !self.refresh(&neutral, clock).await {
             return;
         }
         let told = self.ask_coordinators(unsettled).await;

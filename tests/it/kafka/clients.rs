@@ -299,7 +299,8 @@ impl Drop for Member {
 
 /// The ids of the brokers that the one at `address` lists; nothing while it doesn't answer.
 pub(super) fn brokers_seen_by(address: &str) -> Option<Vec<i32>> {
-    let consumer = consumer(address, "unused", &[]);
+    // Without a group: asking for its coordinator would create Kafka's offsets topic, on those nodes only that are up by now.
+    let consumer: BaseConsumer = config(address).create().expect("a valid configuration");
     let metadata = consumer.fetch_metadata(None, REQUEST).ok()?;
     Some(metadata.brokers().iter().map(|b| b.id()).collect())
 }

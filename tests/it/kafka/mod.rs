@@ -138,6 +138,13 @@ impl Kafka {
         self.processes.kill(&self.node(id).name);
     }
 
+    /// SIGTERM: a node of a rolling restart hands its leaderships over before it ends. Returns when it has ended.
+    pub(crate) fn shut_down(&self, id: usize) {
+        let name = &self.node(id).name;
+        assert!(self.processes.signal(name, "TERM"));
+        self.processes.exit_code(name);
+    }
+
     /// Starts a killed node again with its data, on the same port, and waits until it answers.
     pub(crate) fn restart(&self, id: usize) {
         self.launch(id - 1);

@@ -3,6 +3,7 @@
 mod change;
 mod moved;
 mod past;
+mod returned;
 pub(crate) mod scripted;
 
 use std::time::Duration;
@@ -160,6 +161,28 @@ async fn a_hung_broker_delays_nobody_and_is_not_asked_twice() {
     let back = |sample: &Sample| group(sample, "g2").commits.is_some();
     let sample = sample_until(&mut sampler, 1030.0, back).await;
     assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
+}
+
+/// The first cycle is the longest: later ones know that it still owes an answer. The best of some counts, for the machine may be busy.
+#[tokio::test]
+async fn beside_a_hung_broker_the_others_are_told_within_a_second() {
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let cluster = Scripted::start(3).await;
+        cluster.group("pay", 1, &[("orders", 0, 1)]);
+        let mut sampler = sampler(&cluster, TIMEOUT);
+        sampler.sample(1000.0).await;
+        cluster.mood(2, Mood::Hangs);
+        let began = Instant::now();
+        let sample = sampler.sample(1010.0).await;
+        best = best.min(began.elapsed());
+        if best < Duration::from_secs(1) {
+            assert_eq!(log_ends(&sample), [Some(100), None, Some(102)]);
+            assert!(group(&sample, "pay").commits.is_some());
+            return;
+        }
+    }
+    panic!("never faster than {best:?}");
 }
 
 #[tokio::test]
