@@ -31,7 +31,7 @@ pub struct Reading {
 }
 
 /// A topic and both ends of its partitions.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicSample {
     /// The topic's name.
     pub name: Arc<str>,
@@ -39,6 +39,9 @@ pub struct TopicSample {
     pub id: Option<u128>,
     /// What is deleted unread, and when; absent while its configuration could not be read.
     pub retention: Option<Retention>,
+    /// Bytes that a message takes on its leader's disk, by partition number; read only where bytes are a limit, absent where they
+    /// were not told.
+    pub message_bytes: Arc<[Option<f32>]>,
     /// Indexed by partition number.
     pub partitions: Vec<PartitionSample>,
 }

@@ -308,5 +308,6 @@ fn ceiling_name(kind: CeilingKind) -> &'static str {
     match kind {
         CeilingKind::Lag => "lag",
         CeilingKind::Delay => "delay",
+        CeilingKind::Retention => "retention",
     }
 }

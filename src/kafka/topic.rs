@@ -1,5 +1,6 @@
 //! One topic: as the metadata tells of it, and what this cycle read of its partitions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
@@ -28,6 +29,10 @@ pub(crate) struct Topic {
     /// By partition number.
     last_ends: Vec<LastEnd>,
     pub(crate) retention: Option<Retention>,
+    /// Bytes that a message takes on its leader's disk, by partition number; empty until they were asked for.
+    pub(crate) message_bytes: Arc<[Option<f32>]>,
+    /// When each leader was last asked for them.
+    pub(crate) sizes_asked: BTreeMap<BrokerId, Time>,
     /// When its configuration was last asked for; absent = never.
     pub(crate) config_asked: Option<Time>,
     /// Answers in a row that lacked it.
@@ -69,6 +74,8 @@ impl Topic {
             ends,
             last_ends,
             retention: same.and_then(|old| old.retention),
+            message_bytes: same.map_or_else(Arc::default, |old| Arc::clone(&old.message_bytes)),
+            sizes_asked: same.map_or_else(BTreeMap::new, |old| old.sizes_asked.clone()),
             config_asked: same.and_then(|old| old.config_asked),
             missed: 0,
         }

@@ -3,7 +3,8 @@
 
 use lagslope::analysis::report::Report;
 use lagslope::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
+    Commits, Cycle, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits,
+    TopicSample,
 };
 use lagslope::analysis::{Analysis, Ceilings, Settings};
 use lagslope::expose::board::Board;
@@ -37,6 +38,9 @@ pub(crate) struct Story {
     produced: f64,
     consumed: f64,
     committed: f64,
+    /// Where the log begins: deletion takes no whole segments in here.
+    deleted: f64,
+    retention: Option<Retention>,
     /// What each scrape got; nothing when nobody answered.
     pages: Vec<Option<String>>,
 }
@@ -57,6 +61,8 @@ impl Story {
             produced: 0.0,
             consumed: 0.0,
             committed: 0.0,
+            deleted: 0.0,
+            retention: None,
             pages: Vec::new(),
         }
     }
@@ -202,11 +208,12 @@ impl Story {
         let topic = TopicSample {
             name: "orders".into(),
             id: Some(1),
-            retention: None,
+            retention: self.retention,
             partitions: vec![PartitionSample {
-                log_start: reading(0.0),
+                log_start: reading(self.deleted),
                 log_end: reading(self.produced),
             }],
+            ..TopicSample::default()
         };
         let commits = TopicCommits {
             topic: 0,
