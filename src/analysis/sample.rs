@@ -66,6 +66,14 @@ pub struct PartitionSample {
     pub log_end: Option<Reading>,
 }
 
+impl PartitionSample {
+    /// How many messages are kept; where messages were removed from between (by compaction) it is more than there are.
+    pub fn kept(&self) -> Option<u64> {
+        let (start, end) = self.log_start.zip(self.log_end)?;
+        Some(end.offset.saturating_sub(start.offset))
+    }
+}
+
 /// A consumer group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSample {

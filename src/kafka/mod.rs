@@ -1,7 +1,7 @@
 //! IN: asks a Kafka cluster, and never writes to it.
 //!
 //! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
-//! `members` and `configs` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the sample.
+//! `members`, `configs` and `logdirs` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the sample.
 
 mod client;
 mod configs;
@@ -10,6 +10,7 @@ mod filter;
 mod group;
 mod groups;
 mod harvest;
+mod logdirs;
 mod members;
 mod offsets;
 mod refusals;

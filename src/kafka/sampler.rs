@@ -273,10 +273,11 @@ impl Sampler {
                 Ok(Seldom::Metadata(metadata)) => self.take_metadata(metadata, clock),
                 Ok(Seldom::Members(members)) => self.take_members(members, clock.now),
                 Ok(Seldom::Retention(read)) => self.take_retention(read),
+                Ok(Seldom::Sizes(sizes)) => self.topics.take_sizes(broker, &sizes),
                 Ok(Seldom::NoRoom) | Err(_) => {}
             }
             if let Some(asked) = asked.get(&broker).filter(|_| had_its_turn) {
-                self.mark_asked(asked, clock.now);
+                self.mark_asked(broker, asked, clock.now);
             }
         }
     }
@@ -298,7 +299,7 @@ impl Sampler {
     }
 
     /// Answered or refused: their turn comes again when the others had theirs.
-    fn mark_asked(&mut self, asked: &Asked, now: Time) {
+    fn mark_asked(&mut self, broker: BrokerId, asked: &Asked, now: Time) {
         for name in &asked.groups {
             if let Some(group) = self.groups.get_mut(name) {
                 group.members_asked = Some(now);
@@ -307,6 +308,11 @@ impl Sampler {
         for name in &asked.topics {
             if let Some(topic) = self.topics.get_mut(name) {
                 topic.config_asked = Some(now);
+            }
+        }
+        for name in &asked.sized {
+            if let Some(topic) = self.topics.get_mut(name) {
+                topic.sizes_asked.insert(broker, now);
             }
         }
     }

@@ -121,6 +121,25 @@ impl Topic {
         self.last_ends.iter().any(|last| last.fell)
     }
 
+    /// From bytes on a leader's disk to bytes a message, by the ends that this cycle read: both are of the same moment.
+    pub(crate) fn take_sizes(&mut self, broker: BrokerId, sizes: &[(StrBytes, i32, u64)]) {
+        let mut each = self.message_bytes.to_vec();
+        each.resize(self.leaders.len(), None);
+        for (_, partition, bytes) in sizes {
+            let Ok(index) = usize::try_from(*partition) else {
+                continue;
+            };
+            if self.leaders.get(index).copied().flatten() != Some(broker) {
+                continue;
+            }
+            let messages = self.ends.get(index).and_then(PartitionSample::kept);
+            if let Some(kept) = messages.filter(|kept| *kept > 0) {
+                each[index] = Some((*bytes as f64 / kept as f64) as f32);
+            }
+        }
+        self.message_bytes = each.into();
+    }
+
     /// Of two answers for a partition the later one counts.
     pub(crate) fn put(&mut self, end: End, partition: usize, reading: Reading) {
         if let Some(place) = self.ends.get_mut(partition) {

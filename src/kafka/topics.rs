@@ -12,6 +12,7 @@ use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::error::Error;
 use super::filter::Filter;
+use super::logdirs::Sizes;
 use super::topic::{Topic, leaders};
 use crate::analysis::sample::PartitionSample;
 
@@ -126,6 +127,15 @@ impl Topics {
 
     pub(crate) fn index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
+    }
+
+    /// Takes what a broker said of the partitions that it leads; a follower's copy may be longer or shorter.
+    pub(crate) fn take_sizes(&mut self, broker: BrokerId, sizes: &Sizes) {
+        for same in sizes.chunk_by(|a, b| a.0 == b.0) {
+            if let Some(topic) = self.get_mut(&same[0].0) {
+                topic.take_sizes(broker, same);
+            }
+        }
     }
 
     /// Is it worth asking for the metadata that a commit names this topic?

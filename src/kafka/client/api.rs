@@ -3,8 +3,8 @@
 
 use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest,
+    DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest, ListOffsetsRequest,
+    MetadataRequest, OffsetFetchRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -248,6 +248,31 @@ impl Api for DescribeConfigsRequest {
                     Text.since(3),
                 ])
                 .always(),
+            ])
+            .always(),
+        ],
+        tagged: &[],
+    };
+}
+
+impl Api for DescribeLogDirsRequest {
+    const NAME: &'static str = "DescribeLogDirs";
+    const VERSIONS_USED: (i16, i16) = (1, 4);
+    const ANSWER: Message = Message {
+        flexible_from: 2,
+        fields: &[
+            I32.always(),
+            I16.since(3),
+            List(&[
+                I16.always(),
+                Text.always(),
+                List(&[
+                    Text.always(),
+                    List(&[I32.always(), I64.always(), I64.always(), BOOL.always()]).always(),
+                ])
+                .always(),
+                I64.since(4),
+                I64.since(4),
             ])
             .always(),
         ],

@@ -16,8 +16,8 @@ pub(crate) mod tally;
 use bytes::Bytes;
 use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest,
+    DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest, ListOffsetsRequest,
+    MetadataRequest, OffsetFetchRequest,
 };
 
 /// Reads bytes as an answer: the first byte says to which question, the second in which version. For fuzzing.
@@ -25,7 +25,7 @@ pub(crate) fn read_any_answer(bytes: &[u8]) {
     let [question, version, frame @ ..] = bytes else {
         return;
     };
-    match question % 8 {
+    match question % 9 {
         0 => read_answer::<ApiVersionsRequest>(*version, frame),
         1 => read_answer::<MetadataRequest>(*version, frame),
         2 => read_answer::<ListGroupsRequest>(*version, frame),
@@ -33,7 +33,8 @@ pub(crate) fn read_any_answer(bytes: &[u8]) {
         4 => read_answer::<ListOffsetsRequest>(*version, frame),
         5 => read_answer::<DescribeGroupsRequest>(*version, frame),
         6 => read_answer::<ConsumerGroupDescribeRequest>(*version, frame),
-        _ => read_answer::<DescribeConfigsRequest>(*version, frame),
+        7 => read_answer::<DescribeConfigsRequest>(*version, frame),
+        _ => read_answer::<DescribeLogDirsRequest>(*version, frame),
     }
 }
 

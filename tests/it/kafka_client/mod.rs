@@ -1,7 +1,9 @@
 //! The query client against a scripted cluster: what it reads, how often it asks, and what a broker's failure costs.
 
+mod bounds;
 mod change;
 mod scripted;
+mod sizes;
 
 use std::time::Duration;
 

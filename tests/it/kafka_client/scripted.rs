@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::describe_configs_response as configs;
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use kafka_protocol::messages::describe_log_dirs_response as dirs;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::list_offsets_response as ends;
 use kafka_protocol::messages::metadata_response as metadata;
@@ -52,6 +54,10 @@ pub(crate) struct World {
     /// By topic, where it isn't 1.
     pub(crate) topic_ids: BTreeMap<&'static str, u128>,
     pub(crate) groups: BTreeMap<String, Group>,
+    /// `retention.bytes` of every topic, where it is set; a message takes 100 bytes, half as much on a follower.
+    pub(crate) retention_bytes: Option<i64>,
+    /// What DescribeLogDirs answers instead of sizes.
+    pub(crate) sizes_error: i16,
     /// `(broker, api)` of each request read.
     pub(crate) requests: Vec<(i32, ApiKey)>,
     pub(crate) connections: usize,
@@ -187,8 +193,12 @@ impl World {
                 frame::<DescribeGroupsRequest>(header, &self.describe(&asked), version)
             }
             ApiKey::DescribeConfigs => {
-                let nothing = DescribeConfigsResponse::default();
-                frame::<DescribeConfigsRequest>(header, &nothing, version)
+                let asked =
+                    DescribeConfigsRequest::decode(&mut body, version).expect("a request of ours");
+                frame::<DescribeConfigsRequest>(header, &self.configs(&asked), version)
+            }
+            ApiKey::DescribeLogDirs => {
+                frame::<DescribeLogDirsRequest>(header, &self.sizes(id), version)
             }
             other => panic!("nobody may ask {other:?}"),
         }
@@ -203,6 +213,7 @@ impl World {
             (ApiKey::ListOffsets, 8),
             (ApiKey::DescribeGroups, 5),
             (ApiKey::DescribeConfigs, 4),
+            (ApiKey::DescribeLogDirs, 4),
         ];
         let keys = offered.map(|(key, max)| {
             ApiVersion::default()
@@ -314,6 +325,50 @@ impl World {
                 .with_partitions(partitions.collect())
         });
         ListOffsetsResponse::default().with_topics(topics.collect())
+    }
+
+    fn configs(&self, asked: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+        let entry = |name: &'static str, value: String| {
+            configs::DescribeConfigsResourceResult::default()
+                .with_name(StrBytes::from_static_str(name))
+                .with_value(Some(StrBytes::from_string(value)))
+        };
+        let Some(bytes) = self.retention_bytes else {
+            return DescribeConfigsResponse::default();
+        };
+        let results = asked.resources.iter().map(|asked| {
+            configs::DescribeConfigsResult::default()
+                .with_resource_name(asked.resource_name.clone())
+                .with_configs(vec![
+                    entry("cleanup.policy", "delete".to_owned()),
+                    entry("retention.bytes", bytes.to_string()),
+                ])
+        });
+        DescribeConfigsResponse::default().with_results(results.collect())
+    }
+
+    /// Every broker has a replica of every partition.
+    fn sizes(&self, id: i32) -> DescribeLogDirsResponse {
+        let topics = self.topics.iter().map(|(name, partitions)| {
+            let sizes = partitions.iter().zip(0..).map(|((leader, end), index)| {
+                let each = if *leader == id { 100 } else { 50 };
+                dirs::DescribeLogDirsPartition::default()
+                    .with_partition_index(index)
+                    .with_partition_size(end * each)
+            });
+            dirs::DescribeLogDirsTopic::default()
+                .with_name(StrBytes::from_static_str(name).into())
+                .with_partitions(sizes.collect())
+        });
+        let dir = dirs::DescribeLogDirsResult::default().with_topics(topics.collect());
+        let told = if self.sizes_error == 0 {
+            vec![dir]
+        } else {
+            Vec::new()
+        };
+        DescribeLogDirsResponse::default()
+            .with_error_code(self.sizes_error)
+            .with_results(told)
     }
 
     fn describe(&self, asked: &DescribeGroupsRequest) -> DescribeGroupsResponse {

@@ -1,0 +1,1 @@
+//! More groups and partitions than a cluster may have.
