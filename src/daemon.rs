@@ -2,6 +2,7 @@
 //! argument.
 
 mod clock;
+mod crowding;
 mod publish;
 mod watch;
 
@@ -76,9 +77,8 @@ impl Watches {
         settings: &Arc<Settings>,
         source: impl Fn(&Cluster) -> S + Clone + Send + Sync + 'static,
     ) -> Self {
-        let board = Arc::new(Board::new(
-            settings.clusters.iter().map(|cluster| cluster.name.clone()),
-        ));
+        let names = settings.clusters.iter().map(|cluster| cluster.name.clone());
+        let board = Arc::new(Board::new(names).bounded(settings.metrics.max_series));
         let (publisher, bell) = Publisher::new(
             Arc::clone(&board),
             settings.clusters.len(),

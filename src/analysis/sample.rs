@@ -118,4 +118,15 @@ pub struct Cycle {
     pub requests: Vec<(&'static str, u64)>,
     /// What went wrong, by API and error (`kafka::Error::label`), sorted.
     pub errors: Vec<(&'static str, &'static str, u64)>,
+    /// What exists and is not in the sample, because a bound was reached.
+    pub refused: Refused,
+}
+
+/// How much is beyond the bounds of a cluster; not a total, but now.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Refused {
+    /// Groups that are not watched.
+    pub groups: u64,
+    /// Partitions of topics, and of groups' commits, that are not watched.
+    pub partitions: u64,
 }

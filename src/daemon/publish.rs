@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::crowding::Crowding;
 use crate::expose::board::Board;
 
 /// How often the age of what is posted is looked at.
@@ -31,6 +32,7 @@ pub(super) struct Publisher {
     posts: mpsc::Receiver<usize>,
     posted: Vec<Option<Instant>>,
     max_age: Duration,
+    crowding: Crowding,
 }
 
 impl Publisher {
@@ -42,6 +44,7 @@ impl Publisher {
                 posts,
                 posted: vec![None; clusters],
                 max_age,
+                crowding: Crowding::default(),
             },
             Bell(bell),
         )
@@ -88,10 +91,11 @@ impl Publisher {
     }
 
     /// Off the async workers: at a million partitions it is tens of milliseconds of copying and compressing.
-    async fn publish(&self) {
+    async fn publish(&mut self) {
         let board = Arc::clone(&self.board);
-        if let Err(error) = tokio::task::spawn_blocking(move || board.publish()).await {
-            tracing::error!(%error, "publishing failed; the page before stays up");
+        match tokio::task::spawn_blocking(move || board.publish()).await {
+            Ok(crowded) => self.crowding.tell(&crowded),
+            Err(error) => tracing::error!(%error, "publishing failed; the page before stays up"),
         }
     }
 }

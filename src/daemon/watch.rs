@@ -15,7 +15,7 @@ use super::publish::Bell;
 use crate::analysis::Analysis;
 use crate::analysis::sample::{Sample, Time};
 use crate::expose::board::Board;
-use crate::expose::metrics::{Facts, Fragment, Granularity, render};
+use crate::expose::metrics::{Facts, Fragment, Granularity, render_within};
 
 /// A cluster to watch, and all that its task needs.
 pub(super) struct Assignment<S> {
@@ -144,9 +144,12 @@ impl<S: Source> Watch<S> {
             let Assignment {
                 cluster,
                 granularity,
+                board,
                 ..
             } = &*assignment;
-            (render(cluster, &report, &facts, *granularity), analysis)
+            let room = board.room();
+            let fragment = render_within(room, cluster, &report, &facts, *granularity);
+            (fragment, analysis)
         });
         let (fragment, analysis) = work
             .await

@@ -11,13 +11,16 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 
 use super::families::FAMILIES;
+use super::fragment::Fitted;
 use super::gzip;
 use super::metrics::Fragment;
+use super::room::{Dropped, Room, shares};
 
 /// All clusters' newest fragments, and the page made of them.
 #[derive(Debug)]
 pub struct Board {
     slots: Vec<Slot>,
+    max_series: usize,
     page: ArcSwap<Page>,
 }
 
@@ -51,8 +54,20 @@ impl Board {
         };
         Self {
             slots: clusters.into_iter().map(slot).collect(),
+            max_series: usize::MAX,
             page: ArcSwap::default(),
         }
+    }
+
+    /// With at most so many series on the page, the daemon's own families aside.
+    pub fn bounded(mut self, max_series: usize) -> Self {
+        self.max_series = max_series;
+        self
+    }
+
+    /// What each cluster has room for.
+    pub fn room(&self) -> Room {
+        Room::of_page(self.max_series, self.slots.len())
     }
 
     /// Puts a cluster's newest fragment in its slot. It is seen after the next [`publish`](Self::publish).
@@ -65,28 +80,29 @@ impl Board {
         self.slots[cluster].newest.store(None);
     }
 
-    /// Makes the page anew from what the slots hold. Costs a pass over the text and its compression: not for an async worker.
-    pub fn publish(&self) {
-        let fragments: Vec<_> = self
-            .slots
-            .iter()
-            .map(|slot| slot.newest.load_full())
+    /// Makes the page anew from what the slots hold; gives the clusters of which something had no room. Costs a pass over the text
+    /// and its compression: not for an async worker.
+    pub fn publish(&self) -> Vec<(String, Dropped)> {
+        let newest = |slot: &Slot| slot.newest.load_full();
+        let fragments: Vec<_> = self.slots.iter().map(newest).collect();
+        let wanted = fragments.iter().flatten().map(|fragment| fragment.series());
+        let shares = shares(&wanted.collect::<Vec<_>>(), self.max_series);
+        let there = self.slots.iter().zip(&fragments);
+        let there: Vec<_> = there
+            .filter_map(|(slot, fragment)| Some((slot, fragment.as_deref()?)))
             .collect();
-        self.page.store(Arc::new(Page::of(
-            &fragments
-                .iter()
-                .flatten()
-                .map(Arc::as_ref)
-                .collect::<Vec<_>>(),
-        )));
-        for (slot, _) in self
-            .slots
-            .iter()
-            .zip(fragments)
-            .filter(|(_, fragment)| fragment.is_some())
-        {
+        let fitted = there.iter().zip(shares);
+        let fitted: Vec<_> = fitted.map(|((_, f), share)| f.fit(share)).collect();
+        self.page.store(Arc::new(Page::of(&fitted)));
+        let mut crowded = Vec::new();
+        for ((slot, _), fitted) in there.iter().zip(&fitted) {
             slot.heard_of.store(true, Ordering::Release);
+            let dropped = fitted.dropped();
+            if dropped.total() > 0 {
+                crowded.push((slot.cluster.clone(), dropped));
+            }
         }
+        crowded
     }
 
     /// The clusters that have not been on the page yet, neither with a report nor as down.
@@ -109,27 +125,26 @@ impl Board {
 }
 
 impl Page {
-    fn of(fragments: &[&Fragment]) -> Self {
+    fn of(fragments: &[Fitted]) -> Self {
         let mut text = String::new();
         for (place, family) in FAMILIES.iter().enumerate() {
-            if fragments
-                .iter()
-                .all(|fragment| fragment.lines(place).is_empty())
-            {
-                continue;
-            }
+            let before = text.len();
             let (name, kind) = (family.name, family.kind.as_str());
             writeln!(text, "# HELP {name} {}\n# TYPE {name} {kind}", family.help)
                 .expect("writing to a string cannot fail");
+            let head = text.len();
             fragments
                 .iter()
-                .for_each(|fragment| text.push_str(fragment.lines(place)));
+                .for_each(|fragment| fragment.push_lines(place, &mut text));
+            if text.len() == head {
+                text.truncate(before);
+            }
         }
         let gzip = gzip::Opened::new(text.as_bytes());
         Self {
             text: text.into(),
             gzip,
-            series: fragments.iter().map(|fragment| fragment.series()).sum(),
+            series: fragments.iter().map(Fitted::series).sum(),
         }
     }
 }

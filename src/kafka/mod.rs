@@ -3,6 +3,7 @@
 //! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
 //! `members`, `configs` and `logdirs` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the sample.
 
+mod bounds;
 mod client;
 mod configs;
 mod error;
@@ -21,6 +22,7 @@ mod settings;
 mod topic;
 mod topics;
 
+pub use bounds::Limits;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
 pub use secret::Secret;

@@ -19,7 +19,7 @@ use super::seldom::{Asked, Seldom, Turns};
 use super::settings::Settings;
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
-use crate::analysis::sample::{Cycle, Reading, Retention, Sample, Time};
+use crate::analysis::sample::{Cycle, Reading, Refused, Retention, Sample, Time};
 
 /// One cluster, asked over and over.
 pub struct Sampler {
@@ -28,6 +28,8 @@ pub struct Sampler {
     topics: Topics,
     groups: Groups,
     refusals: Refusals,
+    /// Beyond the bounds in this cycle.
+    refused: Refused,
     metadata_asked: Option<Time>,
     /// Something pointed at a change since the metadata was read.
     metadata_is_stale: bool,
@@ -64,11 +66,13 @@ impl Sampler {
     /// Opens nothing yet: connections are made when the first question is asked.
     pub fn new(settings: Settings) -> Self {
         let settings = Arc::new(settings);
+        let limits = settings.limits;
         Self {
             cluster: Cluster::new(Arc::clone(&settings)),
             settings,
-            topics: Topics::default(),
-            groups: Groups::default(),
+            topics: Topics::new(limits.max_partitions),
+            groups: Groups::new(limits.max_groups),
+            refused: Refused::default(),
             refusals: Refusals::default(),
             metadata_asked: None,
             metadata_is_stale: false,
@@ -92,14 +96,14 @@ impl Sampler {
         self.ask_seldom(&answering, clock).await;
         self.groups.drop_old_members(now);
 
-        let refused = self.cluster.tally().errors();
-        self.refusals.tell(&self.settings.name, &refused);
         let cycle = Cycle {
             up: !answering.is_empty(),
             duration_seconds: began.elapsed().as_secs_f64(),
             requests: self.cluster.tally().requests(),
-            errors: refused,
+            errors: self.cluster.tally().errors(),
+            refused: self.refused,
         };
+        self.refusals.tell(&self.settings, &cycle);
         harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle)
     }
 
@@ -123,7 +127,14 @@ impl Sampler {
     async fn list_groups(&mut self) -> Listings {
         let ask = |broker| {
             let settings = Arc::clone(&self.settings);
-            (broker, AskGroups { settings })
+            let admission = self.groups.admission();
+            (
+                broker,
+                AskGroups {
+                    settings,
+                    admission,
+                },
+            )
         };
         let questions = self.cluster.broker_ids().into_iter().map(ask).collect();
         let mut listings = Vec::new();
@@ -151,6 +162,8 @@ impl Sampler {
         };
         let listed = listings.iter().map(|(broker, listing)| (*broker, listing));
         self.groups.update(listed, reach, now);
+        let beyond = listings.iter().map(|(_, listing)| listing.refused as u64);
+        self.refused.groups = beyond.sum();
         let mut commits = CommitsByGroup::new();
         for (broker, listing) in listings {
             for group in listing.commits {
@@ -161,7 +174,15 @@ impl Sampler {
             }
         }
         self.notice_new_topics(&commits);
+        self.refuse_commits(&mut commits);
         commits
+    }
+
+    fn refuse_commits(&mut self, commits: &mut CommitsByGroup) {
+        let (most, topics) = (self.settings.limits.max_partitions, &self.topics);
+        let counts = |name: &str| topics.index(name).is_some();
+        let refused = self.groups.refuse_commits(commits, most, counts);
+        self.refused.partitions = (refused + topics.refused()) as u64;
     }
 
     /// A commit to a topic that the metadata lacks: it is new, or gone.

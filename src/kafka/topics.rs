@@ -7,6 +7,7 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use super::bounds::{Limits, topics_within};
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
@@ -81,13 +82,21 @@ fn address(host: &str, port: i32) -> String {
 }
 
 /// The watched topics, in order of name.
-#[derive(Default)]
 pub(crate) struct Topics {
     list: Vec<Topic>,
     by_name: HashMap<Arc<str>, usize>,
     /// Names that commits told of and the last metadata didn't: no reason to ask again.
     missing: BTreeSet<StrBytes>,
     coordinators_are_missing: bool,
+    max_partitions: usize,
+    /// Partitions of topics beyond the bound.
+    refused: usize,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self::new(Limits::default().max_partitions)
+    }
 }
 
 /// The leader of one of its partitions is the coordinator of the groups whose commits are in there.
@@ -97,6 +106,23 @@ const OFFSETS_TOPIC: &str = "__consumer_offsets";
 const MISSING_MAX: usize = 10_000;
 
 impl Topics {
+    /// With at most so many partitions together.
+    pub(crate) fn new(max_partitions: usize) -> Self {
+        Self {
+            list: Vec::new(),
+            by_name: HashMap::new(),
+            missing: BTreeSet::new(),
+            coordinators_are_missing: false,
+            max_partitions,
+            refused: 0,
+        }
+    }
+
+    /// Partitions of the topics that are not watched for want of room.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused
+    }
+
     pub(crate) fn list(&self) -> &[Topic] {
         &self.list
     }
@@ -152,13 +178,16 @@ impl Topics {
         let mut list: Vec<Topic> = answered
             .filter_map(|topic| self.topic(topic, filter))
             .collect();
-        let missed = std::mem::take(&mut self.list)
-            .into_iter()
-            .filter_map(Topic::missed);
+        let old = std::mem::take(&mut self.list);
+        let held = old.iter().map(|t| (Arc::clone(&t.name), t.leaders.len()));
+        let held: HashMap<_, _> = held.collect();
+        let missed = old.into_iter().filter_map(Topic::missed);
         list.extend(missed);
         // Stable: what was answered comes before what is kept of the same name.
         list.sort_by(|a, b| a.name.cmp(&b.name));
         list.dedup_by(|a, b| a.name == b.name);
+        let (list, refused) = topics_within(self.max_partitions, list, &held);
+        self.refused = refused;
         let names = list.iter().enumerate();
         self.by_name = names.map(|(i, t)| (Arc::clone(&t.name), i)).collect();
         self.list = list;

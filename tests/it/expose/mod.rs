@@ -64,6 +64,7 @@ pub(crate) fn full_report(group: &str) -> Report {
         duration_seconds: 0.012,
         requests: vec![("ListGroups", 7)],
         errors: vec![("OffsetFetch", "not_coordinator", 1)],
+        ..Cycle::default()
     };
     Report {
         at: 1_700_000_000.5,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kafka_protocol::messages::ApiKey;
 use lagslope::analysis::sample::{GroupSample, Sample};
-use lagslope::kafka::{Filter, IsolationLevel, Sampler, Settings};
+use lagslope::kafka::{Filter, IsolationLevel, Limits, Sampler, Settings};
 use tokio::time::Instant;
 
 use scripted::{Mood, Scripted};
@@ -25,6 +25,7 @@ fn sampler(cluster: &Scripted, request_timeout: Duration) -> Sampler {
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::all(),
         topics: Filter::all(),
+        limits: Limits::default(),
     })
 }
 
@@ -208,6 +209,7 @@ async fn nobody_there_is_told_as_such() {
         isolation_level: IsolationLevel::ReadCommitted,
         groups: Filter::all(),
         topics: Filter::all(),
+        limits: Limits::default(),
     };
     let sample = Sampler::new(settings.clone()).sample(1000.0).await;
     assert!(!sample.cycle.up);
@@ -303,6 +305,7 @@ async fn filters_and_our_own_group_are_left_out() {
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::new(&[".*".to_owned()], &exclude).unwrap(),
         topics: Filter::new(&["other".to_owned()], &[]).unwrap(),
+        limits: Limits::default(),
     });
     let sample = sampler.sample(1000.0).await;
     let names: Vec<&str> = sample.groups.iter().map(|group| &*group.name).collect();

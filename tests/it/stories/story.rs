@@ -237,7 +237,7 @@ impl Story {
                 up: true,
                 duration_seconds: 0.25,
                 requests: vec![("OffsetFetch", u64::from(self.seconds / INTERVAL))],
-                errors: Vec::new(),
+                ..Cycle::default()
             },
         }
     }
