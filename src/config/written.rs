@@ -83,6 +83,5 @@ pub(super) struct Signals {
 #[serde(expecting = "a map")]
 pub(super) struct Metrics {
     pub(super) granularity: Option<Text<Granularity>>,
-    /// Below the least the clusters' own lines, which are never dropped, may not fit.
-    pub(super) max_series: Option<Text<Whole<1000, 100_000_000>>>,
+    pub(super) max_series: Option<Text<Whole<1, 100_000_000>>>,
 }

@@ -1,6 +1,7 @@
 //! What is told: the text of `/metrics`, and the server that hands it out.
 
 mod limits;
+mod room;
 mod text;
 
 use std::net::SocketAddr;
@@ -103,6 +104,11 @@ fn full_topic() -> TopicReport {
                 kind: CeilingKind::Delay,
                 utilization_ratio: 0.5,
                 eta: None,
+            },
+            CeilingReport {
+                kind: CeilingKind::Retention,
+                utilization_ratio: 0.25,
+                eta: Some(eta),
             },
         ],
         lag_growth: LagGrowth {
