@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use lagslope::analysis::sample::{Cycle, Sample, Time};
+use lagslope::analysis::sample::{Cycle, GroupSample, Sample, Time};
 use lagslope::config::{self, Cluster, Settings, Start};
 use lagslope::daemon::{Source, Watches};
 use tokio::time::sleep;
@@ -21,6 +21,8 @@ enum Behaviour {
     Panics(u32),
     /// Answers this many readings, then none any more.
     Hangs(u32),
+    /// Answers with so many groups.
+    Crowded(usize),
 }
 
 struct Script {
@@ -35,10 +37,15 @@ impl Source for Script {
             Behaviour::Takes(time) => sleep(time).await,
             Behaviour::Panics(times) => assert!(reading >= times, "a bug"),
             Behaviour::Hangs(after) if reading >= after => std::future::pending().await,
-            Behaviour::Answers | Behaviour::Hangs(_) => {}
+            Behaviour::Answers | Behaviour::Hangs(_) | Behaviour::Crowded(_) => {}
         }
+        let groups = match self.behaviour {
+            Behaviour::Crowded(groups) => groups,
+            _ => 1,
+        };
         Sample {
             at,
+            groups: (0..groups).map(group).collect(),
             cycle: Cycle {
                 up: true,
                 ..Cycle::default()
@@ -48,9 +55,19 @@ impl Source for Script {
     }
 }
 
-/// Clusters `a` and `b`, sampled every 10 s.
+fn group(number: usize) -> GroupSample {
+    GroupSample {
+        name: format!("g{number}").into(),
+        state: Some("Stable".into()),
+        kind: None,
+        members: Some(1),
+        commits: None,
+    }
+}
+
+/// Clusters `a` and `b`, sampled every 10 s, on a page of 500 series.
 fn settings() -> Arc<Settings> {
-    let text = "sample_interval: 10s\nclusters: [{name: a, bootstrap_servers: [\"x:1\"]}, {name: b, bootstrap_servers: [\"x:1\"]}]\n";
+    let text = "sample_interval: 10s\nmetrics: {max_series: 500}\nclusters: [{name: a, bootstrap_servers: [\"x:1\"]}, {name: b, bootstrap_servers: [\"x:1\"]}]\n";
     let file = config_file(text);
     Arc::new(config::load(&Start::File(file.path().to_owned()), &[]).expect("a good configuration"))
 }
@@ -123,4 +140,28 @@ async fn what_a_wedged_cluster_said_is_taken_down() {
         page.text()
     );
     assert_eq!(page.value("up", &[("kafka_cluster", "a")]), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_explosion_of_groups_in_one_cluster_leaves_the_other_its_series() {
+    let page = page_after(25, Behaviour::Crowded(10_000)).await;
+    let of_a = [("kafka_cluster", "a"), ("group", "g0")];
+    assert_eq!(
+        page.value("group_members", &of_a),
+        Some(1.0),
+        "{}",
+        page.text()
+    );
+    let dropped = |cluster| {
+        page.value(
+            "series_dropped",
+            &[("kafka_cluster", cluster), ("reason", "groups")],
+        )
+    };
+    assert_eq!(dropped("a"), Some(0.0));
+    // Two series a group; the cluster's own and those of `a` have taken theirs.
+    let dropped = dropped("b").expect("it is counted");
+    assert!(dropped > 2.0 * 10_000.0 - 500.0, "{dropped}");
+    let lines = page.text().lines().filter(|line| !line.starts_with('#'));
+    assert!(lines.count() <= 500);
 }

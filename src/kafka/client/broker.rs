@@ -71,7 +71,7 @@ impl Broker {
         let task = tokio::spawn(async move {
             let began = Instant::now();
             let result = question.put(&mut session).await;
-            session.settle(began.elapsed(), &result);
+            session.settle(api, began.elapsed(), &result);
             result
         });
         match timeout(patience, task).await {

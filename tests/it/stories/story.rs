@@ -8,7 +8,7 @@ use lagslope::analysis::sample::{
 };
 use lagslope::analysis::{Analysis, Ceilings, Settings};
 use lagslope::expose::board::Board;
-use lagslope::expose::metrics::{Facts, Granularity, render};
+use lagslope::expose::metrics::{Facts, Granularity, render_within};
 
 use super::series::Series;
 
@@ -40,6 +40,8 @@ pub(crate) struct Story {
     committed: f64,
     /// Where the log begins: deletion takes no whole segments in here.
     deleted: f64,
+    /// What had been produced after each second.
+    arrivals: Vec<f64>,
     retention: Option<Retention>,
     /// What each scrape got; nothing when nobody answered.
     pages: Vec<Option<String>>,
@@ -62,6 +64,7 @@ impl Story {
             consumed: 0.0,
             committed: 0.0,
             deleted: 0.0,
+            arrivals: Vec::new(),
             retention: None,
             pages: Vec::new(),
         }
@@ -74,6 +77,22 @@ impl Story {
             ..Settings::new(f64::from(INTERVAL))
         };
         self.analysis = analysis(settings, self.ceilings);
+        self
+    }
+
+    /// The topic deletes messages when they are so old, at once. Before the first cycle.
+    pub(crate) fn keeps_for(mut self, seconds: u32) -> Self {
+        self.retention = Some(Retention {
+            seconds: Some(f64::from(seconds)),
+            bytes: None,
+            compacted: false,
+        });
+        self
+    }
+
+    /// The page holds so many series. Before the first cycle.
+    pub(crate) fn page_holds(mut self, max_series: usize) -> Self {
+        self.board = self.board.bounded(max_series);
         self
     }
 
@@ -168,11 +187,20 @@ impl Story {
         for _ in 0..INTERVAL {
             self.seconds += 1;
             self.produced += pace.produced;
+            self.arrivals.push(self.produced);
+            self.deleted = self.log_start();
             self.consumed = (self.consumed + pace.consumed).min(self.produced);
             if self.seconds.is_multiple_of(pace.commits_every) {
                 self.committed = self.consumed;
             }
         }
+    }
+
+    /// What had been produced one retention time ago.
+    fn log_start(&self) -> f64 {
+        let kept = self.retention.and_then(|retention| retention.seconds);
+        let before = kept.and_then(|kept| self.arrivals.len().checked_sub(kept as usize + 1));
+        before.map_or(0.0, |second| self.arrivals[second])
     }
 
     fn cycle(&mut self) {
@@ -187,7 +215,13 @@ impl Story {
     }
 
     fn publish(&self, report: &Report) {
-        let fragment = render("prod", report, &self.facts, Granularity::Topic);
+        let fragment = render_within(
+            self.board.room(),
+            "prod",
+            report,
+            &self.facts,
+            Granularity::Topic,
+        );
         self.board.post(0, fragment);
         self.board.publish();
     }
