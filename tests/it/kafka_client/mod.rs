@@ -2,6 +2,7 @@
 
 mod bounds;
 mod change;
+mod disks;
 mod scripted;
 mod sizes;
 
