@@ -2,6 +2,7 @@
 //! argument. While it runs, the set of clusters and all their settings may change.
 
 mod clock;
+mod crowding;
 mod orders;
 mod publish;
 mod reload;

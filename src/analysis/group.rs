@@ -1,6 +1,7 @@
 //! What is known of a consumer group, from cycle to cycle: a watch for each topic that it has commits in.
 
 mod partition;
+mod retention;
 mod sum;
 mod topic;
 

@@ -2,12 +2,14 @@
 //! curve whose log was recreated or truncated; each restart has a number, by which a group that looks later sees it.
 
 pub(super) mod partition;
+mod start_age;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::curve::Curve;
-use super::sample::{PartitionSample, Past, Reading, Time, TopicSample};
+use super::sample::{PartitionSample, Past, Reading, Retention, Time, TopicSample};
+use start_age::StartAges;
 
 /// The arrivals of a cluster. Bounded by what exists: a topic that is not in a sample is forgotten.
 #[derive(Default)]
@@ -19,6 +21,9 @@ pub(super) struct History {
 #[derive(Default)]
 pub(super) struct TopicHistory {
     id: Option<u128>,
+    /// What it deletes unread, as it was last told.
+    pub(super) retention: Option<Retention>,
+    message_bytes: Arc<[Option<f32>]>,
     partitions: Vec<Arrivals>,
     seen: bool,
 }
@@ -30,6 +35,8 @@ pub(super) struct Arrivals {
     log_end: u64,
     /// Since when it is watched: from here on the past has nothing to tell.
     since: Option<Time>,
+    /// How old the log start was; only where messages are deleted by age.
+    pub(super) start_ages: StartAges,
     /// How many times its log began anew, and why it last did.
     pub(super) restarts: u32,
     pub(super) reason: Option<Restart>,
@@ -90,6 +97,9 @@ impl TopicHistory {
             }
         }
         self.id = topic.id.or(self.id);
+        self.retention = topic.retention;
+        self.message_bytes = Arc::clone(&topic.message_bytes);
+        let ages_out = topic.retention.is_some_and(|r| r.seconds.is_some());
         if self.partitions.len() < topic.partitions.len() {
             self.partitions
                 .resize_with(topic.partitions.len(), Arrivals::default);
@@ -108,10 +118,20 @@ impl TopicHistory {
                 partition.look_back(&past.points);
             }
         }
+        if ages_out {
+            let read = self.partitions.iter_mut().zip(&topic.partitions);
+            read.for_each(|(partition, sample)| partition.note_start(sample));
+        }
     }
 
     pub(super) fn partition(&self, number: u32) -> Option<&Arrivals> {
         self.partitions.get(number as usize)
+    }
+
+    /// Bytes that a message takes in one of its partitions.
+    pub(super) fn message_bytes(&self, number: u32) -> Option<f64> {
+        let bytes = self.message_bytes.get(number as usize).copied().flatten();
+        bytes.map(f64::from).filter(|bytes| *bytes > 0.0)
     }
 }
 
@@ -143,8 +163,19 @@ impl Arrivals {
         self.curve.merge(before);
     }
 
+    /// How old the oldest message is that is kept, where the curve reaches back to it.
+    fn note_start(&mut self, sample: &PartitionSample) {
+        let Some((start, end)) = sample.log_start.zip(sample.log_end) else {
+            return;
+        };
+        if let Some(age) = self.curve.age(start.offset, end.at) {
+            self.start_ages.note(end.at, age);
+        }
+    }
+
     fn restart(&mut self, reason: Restart) {
         self.curve = Curve::default();
+        self.start_ages = StartAges::default();
         self.log_end = 0;
         self.since = None;
         self.restarts = self.restarts.wrapping_add(1);

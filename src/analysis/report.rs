@@ -95,6 +95,8 @@ pub enum CeilingKind {
     Lag,
     /// A configured age of the oldest uncommitted message.
     Delay,
+    /// What the topic's own retention deletes unread, by age or by size: the nearer one.
+    Retention,
 }
 
 /// Seconds until something happens, as a range. A bound is absent when at that end it never happens.
@@ -106,6 +108,15 @@ pub struct Eta {
     pub seconds: f64,
     /// At the latest.
     pub upper_seconds: Option<f64>,
+}
+
+impl Eta {
+    /// It happens already.
+    pub const NOW: Self = Self {
+        lower_seconds: Some(0.0),
+        seconds: 0.0,
+        upper_seconds: Some(0.0),
+    };
 }
 
 /// The verdict of signal 1.

@@ -104,9 +104,7 @@ fn finding_row(finding: &Finding) -> Row {
     if !matches!(finding.verdict, Verdict::Allowed | Verdict::Unknown) {
         found.push(format!("without it: {}", question.without));
     }
-    if !question.asked_today {
-        found.push("not asked by this version".to_owned());
-    }
+    found.push(question.note.to_owned());
     found.retain(|part| !part.is_empty());
     let cells = vec![what, version, verdict.to_owned(), found.join("; ")];
     (finding.is_bad(), cells)

@@ -9,7 +9,7 @@ use super::problem::{Problem, Problems};
 use super::properties;
 use super::security;
 use super::tree::{Node, Path, Step};
-use super::written;
+use super::written::{self, Bound};
 use super::{CeilingRule, Cluster, Metrics, Settings};
 use crate::kafka::Secret;
 use crate::{analysis, kafka};
@@ -23,6 +23,9 @@ const SAMPLE_INTERVAL_BOUNDS: (Duration, Duration) =
 
 /// Long for an answer that takes milliseconds, and short enough to end within an interval.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// About 30 MB of text, which takes Prometheus seconds to read: its habit is to limit what it scrapes to less.
+const MAX_SERIES: usize = 200_000;
 
 /// A key and what is wrong with it.
 type Wrong = (Path, String);
@@ -156,8 +159,22 @@ fn cluster(
             .map_or_else(Default::default, |Text(level)| *level),
         groups: filter(written.groups.as_ref()),
         topics: filter(written.topics.as_ref()),
+        limits: limits(written),
     };
     Ok(Cluster { name, kafka })
+}
+
+fn limits(written: &written::Cluster) -> kafka::Limits {
+    let given = |bound: Option<&Text<Bound>>, default| {
+        bound.map_or(default, |Text(bound)| {
+            usize::try_from(bound.0).expect("no bound of ours is beyond a usize")
+        })
+    };
+    let default = kafka::Limits::default();
+    kafka::Limits {
+        max_groups: given(written.max_groups.as_ref(), default.max_groups),
+        max_partitions: given(written.max_partitions.as_ref(), default.max_partitions),
+    }
 }
 
 fn filter(names: Option<&written::Names>) -> kafka::Filter {
@@ -242,12 +259,14 @@ fn analysis(
 }
 
 fn metrics(file: &written::File) -> Metrics {
-    let granularity = file
-        .metrics
-        .as_ref()
-        .and_then(|metrics| metrics.granularity.as_ref());
+    let written = file.metrics.as_ref();
+    let granularity = written.and_then(|metrics| metrics.granularity.as_ref());
+    let max_series = written.and_then(|metrics| metrics.max_series.as_ref());
     Metrics {
         granularity: granularity.map_or_else(Default::default, |Text(granularity)| *granularity),
+        max_series: max_series.map_or(MAX_SERIES, |Text(most)| {
+            usize::try_from(most.0).expect("no bound of ours is beyond a usize")
+        }),
     }
 }
 

@@ -79,10 +79,12 @@ pub struct CeilingRule {
 }
 
 /// What is published.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metrics {
     /// How finely lag is published.
     pub granularity: Granularity,
+    /// Series on the whole page, the daemon's own families aside.
+    pub max_series: usize,
 }
 
 /// Where a configuration begins; the environment is applied to it.

@@ -21,6 +21,9 @@ pub(super) struct File {
     pub(super) metrics: Option<Metrics>,
 }
 
+/// How much of a cluster is watched. More partitions than Kafka has ever run would be a slip of the keyboard.
+pub(super) type Bound = Whole<1, 10_000_000>;
+
 /// An entry of `clusters`.
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "a map")]
@@ -35,6 +38,8 @@ pub(super) struct Cluster {
     pub(super) isolation_level: Option<Text<IsolationLevel>>,
     pub(super) groups: Option<Names>,
     pub(super) topics: Option<Names>,
+    pub(super) max_groups: Option<Text<Bound>>,
+    pub(super) max_partitions: Option<Text<Bound>>,
 }
 
 /// Which names are watched.
@@ -69,4 +74,5 @@ pub(super) struct Signals {
 #[serde(expecting = "a map")]
 pub(super) struct Metrics {
     pub(super) granularity: Option<Text<Granularity>>,
+    pub(super) max_series: Option<Text<Whole<1, 100_000_000>>>,
 }

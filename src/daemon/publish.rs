@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::crowding::Crowding;
 use crate::expose::board::Board;
+use crate::expose::room::Dropped;
 
 /// How often the age of what is posted is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,23 +28,26 @@ impl Bell {
 pub(super) async fn publish_for_ever(board: Arc<Board>, bell: Bell) {
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut crowding = Crowding::default();
     loop {
         let changed = tokio::select! {
             () = bell.0.notified() => true,
             _ = look.tick() => take_down_old(&board),
         };
-        if changed {
-            publish(&board).await;
+        if changed && let Some(crowded) = publish(&board).await {
+            crowding.tell(&crowded);
         }
     }
 }
 
-/// Off the async workers: at a million partitions it is tens of milliseconds of copying and compressing.
-pub(super) async fn publish(board: &Arc<Board>) {
+/// Off the async workers: at a million partitions it is tens of milliseconds of copying and compressing. Gives the clusters of which
+/// something had no room.
+pub(super) async fn publish(board: &Arc<Board>) -> Option<Vec<(String, Dropped)>> {
     let board = Arc::clone(board);
-    if let Err(error) = tokio::task::spawn_blocking(move || board.publish()).await {
-        tracing::error!(%error, "publishing failed; the page before stays up");
-    }
+    let published = tokio::task::spawn_blocking(move || board.publish()).await;
+    published
+        .inspect_err(|error| tracing::error!(%error, "publishing failed; the page before stays up"))
+        .ok()
 }
 
 /// A cluster whose task is wedged says nothing rather than the same for ever.

@@ -16,8 +16,8 @@ use super::publish::Bell;
 use super::watches::MakeSource;
 use crate::analysis::Analysis;
 use crate::analysis::sample::{Sample, Time};
-use crate::expose::board::Place;
-use crate::expose::metrics::{Facts, Fragment, render};
+use crate::expose::board::{Board, Place};
+use crate::expose::metrics::{Facts, Fragment, render_within};
 
 /// A cluster to watch, and all that its task needs.
 pub(super) struct Assignment<S> {
@@ -26,6 +26,8 @@ pub(super) struct Assignment<S> {
     pub(super) source: MakeSource<S>,
     pub(super) wall: Wall,
     pub(super) place: Place,
+    /// Says how much room there is.
+    pub(super) board: Arc<Board>,
     pub(super) bell: Bell,
 }
 
@@ -186,11 +188,20 @@ impl<S: Source> Watch<S> {
             last_sample_at: self.last_sample_at,
             samples_skipped: self.skipped.counts(),
         };
-        let orders = Arc::clone(&self.in_force);
+        let (orders, board) = (
+            Arc::clone(&self.in_force),
+            Arc::clone(&self.assignment.board),
+        );
         self.with_analysis(move |analysis| {
             let report = analysis.observe(sample);
             let granularity = orders.common.metrics.granularity;
-            render(&orders.cluster.name, &report, &facts, granularity)
+            render_within(
+                board.room(),
+                &orders.cluster.name,
+                &report,
+                &facts,
+                granularity,
+            )
         })
         .await
     }

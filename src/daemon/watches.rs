@@ -63,6 +63,7 @@ impl<S: Source> Watches<S> {
     ) -> Self {
         let names = settings.clusters.iter().map(|cluster| cluster.name.clone());
         let (board, bell) = (Arc::new(Board::new(names)), Bell::default());
+        board.bound(settings.metrics.max_series);
         let mut publisher = JoinSet::new();
         publisher.spawn(publish_for_ever(Arc::clone(&board), bell.clone()));
         let mut watches = Self {
@@ -82,6 +83,7 @@ impl<S: Source> Watches<S> {
     /// Goes on by other settings. A cluster for which nothing changes doesn't notice; one that is gone is off the page when this
     /// returns.
     pub async fn change(&mut self, settings: Settings) -> Changes {
+        self.board.bound(settings.metrics.max_series);
         let wanted = Orders::of(settings);
         let mut changes = Changes {
             removed: self.end_all_but(&wanted),
@@ -98,7 +100,8 @@ impl<S: Source> Watches<S> {
             }
         }
         if !changes.removed.is_empty() {
-            publish(&self.board).await;
+            // What has no room is told of after the next cycle.
+            let _crowded = publish(&self.board).await;
         }
         changes
     }
@@ -108,6 +111,7 @@ impl<S: Source> Watches<S> {
         let mut task = JoinSet::new();
         task.spawn(watch_for_ever(Assignment {
             place: self.board.place(&cluster),
+            board: Arc::clone(&self.board),
             cluster: cluster.clone(),
             orders: receiver,
             source: Arc::clone(&self.source),

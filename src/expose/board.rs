@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,14 +14,17 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::families::FAMILIES;
+use super::fragment::Fitted;
 use super::gzip;
 use super::metrics::Fragment;
+use super::room::{Dropped, Room, shares};
 
 /// All clusters' newest fragments, and the page made of them.
 #[derive(Debug)]
 pub struct Board {
     /// By cluster, which is their order on the page.
     places: ArcSwap<BTreeMap<String, Place>>,
+    max_series: AtomicUsize,
     page: ArcSwap<Page>,
     /// Two publishes at once could put the older page up last.
     publishing: Mutex<()>,
@@ -91,10 +94,24 @@ impl Board {
             .map(|cluster| (cluster, Place(Arc::default())));
         Self {
             places: ArcSwap::from_pointee(places.collect()),
+            max_series: AtomicUsize::new(usize::MAX),
             page: ArcSwap::default(),
             publishing: Mutex::default(),
             was_ready: AtomicBool::new(false),
         }
+    }
+
+    /// At most so many series on the page from the next publish on, the daemon's own families aside.
+    pub fn bound(&self, max_series: usize) {
+        self.max_series.store(max_series, Ordering::Relaxed);
+    }
+
+    /// What each cluster has room for.
+    pub fn room(&self) -> Room {
+        Room::of_page(
+            self.max_series.load(Ordering::Relaxed),
+            self.places.load().len(),
+        )
     }
 
     /// The place of a cluster; a new one if it has none.
@@ -130,8 +147,9 @@ impl Board {
         .collect()
     }
 
-    /// Makes the page anew from what is posted. Costs a pass over the text and its compression: not for an async worker.
-    pub fn publish(&self) {
+    /// Makes the page anew from what is posted; gives the clusters of which something had no room. Costs a pass over the text and its
+    /// compression: not for an async worker.
+    pub fn publish(&self) -> Vec<(String, Dropped)> {
         // A panic in an earlier one left the page as it was.
         let _one_at_a_time = self
             .publishing
@@ -139,17 +157,26 @@ impl Board {
             .unwrap_or_else(PoisonError::into_inner);
         let places = self.places.load_full();
         let posts: Vec<_> = places
-            .values()
-            .filter_map(|place| Some((place, place.0.newest.load_full()?)))
+            .iter()
+            .filter_map(|(cluster, place)| Some((cluster, place, place.0.newest.load_full()?)))
             .collect();
-        let fragments: Vec<_> = posts.iter().map(|(_, post)| &post.fragment).collect();
-        self.page.store(Arc::new(Page::of(&fragments)));
-        for (place, _) in posts {
+        let wanted = posts.iter().map(|(.., post)| post.fragment.series());
+        let max_series = self.max_series.load(Ordering::Relaxed);
+        let shares = shares(&wanted.collect::<Vec<_>>(), max_series);
+        let fitted = posts.iter().zip(shares);
+        let fitted: Vec<_> = fitted
+            .map(|((.., post), share)| post.fragment.fit(share))
+            .collect();
+        self.page.store(Arc::new(Page::of(&fitted)));
+        for (_, place, _) in &posts {
             place.0.heard_of.store(true, Ordering::Release);
         }
         if self.unheard_of().is_empty() {
             self.was_ready.store(true, Ordering::Release);
         }
+        let dropped = posts.iter().zip(&fitted);
+        let dropped = dropped.map(|((cluster, ..), fitted)| ((*cluster).clone(), fitted.dropped()));
+        dropped.filter(|(_, dropped)| dropped.total() > 0).collect()
     }
 
     /// The clusters that have not been on the page yet, neither with a report nor as down.
@@ -177,27 +204,26 @@ impl Board {
 }
 
 impl Page {
-    fn of(fragments: &[&Fragment]) -> Self {
+    fn of(fragments: &[Fitted]) -> Self {
         let mut text = String::new();
         for (place, family) in FAMILIES.iter().enumerate() {
-            if fragments
-                .iter()
-                .all(|fragment| fragment.lines(place).is_empty())
-            {
-                continue;
-            }
+            let before = text.len();
             let (name, kind) = (family.name, family.kind.as_str());
             writeln!(text, "# HELP {name} {}\n# TYPE {name} {kind}", family.help)
                 .expect("writing to a string cannot fail");
+            let head = text.len();
             fragments
                 .iter()
-                .for_each(|fragment| text.push_str(fragment.lines(place)));
+                .for_each(|fragment| fragment.push_lines(place, &mut text));
+            if text.len() == head {
+                text.truncate(before);
+            }
         }
         let gzip = gzip::Opened::new(text.as_bytes());
         Self {
             text: text.into(),
             gzip,
-            series: fragments.iter().map(|fragment| fragment.series()).sum(),
+            series: fragments.iter().map(Fitted::series).sum(),
         }
     }
 }

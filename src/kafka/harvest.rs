@@ -115,6 +115,7 @@ fn topic_sample(topic: &mut Topic) -> TopicSample {
         name: Arc::clone(&topic.name),
         id: topic.id,
         retention: topic.retention,
+        message_bytes: Arc::clone(&topic.message_bytes),
         partitions: std::mem::take(&mut topic.ends),
     }
 }

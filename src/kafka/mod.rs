@@ -1,9 +1,10 @@
 //! IN: asks a Kafka cluster, and never writes to it.
 //!
 //! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
-//! `members`, `configs` and `past` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the sample.
-//! [`doctor`] asks the same, once, and says what came of it.
+//! `members`, `configs`, `logdirs` and `past` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the
+//! sample. [`doctor`] asks the same, once, and says what came of it.
 
+mod bounds;
 mod client;
 mod configs;
 mod coordinators;
@@ -13,6 +14,7 @@ mod filter;
 mod group;
 mod groups;
 mod harvest;
+mod logdirs;
 mod members;
 mod offsets;
 mod past;
@@ -25,6 +27,7 @@ mod token;
 mod topic;
 mod topics;
 
+pub use bounds::Limits;
 pub use error::BadFile;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;

@@ -31,6 +31,15 @@ pub(crate) struct GroupCommits {
     pub(crate) topics: Result<Vec<TopicOffsets>, Code>,
 }
 
+impl GroupCommits {
+    /// Partitions with a commit, in the topics that count.
+    pub(crate) fn count(&self, counts: impl Fn(&str) -> bool) -> usize {
+        let topics = self.topics.iter().flatten();
+        let counted = topics.filter(|(name, _)| counts(name));
+        counted.map(|(_, partitions)| partitions.len()).sum()
+    }
+}
+
 /// A topic's name, and `(partition, offset)` in order of partition.
 pub(crate) type TopicOffsets = (StrBytes, Vec<(u32, u64)>);
 

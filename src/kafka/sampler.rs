@@ -24,7 +24,7 @@ use super::seldom::{Asked, Seldom, Turns};
 use super::settings::Settings;
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
-use crate::analysis::sample::{Cycle, Reading, Retention, Sample, Time};
+use crate::analysis::sample::{Cycle, Reading, Refused, Retention, Sample, Time};
 use unsettled::Unsettled;
 
 /// One cluster, asked over and over.
@@ -34,6 +34,8 @@ pub struct Sampler {
     topics: Topics,
     groups: Groups,
     refusals: Refusals,
+    /// Beyond the bounds in this cycle.
+    refused: Refused,
     metadata_asked: Option<Time>,
     /// Something pointed at a change since the metadata was read.
     metadata_is_stale: bool,
@@ -82,11 +84,13 @@ impl Sampler {
     /// Opens nothing yet: connections are made when the first question is asked.
     pub fn new(settings: Settings) -> Self {
         let settings = Arc::new(settings);
+        let limits = settings.limits;
         Self {
             cluster: Cluster::new(Arc::clone(&settings)),
             settings,
-            topics: Topics::default(),
-            groups: Groups::default(),
+            topics: Topics::new(limits.max_partitions),
+            groups: Groups::new(limits.max_groups),
+            refused: Refused::default(),
             refusals: Refusals::default(),
             metadata_asked: None,
             metadata_is_stale: false,
@@ -102,7 +106,9 @@ impl Sampler {
     pub fn reconfigure(&mut self, settings: Settings) {
         let settings = Arc::new(settings);
         self.cluster = self.cluster.rebuilt(Arc::clone(&settings));
+        self.topics.bound(settings.limits.max_partitions);
         self.topics.forget_all_but(&settings.topics);
+        self.groups.bound(settings.limits.max_groups);
         self.groups.forget_all_but(&settings.groups);
         if settings.isolation_level != self.settings.isolation_level {
             self.topics.redefine_ends();
@@ -127,19 +133,20 @@ impl Sampler {
         self.ask_unsettled(&unsettled, &answering, &mut commits, clock)
             .await;
         self.notice_new_topics(&commits);
+        self.refuse_commits(&mut commits);
         self.read_ends(&commits, &answering, clock).await;
         self.look_back(&commits, clock).await;
         self.ask_seldom(&answering, clock).await;
         self.groups.drop_old_members(now);
 
-        let refused = self.cluster.tally().errors();
-        self.refusals.tell(&self.settings.name, &refused);
         let cycle = Cycle {
             up: !answering.is_empty(),
             duration_seconds: began.elapsed().as_secs_f64(),
             requests: self.cluster.tally().requests(),
-            errors: refused,
+            errors: self.cluster.tally().errors(),
+            refused: self.refused,
         };
+        self.refusals.tell(&self.settings, &cycle);
         let mut sample = harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle);
         // A cycle may have taken long: the machine slept, or had no time for us. What is old by now is judged by now.
         sample.at = clock.time(Instant::now());
@@ -170,7 +177,14 @@ impl Sampler {
     async fn list_groups_of(&mut self, brokers: Vec<BrokerId>) -> Listings {
         let ask = |broker| {
             let settings = Arc::clone(&self.settings);
-            (broker, AskGroups { settings })
+            let admission = self.groups.admission();
+            (
+                broker,
+                AskGroups {
+                    settings,
+                    admission,
+                },
+            )
         };
         let questions = brokers.into_iter().map(ask).collect();
         let mut listings = Vec::new();
@@ -203,6 +217,8 @@ impl Sampler {
         };
         let listed = listings.iter().map(|(broker, listing)| (*broker, listing));
         self.groups.update(listed, reach, now);
+        let beyond = listings.iter().map(|(_, listing)| listing.refused as u64);
+        self.refused.groups = beyond.sum();
         let mut commits = CommitsByGroup::new();
         for (broker, listing) in listings {
             for group in listing.commits {
@@ -214,6 +230,13 @@ impl Sampler {
             }
         }
         commits
+    }
+
+    fn refuse_commits(&mut self, commits: &mut CommitsByGroup) {
+        let (most, topics) = (self.settings.limits.max_partitions, &self.topics);
+        let counts = |name: &str| topics.index(name).is_some();
+        let refused = self.groups.refuse_commits(commits, most, counts);
+        self.refused.partitions = (refused + topics.refused()) as u64;
     }
 
     /// A commit to a topic that the metadata lacks: it is new, or gone.
@@ -351,10 +374,11 @@ impl Sampler {
                 Ok(Seldom::Metadata(metadata)) => self.take_metadata(metadata, clock),
                 Ok(Seldom::Members(members)) => self.take_members(members, clock.now),
                 Ok(Seldom::Retention(read)) => self.take_retention(read),
+                Ok(Seldom::Sizes(sizes)) => self.topics.take_sizes(broker, &sizes),
                 Ok(Seldom::NoRoom) | Err(_) => {}
             }
             if let Some(asked) = asked.get(&broker).filter(|_| had_its_turn) {
-                self.mark_asked(asked, clock.now);
+                self.mark_asked(broker, asked, clock.now);
             }
         }
     }
@@ -376,7 +400,7 @@ impl Sampler {
     }
 
     /// Answered or refused: their turn comes again when the others had theirs.
-    fn mark_asked(&mut self, asked: &Asked, now: Time) {
+    fn mark_asked(&mut self, broker: BrokerId, asked: &Asked, now: Time) {
         for name in &asked.groups {
             if let Some(group) = self.groups.get_mut(name) {
                 group.members_asked = Some(now);
@@ -385,6 +409,11 @@ impl Sampler {
         for name in &asked.topics {
             if let Some(topic) = self.topics.get_mut(name) {
                 topic.config_asked = Some(now);
+            }
+        }
+        for name in &asked.sized {
+            if let Some(topic) = self.topics.get_mut(name) {
+                topic.sizes_asked.insert(broker, now);
             }
         }
     }

@@ -4,6 +4,7 @@ pub mod security;
 
 use std::time::Duration;
 
+use super::bounds::Limits;
 use super::filter::Filter;
 use security::Security;
 
@@ -29,6 +30,8 @@ pub struct Settings {
     pub groups: Filter,
     /// The topics that are watched.
     pub topics: Filter,
+    /// How much of it is watched at most.
+    pub limits: Limits,
 }
 
 /// Which messages count as readable, as for Kafka's consumers.

@@ -1,5 +1,6 @@
 //! One topic: as the metadata tells of it, and what this cycle read of its partitions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
@@ -31,6 +32,10 @@ pub(crate) struct Topic {
     /// What this cycle was told of the time before: partition numbers and points.
     pub(crate) pasts: Vec<(u32, Vec<Reading>)>,
     pub(crate) retention: Option<Retention>,
+    /// Bytes that a message takes on its leader's disk, by partition number; empty until they were asked for.
+    pub(crate) message_bytes: Arc<[Option<f32>]>,
+    /// When each leader was last asked for them.
+    pub(crate) sizes_asked: BTreeMap<BrokerId, Time>,
     /// When its configuration was last asked for; absent = never.
     pub(crate) config_asked: Option<Time>,
     /// Answers in a row that lacked it.
@@ -74,6 +79,8 @@ impl Topic {
             last_ends,
             pasts: same.map_or_else(Vec::new, |old| old.pasts.clone()),
             retention: same.and_then(|old| old.retention),
+            message_bytes: same.map_or_else(Arc::default, |old| Arc::clone(&old.message_bytes)),
+            sizes_asked: same.map_or_else(BTreeMap::new, |old| old.sizes_asked.clone()),
             config_asked: same.and_then(|old| old.config_asked),
             missed: 0,
         }
@@ -141,6 +148,25 @@ impl Topic {
 
     pub(crate) fn past_state_mut(&mut self, partition: usize) -> Option<&mut PastState> {
         self.last_ends.get_mut(partition).map(|last| &mut last.past)
+    }
+
+    /// From bytes on a leader's disk to bytes a message, by the ends that this cycle read: both are of the same moment.
+    pub(crate) fn take_sizes(&mut self, broker: BrokerId, sizes: &[(StrBytes, i32, u64)]) {
+        let mut each = self.message_bytes.to_vec();
+        each.resize(self.leaders.len(), None);
+        for (_, partition, bytes) in sizes {
+            let Ok(index) = usize::try_from(*partition) else {
+                continue;
+            };
+            if self.leaders.get(index).copied().flatten() != Some(broker) {
+                continue;
+            }
+            let messages = self.ends.get(index).and_then(PartitionSample::kept);
+            if let Some(kept) = messages.filter(|kept| *kept > 0) {
+                each[index] = Some((*bytes as f64 / kept as f64) as f32);
+            }
+        }
+        self.message_bytes = each.into();
     }
 
     /// Of two answers for a partition the later one counts.

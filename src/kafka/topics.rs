@@ -7,12 +7,14 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use super::bounds::{Limits, topics_within};
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::coordinators::Coordinators;
 use super::error::Error;
 use super::filter::Filter;
+use super::logdirs::Sizes;
 use super::topic::Topic;
 
 /// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
@@ -80,19 +82,44 @@ fn address(host: &str, port: i32) -> String {
 }
 
 /// The watched topics, in order of name.
-#[derive(Default)]
 pub(crate) struct Topics {
     list: Vec<Topic>,
     by_name: HashMap<Arc<str>, usize>,
     /// Names that commits told of and the last metadata didn't: no reason to ask again.
     missing: BTreeSet<StrBytes>,
     coordinators: Coordinators,
+    max_partitions: usize,
+    /// Partitions of topics beyond the bound.
+    refused: usize,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self::new(Limits::default().max_partitions)
+    }
 }
 
 /// More names than this are not remembered as missing: each could only cost a metadata request too many.
 const MISSING_MAX: usize = 10_000;
 
 impl Topics {
+    /// With at most so many partitions together.
+    pub(crate) fn new(max_partitions: usize) -> Self {
+        Self {
+            list: Vec::new(),
+            by_name: HashMap::new(),
+            missing: BTreeSet::new(),
+            coordinators: Coordinators::default(),
+            max_partitions,
+            refused: 0,
+        }
+    }
+
+    /// Partitions of the topics that are not watched for want of room.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused
+    }
+
     pub(crate) fn list(&self) -> &[Topic] {
         &self.list
     }
@@ -121,9 +148,23 @@ impl Topics {
         self.by_name.get(name).copied()
     }
 
+    /// At most so many partitions from the next metadata on.
+    pub(crate) fn bound(&mut self, max_partitions: usize) {
+        self.max_partitions = max_partitions;
+    }
+
     /// Log ends mean something else from here on: what was read of them before can't be compared.
     pub(crate) fn redefine_ends(&mut self) {
         self.list.iter_mut().for_each(Topic::redefine_ends);
+    }
+
+    /// Takes what a broker said of the partitions that it leads; a follower's copy may be longer or shorter.
+    pub(crate) fn take_sizes(&mut self, broker: BrokerId, sizes: &Sizes) {
+        for same in sizes.chunk_by(|a, b| a.0 == b.0) {
+            if let Some(topic) = self.get_mut(&same[0].0) {
+                topic.take_sizes(broker, same);
+            }
+        }
     }
 
     /// Is it worth asking for the metadata that a commit names this topic?
@@ -140,13 +181,16 @@ impl Topics {
         let mut list: Vec<Topic> = answered
             .filter_map(|topic| self.topic(topic, filter))
             .collect();
-        let missed = std::mem::take(&mut self.list)
-            .into_iter()
-            .filter_map(Topic::missed);
+        let old = std::mem::take(&mut self.list);
+        let held = old.iter().map(|t| (Arc::clone(&t.name), t.leaders.len()));
+        let held: HashMap<_, _> = held.collect();
+        let missed = old.into_iter().filter_map(Topic::missed);
         list.extend(missed);
         // Stable: what was answered comes before what is kept of the same name.
         list.sort_by(|a, b| a.name.cmp(&b.name));
         list.dedup_by(|a, b| a.name == b.name);
+        let (list, refused) = topics_within(self.max_partitions, list, &held);
+        self.refused = refused;
         self.list = list;
         self.index_names();
         self.missing

@@ -98,6 +98,7 @@ impl Source for Lagging {
                 name: "orders".into(),
                 id: Some(1),
                 retention: None,
+                message_bytes: Default::default(),
                 partitions: vec![PartitionSample {
                     log_start: None,
                     log_end,
@@ -146,4 +147,32 @@ async fn the_first_page_says_what_the_past_tells_and_nothing_of_departures() {
     }
     assert_eq!(value("consumption_rate"), None, "{}", page.text());
     assert_eq!(page.all("lag_slope", &[]).count(), 0, "{}", page.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_explosion_of_groups_in_one_cluster_leaves_the_other_its_series() {
+    let scripts = Scripts::new(&[("b", Behaviour::Crowded(10_000))]);
+    let small = format!("{TWO}metrics: {{max_series: 500}}\n");
+    let watches = Watches::start(settings(&small), scripts.source());
+    sleep(Duration::from_secs(25)).await;
+    let page = Scrape::parse(&watches.board.text());
+    let of_a = [("kafka_cluster", "a"), ("group", "pay")];
+    assert_eq!(
+        page.value("lag_messages", &of_a),
+        Some(500.0),
+        "{}",
+        page.text()
+    );
+    let dropped = |cluster| {
+        page.value(
+            "series_dropped",
+            &[("kafka_cluster", cluster), ("reason", "groups")],
+        )
+    };
+    assert_eq!(dropped("a"), Some(0.0));
+    // Two series a group; the cluster's own and those of `a` have taken theirs.
+    let dropped = dropped("b").expect("it is counted");
+    assert!(dropped > 2.0 * 10_000.0 - 500.0, "{dropped}");
+    let lines = page.text().lines().filter(|line| !line.starts_with('#'));
+    assert!(lines.count() <= 500);
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Cycle;
 use super::partition::PartitionWatch;
+use super::retention;
 use super::sum::Sum;
 use crate::analysis::history::partition::Step;
 use crate::analysis::history::{Restart, TopicHistory};
@@ -75,12 +76,13 @@ impl TopicWatch {
             let index = self.index_of(number, settings);
             let watch = &mut self.partitions[index];
             watch.fresh = false;
-            let Some(arrivals) = arrivals.partition(number) else {
+            let Some(arrived) = arrivals.partition(number) else {
                 continue;
             };
             let sample = topic.partitions.get(number as usize);
             let sample = sample.copied().unwrap_or_else(PartitionSample::default);
-            let step = watch.take(committed, &sample, arrivals, rate_window);
+            let step = watch.take(committed, &sample, arrived, rate_window);
+            retention::mind(watch, arrivals, settings);
             self.sum.note(watch, &step);
             count(&mut self.counts, &step);
         }
@@ -208,7 +210,12 @@ impl TopicWatch {
                 .then(|| self.delay_eta(name, ceiling, cycle))
                 .flatten(),
         });
-        lag.into_iter().chain(delay).collect()
+        let arrivals = present.lag.and(cycle.history.topic(name));
+        let retention = arrivals.and_then(|topic| {
+            let (partitions, time_lag) = (&present.partitions, present.time_lag);
+            retention::report(topic, &self.partitions, partitions, time_lag, state)
+        });
+        lag.into_iter().chain(delay).chain(retention).collect()
     }
 
     /// Of the partition that gets there first.

@@ -67,8 +67,12 @@ impl Partition {
             past_end: self.beyond_end && !was_beyond,
             ..Step::default()
         };
-        if let (Some(before), None) = (before, restart) {
-            self.note_movement(&mut step, was_known, before, now);
+        match (before, restart) {
+            (Some(before), None) => self.note_movement(&mut step, was_known, before, now),
+            (Some(_), Some(_)) => self.lost_through = now.log_start,
+            // What was lost before our first look is what the count begins with: no rise of it, and so nobody's alert today.
+            (None, _) if !self.beyond_end => step.lost = self.count_lost(now, now),
+            (None, _) => {}
         }
         step
     }
@@ -118,11 +122,11 @@ impl Partition {
         if now.log_start <= now.committed && was_whole {
             return 0;
         }
-        let from = if was_whole {
-            // What it committed since then it may well have read before that was deleted.
+        // What it committed until now it had read in time.
+        let from = if now.committed < now.log_start {
             now.committed
         } else {
-            before.committed.min(now.committed)
+            before.committed
         };
         let already = self.lost_through.max(from);
         self.lost_through = already.max(now.log_start);

@@ -3,4 +3,5 @@
 pub mod delay;
 pub mod forecast;
 pub mod rates;
+pub mod retention;
 pub mod slope;

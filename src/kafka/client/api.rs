@@ -3,8 +3,9 @@
 
 use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest,
-    MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -294,6 +295,31 @@ impl Api for DescribeClusterRequest {
             I32.always(),
             List(&[I32.always(), Text.always(), I32.always(), Text.always()]).always(),
             I32.always(),
+        ],
+        tagged: &[],
+    };
+}
+
+impl Api for DescribeLogDirsRequest {
+    const NAME: &'static str = "DescribeLogDirs";
+    const VERSIONS_USED: (i16, i16) = (1, 4);
+    const ANSWER: Message = Message {
+        flexible_from: 2,
+        fields: &[
+            I32.always(),
+            I16.since(3),
+            List(&[
+                I16.always(),
+                Text.always(),
+                List(&[
+                    Text.always(),
+                    List(&[I32.always(), I64.always(), I64.always(), BOOL.always()]).always(),
+                ])
+                .always(),
+                I64.since(4),
+                I64.since(4),
+            ])
+            .always(),
         ],
         tagged: &[],
     };

@@ -7,6 +7,7 @@ use kafka_protocol::messages::consumer_group_describe_response as consumer;
 use kafka_protocol::messages::describe_cluster_response as cluster;
 use kafka_protocol::messages::describe_configs_response as configs;
 use kafka_protocol::messages::describe_groups_response as classic;
+use kafka_protocol::messages::describe_log_dirs_response as dirs;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::list_offsets_response as ends;
 use kafka_protocol::messages::metadata_response as metadata;
@@ -276,6 +277,29 @@ impl Answers for SaslAuthenticateRequest {
     }
 }
 
+impl Answers for DescribeLogDirsRequest {
+    fn answer(dice: &mut Dice, version: i16) -> DescribeLogDirsResponse {
+        let partition = |d: &mut Dice| {
+            dirs::DescribeLogDirsPartition::default()
+                .with_partition_index(d.i32())
+                .with_partition_size(d.next() as i64)
+        };
+        let topic = |d: &mut Dice| {
+            dirs::DescribeLogDirsTopic::default()
+                .with_name(d.text().into())
+                .with_partitions(d.many(partition))
+        };
+        let dir = |d: &mut Dice| {
+            let dir = dirs::DescribeLogDirsResult::default()
+                .with_log_dir(d.text())
+                .with_topics(d.many(topic));
+            let total = if version >= 4 { d.next() as i64 } else { -1 };
+            dir.with_total_bytes(total)
+        };
+        DescribeLogDirsResponse::default().with_results(dice.many(dir))
+    }
+}
+
 const ID: i32 = 77;
 
 fn frame<R: Api>(answer: &R::Response, version: i16) -> Bytes {
@@ -333,6 +357,7 @@ fn check_all(seed: u64) {
     check::<DescribeClusterRequest>(dice);
     check::<SaslHandshakeRequest>(dice);
     check::<SaslAuthenticateRequest>(dice);
+    check::<DescribeLogDirsRequest>(dice);
 }
 
 proptest! {

@@ -19,8 +19,9 @@ pub(crate) mod tally;
 use bytes::Bytes;
 use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest,
-    MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest,
 };
 
 /// Reads bytes as an answer: the first byte says to which question, the second in which version. For fuzzing.
@@ -28,7 +29,7 @@ pub(crate) fn read_any_answer(bytes: &[u8]) {
     let [question, version, frame @ ..] = bytes else {
         return;
     };
-    match question % 11 {
+    match question % 12 {
         0 => read_answer::<ApiVersionsRequest>(*version, frame),
         1 => read_answer::<MetadataRequest>(*version, frame),
         2 => read_answer::<ListGroupsRequest>(*version, frame),
@@ -39,7 +40,8 @@ pub(crate) fn read_any_answer(bytes: &[u8]) {
         7 => read_answer::<DescribeClusterRequest>(*version, frame),
         8 => read_answer::<SaslHandshakeRequest>(*version, frame),
         9 => read_answer::<SaslAuthenticateRequest>(*version, frame),
-        _ => read_answer::<DescribeConfigsRequest>(*version, frame),
+        10 => read_answer::<DescribeConfigsRequest>(*version, frame),
+        _ => read_answer::<DescribeLogDirsRequest>(*version, frame),
     }
 }
 

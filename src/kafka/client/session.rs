@@ -1,6 +1,7 @@
 //! What we know of one broker: its connection, reopened with backoff when it breaks; the versions it speaks; how long it
 //! usually takes; what is left of its budget in this cycle.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,15 +32,18 @@ pub(crate) struct Session {
     pace: Pace,
     /// Requests of this cycle besides the regular four.
     extra: u32,
-    complaint: Option<Complaint>,
+    /// Causes that were told, by question and label, and how often each came. Both are constants of ours.
+    complaints: BTreeMap<(&'static str, &'static str), Complaint>,
     /// Somebody else tells of its failures: the list of all bootstrap servers.
     quiet: bool,
 }
 
-/// The last failure's label, and how often it came.
+/// A failure that goes on.
 struct Complaint {
-    label: &'static str,
     times: u64,
+    /// Any answer ends it; else only an answer to the same question does: a refusal that comes every five minutes is one cause,
+    /// whatever is answered in between.
+    by_any_answer: bool,
 }
 
 impl Session {
@@ -59,7 +63,7 @@ impl Session {
             backoff: Backoff::default(),
             pace: Pace::default(),
             extra: 0,
-            complaint: None,
+            complaints: BTreeMap::new(),
             quiet: true,
         }
     }
@@ -254,32 +258,51 @@ impl Session {
     }
 
     /// Takes note of a whole question's outcome: its time, and whether there is something to tell.
-    pub(crate) fn settle<T>(&mut self, took: Duration, is_usual: bool, result: &Result<T, Error>) {
+    pub(crate) fn settle<T>(
+        &mut self,
+        api: &'static str,
+        took: Option<Duration>,
+        result: &Result<T, Error>,
+    ) {
         match result {
             Ok(_) => {
-                if is_usual {
-                    self.pace.spent += took;
-                }
-                if let Some(complaint) = self.complaint.take() {
-                    tracing::info!(failures = complaint.times, "{} answers again", self.name);
-                }
+                self.pace.spent += took.unwrap_or_default();
+                self.make_up(api);
             }
-            Err(error) => self.complain(error),
+            Err(error) => self.complain(api, error),
         }
     }
 
     /// Once per cause, then a count.
-    fn complain(&mut self, error: &Error) {
-        let label = error.label();
-        match &mut self.complaint {
-            Some(complaint) if complaint.label == label => complaint.times += 1,
-            complaint => {
-                let times = complaint.as_ref().map_or(0, |old| old.times) + 1;
-                *complaint = Some(Complaint { label, times });
-                if !self.quiet {
-                    tracing::warn!("{}: {error}", self.name);
-                }
-            }
+    fn complain(&mut self, api: &'static str, error: &Error) {
+        let by_any_answer = error.breaks_connection();
+        // A broken connection is one cause, whatever was asked on it.
+        let question = if by_any_answer { "" } else { api };
+        let key = (question, error.label());
+        if let Some(known) = self.complaints.get_mut(&key) {
+            known.times += 1;
+            return;
+        }
+        let complaint = Complaint {
+            times: 1,
+            by_any_answer,
+        };
+        self.complaints.insert(key, complaint);
+        if !self.quiet {
+            tracing::warn!("{}: {error}", self.name);
+        }
+    }
+
+    /// It answered this question.
+    fn make_up(&mut self, api: &'static str) {
+        let mut failures = 0;
+        self.complaints.retain(|(question, _), complaint| {
+            let over = complaint.by_any_answer || *question == api;
+            failures += if over { complaint.times } else { 0 };
+            !over
+        });
+        if failures > 0 {
+            tracing::info!(failures, "{} answers again", self.name);
         }
     }
 }
@@ -350,5 +373,37 @@ mod tests {
             assert_eq!(session.backoff.failures(), failures);
             session.backoff.end_pause();
         }
+    }
+
+    #[tokio::test]
+    async fn a_cause_is_told_once_whatever_is_answered_in_between() {
+        let entrance = Arc::new(Entrance::new(&Security::default(), Lookups::default()));
+        let mut session = Session::new(
+            "b:1".into(),
+            Duration::from_secs(1),
+            entrance,
+            Arc::default(),
+        );
+        let code = Code::of(31).unwrap();
+        let refused = |api| Err::<(), _>(Error::Refusal { api, code });
+        let times = |session: &Session| {
+            let complaints = session.complaints.values();
+            complaints
+                .map(|complaint| complaint.times)
+                .collect::<Vec<_>>()
+        };
+        let took = Some(Duration::ZERO);
+        for round in 1..=3 {
+            session.settle("DescribeLogDirs", took, &refused("DescribeLogDirs"));
+            session.settle("ListGroups", took, &Ok(()));
+            assert_eq!(times(&session), [round], "the same cause goes on");
+        }
+        session.settle("ListGroups", took, &Err::<(), _>(Error::Closed));
+        session.settle("Metadata", took, &Err::<(), _>(Error::Closed));
+        assert_eq!(times(&session), [2, 3], "one cause on one connection");
+        session.settle("Metadata", took, &Ok(()));
+        assert_eq!(times(&session), [3], "any answer ends a broken connection");
+        session.settle("DescribeLogDirs", took, &Ok(()));
+        assert!(session.complaints.is_empty());
     }
 }

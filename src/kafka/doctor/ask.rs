@@ -162,7 +162,12 @@ async fn groups(
 ) -> Option<Listing> {
     session.begin_cycle();
     let settings = Arc::new(settings.clone());
-    let answer = AskGroups { settings }.put(session).await;
+    let admission = Arc::default();
+    let ask = AskGroups {
+        settings,
+        admission,
+    };
+    let answer = ask.put(session).await;
     let count = answer.as_ref().map_or(0, |listing| listing.groups.len());
     let listing = heard.counted(id, &LIST_GROUPS, count, session, answer)?;
     let mut items = Items::default();

@@ -80,7 +80,7 @@ impl Finding {
             self.verdict,
             Verdict::Partial | Verdict::Refused | Verdict::Failed
         );
-        fails && self.question.asked_today
+        fails && self.question.needed
     }
 }
 

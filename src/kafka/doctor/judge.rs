@@ -62,7 +62,7 @@ fn refused(found: String) -> Judged {
 fn finding(evidence: &Evidence<'_>, question: Question, judged: Judged) -> Finding {
     let version = evidence.versions.get(question.api).copied();
     let (verdict, found, right_would_help) = match version {
-        None if question.asked_today => {
+        None if question.needed => {
             let found = format!("since Kafka {}", question.since);
             (Verdict::Unsupported, found, false)
         }
@@ -308,6 +308,7 @@ mod tests {
             request_timeout: std::time::Duration::ZERO,
             security: Default::default(),
             rate_window: crate::kafka::RATE_WINDOW,
+            limits: Default::default(),
             isolation_level: Default::default(),
             groups: crate::kafka::Filter::all(),
             topics: crate::kafka::Filter::all(),
@@ -321,7 +322,7 @@ mod tests {
             server: "a:1",
         };
         for finding in findings(&evidence) {
-            let asked = finding.question.asked_today;
+            let asked = finding.question.needed;
             let old = asked && finding.question.api != DESCRIBE_GROUPS.api;
             assert_eq!(finding.verdict == Verdict::Unsupported, old, "{finding:?}");
             assert!(!finding.is_bad(), "{finding:?}");

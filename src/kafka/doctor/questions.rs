@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest,
+    DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest, ListOffsetsRequest,
+    MetadataRequest, OffsetFetchRequest,
 };
 
 use super::acl::{Operation, Resource};
@@ -25,8 +25,10 @@ pub struct Question {
     pub without: &'static str,
     pub(super) operation: Operation,
     pub(super) resource: Resource,
-    /// Does the daemon ask it in this version? Otherwise it comes with what is planned.
-    pub asked_today: bool,
+    /// Does every cluster need it? What is missing otherwise doesn't make the checkup a bad one.
+    pub needed: bool,
+    /// What else is to be said of it, if anything.
+    pub note: &'static str,
 }
 
 const fn asked(
@@ -43,7 +45,8 @@ const fn asked(
         without,
         operation,
         resource,
-        asked_today: true,
+        needed: true,
+        note: "",
     }
 }
 
@@ -119,9 +122,10 @@ pub(super) const DESCRIBE_CONFIGS: Question = asked(
 
 /// For topics with `retention.bytes`. Its right is that of [`LIST_GROUPS`], and is judged with it.
 pub(super) const DESCRIBE_LOG_DIRS: Question = Question {
-    asked_today: false,
+    needed: false,
+    note: "asked where a topic has retention.bytes",
     ..asked(
-        "DescribeLogDirs",
+        DescribeLogDirsRequest::NAME,
         Operation::Describe,
         Resource::Cluster,
         "1.0",
@@ -132,7 +136,8 @@ pub(super) const DESCRIBE_LOG_DIRS: Question = Question {
 /// The commit stream.
 pub(super) const FETCH: Question = Question {
     of: "__consumer_offsets",
-    asked_today: false,
+    needed: false,
+    note: "not asked by this version",
     ..asked(
         "Fetch",
         Operation::Read,
@@ -181,6 +186,7 @@ pub(super) fn versions(session: &Session) -> Versions {
         version_of::<DescribeGroupsRequest>(session),
         version_of::<ConsumerGroupDescribeRequest>(session),
         version_of::<DescribeConfigsRequest>(session),
+        version_of::<DescribeLogDirsRequest>(session),
         version_of::<DescribeClusterRequest>(session),
     ];
     of.into_iter().flatten().collect()

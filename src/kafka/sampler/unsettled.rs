@@ -163,6 +163,7 @@ mod tests {
     fn listings(answers: &[i16]) -> Listings {
         let listing = |code: &i16| Listing {
             groups: Vec::new(),
+            refused: 0,
             commits: vec![GroupCommits {
                 name: StrBytes::from_static_str("pay"),
                 at: Instant::now(),

@@ -5,12 +5,13 @@ mod hygiene;
 mod models;
 mod past;
 mod random;
+mod retention;
 mod retuned;
 mod stories;
 
 use lagslope::analysis::report::{Report, TopicReport};
 use lagslope::analysis::sample::{
-    Commits, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
+    Commits, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits, TopicSample,
 };
 use lagslope::analysis::{Analysis, Ceilings, Settings};
 
@@ -42,6 +43,9 @@ pub(crate) fn read(log_end: u64, committed: u64) -> Read {
 pub(crate) struct Told {
     analysis: Analysis,
     pub(crate) topic_id: Option<u128>,
+    pub(crate) retention: Option<Retention>,
+    /// Bytes that a message takes, in every partition.
+    pub(crate) message_bytes: Option<f32>,
 }
 
 impl Told {
@@ -49,6 +53,8 @@ impl Told {
         Self {
             analysis: Analysis::new(Settings::new(INTERVAL), Box::new(move |_, _| ceilings)),
             topic_id: Some(1),
+            retention: None,
+            message_bytes: None,
         }
     }
 
@@ -92,7 +98,8 @@ impl Told {
             topics: vec![TopicSample {
                 name: "orders".into(),
                 id: self.topic_id,
-                retention: None,
+                retention: self.retention,
+                message_bytes: vec![self.message_bytes; partitions.len()].into(),
                 partitions: ends.collect(),
             }],
             groups: vec![GroupSample {

@@ -229,6 +229,7 @@ fn sample(at: f64, log_end: u64, committed: u64, past: &[(f64, u64)]) -> Sample 
             name: "orders".into(),
             id: Some(1),
             retention: None,
+            message_bytes: Default::default(),
             partitions: vec![PartitionSample {
                 log_start: None,
                 log_end: Some(end),

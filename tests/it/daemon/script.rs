@@ -24,6 +24,8 @@ pub(super) enum Behaviour {
     Panics(usize),
     /// Answers this many readings, then none any more.
     Hangs(usize),
+    /// Answers with so many groups.
+    Crowded(usize),
 }
 
 /// What was done to a cluster's sources.
@@ -93,6 +95,7 @@ impl Source for Script {
             Behaviour::Takes(time) => sleep(time).await,
             Behaviour::Panics(times) => assert!(reading >= times, "a bug"),
             Behaviour::Hangs(after) if reading >= after => std::future::pending().await,
+            Behaviour::Crowded(groups) => return crowd(at, groups),
             Behaviour::Answers | Behaviour::Hangs(_) => {}
         }
         self.readings += 1;
@@ -115,6 +118,7 @@ fn group_that_lags(at: Time, seconds: f64, requests: u64) -> Sample {
             name: "orders".into(),
             id: Some(1),
             retention: None,
+            message_bytes: Default::default(),
             partitions: vec![PartitionSample {
                 log_start: reading(0),
                 log_end: reading(offset),
@@ -139,6 +143,26 @@ fn group_that_lags(at: Time, seconds: f64, requests: u64) -> Sample {
             requests: vec![("ListGroups", requests)],
             ..Cycle::default()
         },
+    }
+}
+
+/// So many groups that have committed nothing.
+fn crowd(at: Time, groups: usize) -> Sample {
+    let group = |number| GroupSample {
+        name: format!("g{number}").into(),
+        state: Some("Stable".into()),
+        kind: None,
+        members: Some(1),
+        commits: None,
+    };
+    Sample {
+        at,
+        groups: (0..groups).map(group).collect(),
+        cycle: Cycle {
+            up: true,
+            ..Cycle::default()
+        },
+        ..Sample::default()
     }
 }
 

@@ -52,7 +52,7 @@ const CASES: &[Case] = &[
         exit: 0,
         said: &[
             "ListGroups v5 allowed 2 groups, by Describe on all groups; one that is denied would be left out",
-            "DescribeLogDirs refused",
+            "DescribeLogDirs v4 refused",
         ],
         absent: &[],
         counted: None,

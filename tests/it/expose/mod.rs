@@ -1,6 +1,7 @@
 //! What is told: the text of `/metrics`, and the server that hands it out.
 
 mod limits;
+mod room;
 mod text;
 
 use std::net::SocketAddr;
@@ -69,6 +70,7 @@ pub(crate) fn full_report(group: &str) -> Report {
         duration_seconds: 0.012,
         requests: vec![("ListGroups", 7)],
         errors: vec![("OffsetFetch", "not_coordinator", 1)],
+        ..Cycle::default()
     };
     Report {
         at: 1_700_000_000.5,
@@ -107,6 +109,11 @@ fn full_topic() -> TopicReport {
                 kind: CeilingKind::Delay,
                 utilization_ratio: 0.5,
                 eta: None,
+            },
+            CeilingReport {
+                kind: CeilingKind::Retention,
+                utilization_ratio: 0.25,
+                eta: Some(eta),
             },
         ],
         lag_growth: LagGrowth {

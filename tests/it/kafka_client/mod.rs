@@ -1,10 +1,13 @@
 //! The query client against a scripted cluster: what it reads, how often it asks, and what a broker's failure costs.
 
+mod bounds;
 mod change;
+mod disks;
 mod moved;
 mod past;
 mod returned;
 pub(crate) mod scripted;
+mod sizes;
 
 use std::time::Duration;
 
@@ -28,6 +31,7 @@ fn settings(cluster: &Scripted, request_timeout: Duration) -> Settings {
         request_timeout,
         security: lagslope::kafka::security::Security::default(),
         rate_window: lagslope::kafka::RATE_WINDOW,
+        limits: Default::default(),
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::all(),
         topics: Filter::all(),
@@ -234,6 +238,7 @@ async fn nobody_there_is_told_as_such() {
         request_timeout: TIMEOUT,
         security: lagslope::kafka::security::Security::default(),
         rate_window: lagslope::kafka::RATE_WINDOW,
+        limits: Default::default(),
         isolation_level: IsolationLevel::ReadCommitted,
         groups: Filter::all(),
         topics: Filter::all(),
@@ -330,6 +335,7 @@ async fn filters_and_our_own_group_are_left_out() {
         request_timeout: TIMEOUT,
         security: lagslope::kafka::security::Security::default(),
         rate_window: lagslope::kafka::RATE_WINDOW,
+        limits: Default::default(),
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::new(&[".*".to_owned()], &exclude).unwrap(),
         topics: Filter::new(&["other".to_owned()], &[]).unwrap(),

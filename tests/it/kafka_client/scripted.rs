@@ -77,6 +77,10 @@ pub(crate) struct World {
     pub(crate) commits_errors: BTreeMap<String, i16>,
     /// Brokers that haven't noticed that they lost their groups, and answer for all that they are asked for.
     pub(crate) unaware: Vec<i32>,
+    /// `retention.bytes` of every topic, where it is set; a message takes 100 bytes, half as much on a follower.
+    pub(crate) retention_bytes: Option<i64>,
+    /// What DescribeLogDirs answers instead of sizes.
+    pub(crate) sizes_error: i16,
     /// `(broker, api)` of each request read.
     /// `(broker, api)` of each request read, but for look-ups by time.
     pub(crate) requests: Vec<(i32, ApiKey)>,
@@ -234,8 +238,12 @@ impl World {
                 frame::<DescribeGroupsRequest>(header, &self.describe(&asked), version)
             }
             ApiKey::DescribeConfigs => {
-                let nothing = DescribeConfigsResponse::default();
-                frame::<DescribeConfigsRequest>(header, &nothing, version)
+                let asked =
+                    DescribeConfigsRequest::decode(&mut body, version).expect("a request of ours");
+                frame::<DescribeConfigsRequest>(header, &self.configs(&asked), version)
+            }
+            ApiKey::DescribeLogDirs => {
+                frame::<DescribeLogDirsRequest>(header, &self.sizes(id), version)
             }
             other => panic!("nobody may ask {other:?}"),
         }
@@ -250,6 +258,7 @@ impl World {
             (ApiKey::ListOffsets, 8),
             (ApiKey::DescribeGroups, 5),
             (ApiKey::DescribeConfigs, 4),
+            (ApiKey::DescribeLogDirs, 4),
         ];
         let keys = offered.map(|(key, max)| {
             ApiVersion::default()

@@ -26,6 +26,7 @@ fn settings(addresses: Vec<String>, security: Security) -> Settings {
         request_timeout: Duration::from_secs(10),
         security,
         rate_window: lagslope::kafka::RATE_WINDOW,
+        limits: Default::default(),
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::all(),
         topics: Filter::all(),
