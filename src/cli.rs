@@ -1,15 +1,20 @@
 //! What can be typed. Arguments are parsed here and settings loaded; what a command then does is the library's.
 
+mod doctor;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{self, Problems, Settings, Start};
 use crate::{replay, telemetry};
+
+pub use doctor::{doctor, page};
 
 /// This version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -62,16 +67,17 @@ pub enum Command {
         /// The configuration file; LAGSLOPE__… variables are applied to it
         file: PathBuf,
     },
+    /// Ask each cluster each thing the daemon asks: allowed, refused and for want of which right, unsupported
+    #[command(
+        after_help = "One of --config.file and --bootstrap.servers is needed, as for run.\n\
+        Exit codes: 0 all that is needed is allowed; 1 something isn't; 2 wrong usage; 78 bad configuration."
+    )]
+    Doctor(Doctor),
 }
 
-/// The daemon's flags.
+/// Which clusters are meant.
 #[derive(Args, Clone, Debug)]
-#[command(
-    after_help = "One of --config.file and --bootstrap.servers is needed. LAGSLOPE__… variables are applied to either:\n\
-    LAGSLOPE__CLUSTERS__0__NAME=prod is clusters[0].name.\n\
-    Exit codes: 0 ended by SIGTERM or SIGINT; 1 failed at run time; 2 wrong usage; 78 bad configuration."
-)]
-pub struct Run {
+pub struct Watched {
     /// The configuration file [default: none]
     #[arg(
         long = "config.file",
@@ -86,9 +92,39 @@ pub struct Run {
         value_delimiter = ','
     )]
     bootstrap_servers: Option<Vec<String>>,
+}
+
+/// The doctor's flags.
+#[derive(Args, Clone, Debug)]
+pub struct Doctor {
+    /// What to look at
+    #[command(flatten)]
+    pub watched: Watched,
+    /// How long to wait for new records, whose timestamps tell whose clock is off; consumers commit every 5 s by default
+    #[arg(long = "clock.watch", value_name = "TIME", default_value = "6s", value_parser = clock_watch)]
+    pub clock_watch: Duration,
+}
+
+/// Who waits longer for a record should rather make one.
+const CLOCK_WATCH_MAX: Duration = Duration::from_secs(600);
+
+/// The daemon's flags.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "One of --config.file and --bootstrap.servers is needed. LAGSLOPE__… variables are applied to either:\n\
+    LAGSLOPE__CLUSTERS__0__NAME=prod is clusters[0].name.\n\
+    Exit codes: 0 ended by SIGTERM or SIGINT; 1 failed at run time; 2 wrong usage; 78 bad configuration."
+)]
+pub struct Run {
+    /// What to watch
+    #[command(flatten)]
+    pub watched: Watched,
     /// Where to serve /metrics; without a host on all addresses
     #[arg(long = "web.listen-address", value_name = "[HOST]:PORT", default_value = "0.0.0.0:9877", value_parser = listen_address)]
     pub listen_address: String,
+    /// Let requests reload the configuration: POST or PUT to /-/reload. SIGHUP always does
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
     /// Which events are logged
     #[arg(long = "log.level", default_value = "info")]
     log_level: Level,
@@ -120,14 +156,23 @@ impl Cli {
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
         let cli = Self::try_parse_from(arguments)?;
         let command = cli.command.unwrap_or(Command::Run(cli.run));
-        if let Command::Run(run) = &command {
-            run.start_or_usage()?;
+        if let Command::Run(Run { watched, .. }) | Command::Doctor(Doctor { watched, .. }) =
+            &command
+        {
+            watched.start_or_usage()?;
         }
         Ok(command)
     }
 }
 
 impl Run {
+    /// Logs from now on as the flags say.
+    pub fn start_logging(&self) {
+        telemetry::start(self.log_level.into(), self.log_format.into());
+    }
+}
+
+impl Watched {
     /// The settings that the flags lead to.
     ///
     /// # Errors
@@ -137,11 +182,6 @@ impl Run {
             .start_or_usage()
             .expect("asked when the arguments were read");
         config::load(&start, variables)
-    }
-
-    /// Logs from now on as the flags say.
-    pub fn start_logging(&self) {
-        telemetry::start(self.log_level.into(), self.log_format.into());
     }
 
     fn start_or_usage(&self) -> Result<Start, clap::Error> {
@@ -233,6 +273,14 @@ impl From<Format> for telemetry::Format {
             Format::Json => Self::Json,
         }
     }
+}
+
+fn clock_watch(text: &str) -> Result<Duration, String> {
+    let time = config::parse_duration(text).ok_or("expected a time such as 6s or 1m")?;
+    if time > CLOCK_WATCH_MAX {
+        return Err(format!("more than {CLOCK_WATCH_MAX:?}"));
+    }
+    Ok(time)
 }
 
 /// `:9877` is all addresses, as for Prometheus' exporters.

@@ -1,14 +1,16 @@
 //! The binary: parse, load, log, run until a signal, exit code. Everything else is the library's.
 
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::stream;
 use lagslope::cli::{self, BAD_CONFIGURATION, Cli, Command, FAILED};
 use lagslope::config::{Cluster, Settings, environment};
-use lagslope::daemon;
+use lagslope::daemon::{self, Reloading};
 use lagslope::kafka::Sampler;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
                 .unwrap_or(FAILED)
         }
         Ok(Command::Run(flags)) => run(&flags, &mut io::stderr()),
+        Ok(Command::Doctor(flags)) => doctor(&flags, &mut io::stdout(), &mut io::stderr()),
         Err(usage) => {
             let _ = usage.print();
             u8::try_from(usage.exit_code()).unwrap_or(FAILED)
@@ -37,16 +40,21 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Nothing when the configuration is bad, which is told.
+fn settings(watched: &cli::Watched, errors: &mut impl Write) -> Option<Settings> {
+    let read = watched.settings(&environment::of_this_process());
+    read.inspect_err(|problems| {
+        let _ = cli::report(problems, errors);
+    })
+    .ok()
+}
+
 fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
-    let settings = match flags.settings(&environment::of_this_process()) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            let _ = cli::report(&problems, errors);
-            return BAD_CONFIGURATION;
-        }
+    let Some(settings) = settings(&flags.watched, errors) else {
+        return BAD_CONFIGURATION;
     };
     flags.start_logging();
-    match serve(settings, &flags.listen_address) {
+    match serve(settings, flags) {
         Ok(()) => 0,
         Err(error) => {
             let _ = cli::report(&format!("{error:#}"), errors);
@@ -55,22 +63,62 @@ fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {
     }
 }
 
+fn doctor(flags: &cli::Doctor, out: &mut impl Write, errors: &mut impl Write) -> u8 {
+    let Some(settings) = settings(&flags.watched, errors) else {
+        return BAD_CONFIGURATION;
+    };
+    let Ok(runtime) = Runtime::new() else {
+        let _ = cli::report(&"cannot start the runtime", errors);
+        return FAILED;
+    };
+    let examined = cli::doctor(&settings, daemon::wall_clock(), flags.clock_watch, out);
+    let told = runtime.block_on(examined);
+    // A name that is being looked up has a thread of its own, which can't be stopped.
+    runtime.shutdown_background();
+    told.unwrap_or(FAILED)
+}
+
 /// How long a cycle that is under way may keep the process once everything else has ended.
 const LAST_CYCLE: Duration = Duration::from_secs(1);
 
-fn serve(settings: Settings, address: &str) -> anyhow::Result<()> {
-    let runtime = Runtime::new().context("cannot start the runtime")?;
+/// Threads that no answer's decoding may take away from another cluster's tick, even on one processor.
+const LEAST_WORKERS: usize = 2;
+
+fn serve(settings: Settings, flags: &cli::Run) -> anyhow::Result<()> {
+    let runtime = runtime().context("cannot start the runtime")?;
+    let address = &flags.listen_address;
     let served = runtime.block_on(async {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address}"))?;
         let shutdown = shutdown().context("cannot listen for signals")?;
         let source = |cluster: &Cluster| Sampler::new(cluster.kafka.clone());
-        daemon::run(Arc::new(settings), source, listener, shutdown).await;
+        let reloading = reloading(flags).context("cannot listen for signals")?;
+        daemon::run(settings, source, listener, reloading, shutdown).await;
         Ok(())
     });
     runtime.shutdown_timeout(LAST_CYCLE);
     served
+}
+
+fn runtime() -> io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.max(LEAST_WORKERS))
+        .enable_all()
+        .build()
+}
+
+fn reloading(flags: &cli::Run) -> io::Result<Reloading> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let hangups = stream::poll_fn(move |context| hangup.poll_recv(context));
+    let by_request = flags.enable_lifecycle;
+    let flags = flags.clone();
+    Ok(Reloading {
+        load: Arc::new(move || flags.watched.settings(&environment::of_this_process())),
+        hangups: Box::pin(hangups),
+        by_request,
+    })
 }
 
 fn shutdown() -> io::Result<impl Future<Output = ()>> {

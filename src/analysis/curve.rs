@@ -69,10 +69,22 @@ impl Curve {
 
     /// Adds what was read last. A time or an offset that falls behind the newest point counts as equal to it.
     pub fn append(&mut self, at: Time, offset: u64) {
-        let mut point = Point {
-            ms: (at * 1000.0).round() as i64,
-            offset: i64::try_from(offset).unwrap_or(i64::MAX),
-        };
+        self.append_point(Point::new(at, offset));
+    }
+
+    /// Puts points from before it was watched where they belong, and thins the whole. An offset that falls behind an older one
+    /// counts as equal to it.
+    pub fn merge(&mut self, past: impl IntoIterator<Item = (Time, u64)>) {
+        let mut points: Vec<Point> = self.exact_points().collect();
+        points.extend(past.into_iter().map(|(at, offset)| Point::new(at, offset)));
+        points.sort_by_key(|point| (point.ms, point.offset));
+        *self = Self::with_gaps(self.most.into());
+        points
+            .into_iter()
+            .for_each(|point| self.append_point(point));
+    }
+
+    fn append_point(&mut self, mut point: Point) {
         if let Some(newest) = self.newest {
             point.ms = point.ms.max(newest.ms);
             point.offset = point.offset.max(newest.offset);
@@ -123,6 +135,11 @@ impl Curve {
 
     /// The points, oldest first: when, and the offset then.
     pub fn points(&self) -> impl Iterator<Item = (Time, f64)> {
+        let points = self.exact_points();
+        points.map(|point| (point.at(), point.offset as f64))
+    }
+
+    fn exact_points(&self) -> impl Iterator<Item = Point> {
         let oldest = self.newest.map(|newest| {
             self.gaps
                 .iter()
@@ -133,10 +150,7 @@ impl Curve {
             *point = point.map(|p| p.on_by(*gap));
             *point
         });
-        oldest
-            .into_iter()
-            .chain(later)
-            .map(|point| (point.at(), point.offset as f64))
+        oldest.into_iter().chain(later)
     }
 
     /// The straight pieces of the curve between two offsets, newest first, each by its ends. What arrived before the curve begins is
@@ -233,6 +247,13 @@ impl Curve {
 }
 
 impl Point {
+    fn new(at: Time, offset: u64) -> Self {
+        Self {
+            ms: (at * 1000.0).round() as i64,
+            offset: i64::try_from(offset).unwrap_or(i64::MAX),
+        }
+    }
+
     fn at(self) -> Time {
         self.ms as f64 / 1000.0
     }

@@ -3,6 +3,7 @@
 mod delays;
 mod growth;
 mod partition;
+mod retention;
 mod retries;
 mod sum;
 mod topic;
@@ -69,6 +70,13 @@ impl GroupWatch {
         match &group.commits {
             Some(commits) => self.take_commits(&group.name, commits, cycle),
             None => self.take_silence(cycle),
+        }
+    }
+
+    /// Goes on with other settings and ceilings.
+    pub(super) fn retune(&mut self, group: &str, settings: &Settings, ceilings_of: &CeilingsOf) {
+        for (topic, watch) in &mut self.topics {
+            watch.retune(ceilings_of(group, topic), settings);
         }
     }
 

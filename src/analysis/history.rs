@@ -2,12 +2,14 @@
 //! curve whose log was recreated or truncated; each restart has a number, by which a group that looks later sees it.
 
 pub(super) mod partition;
+mod start_age;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::curve::Curve;
-use super::sample::{PartitionSample, TopicSample};
+use super::sample::{PartitionSample, Past, Reading, Retention, Time, TopicSample};
+use start_age::StartAges;
 
 /// What may stand between a topic's name and a group's.
 const SEPARATORS: [char; 3] = ['.', '_', '-'];
@@ -39,6 +41,9 @@ pub(super) struct History {
 #[derive(Default)]
 pub(super) struct TopicHistory {
     id: Option<u128>,
+    /// What it deletes unread, as it was last told.
+    pub(super) retention: Option<Retention>,
+    message_bytes: Arc<[Option<f32>]>,
     partitions: Vec<Arrivals>,
     /// Messages since it was first seen.
     produced: u64,
@@ -54,6 +59,10 @@ pub(super) struct Arrivals {
     log_end: u64,
     /// Its log end was read before, and it is still the same log.
     was_read: bool,
+    /// Since when it is watched: from here on the past has nothing to tell.
+    since: Option<Time>,
+    /// How old the log start was; only where messages are deleted by age.
+    pub(super) start_ages: StartAges,
     /// How many times its log began anew, and why it last did.
     pub(super) restarts: u32,
     pub(super) reason: Option<Restart>,
@@ -66,6 +75,8 @@ pub(super) enum Restart {
     Recreated,
     /// The log end fell, in the same topic.
     Truncated,
+    /// The log is the same, but its end means something else from now on.
+    Redefined,
 }
 
 impl History {
@@ -79,14 +90,16 @@ impl History {
         }
     }
 
-    /// Takes the ends of all logs.
-    pub(super) fn take(&mut self, topics: &[TopicSample]) {
-        for topic in topics {
+    /// Takes the ends of all logs, and what is told of the time before.
+    pub(super) fn take(&mut self, topics: &[TopicSample], mut pasts: &[Past]) {
+        for (index, topic) in topics.iter().enumerate() {
+            let (own, later) = pasts.split_at(pasts.partition_point(|past| past.topic <= index));
+            pasts = later;
             match self.topics.get_mut(&topic.name) {
-                Some(history) => history.take(topic),
+                Some(history) => history.take(topic, own),
                 None => {
                     let mut history = self.meet(&topic.name);
-                    history.take(topic);
+                    history.take(topic, own);
                     self.topics.insert(topic.name.clone(), history);
                 }
             }
@@ -141,6 +154,15 @@ impl History {
         }
     }
 
+    /// Log ends mean something else from the next sample on.
+    pub(super) fn begin_anew(&mut self) {
+        let partitions = self
+            .topics
+            .values_mut()
+            .flat_map(|topic| &mut topic.partitions);
+        partitions.for_each(|partition| partition.restart(Restart::Redefined));
+    }
+
     /// A topic that was in the sample.
     pub(super) fn topic(&self, name: &str) -> Option<&TopicHistory> {
         self.topics.get(name)
@@ -148,7 +170,7 @@ impl History {
 }
 
 impl TopicHistory {
-    fn take(&mut self, topic: &TopicSample) {
+    fn take(&mut self, topic: &TopicSample, pasts: &[Past]) {
         self.seen = true;
         if matches!((self.id, topic.id), (Some(before), Some(now)) if before != now) {
             self.partitions.truncate(topic.partitions.len());
@@ -157,6 +179,9 @@ impl TopicHistory {
             }
         }
         self.id = topic.id.or(self.id);
+        self.retention = topic.retention;
+        self.message_bytes = Arc::clone(&topic.message_bytes);
+        let ages_out = topic.retention.is_some_and(|r| r.seconds.is_some());
         if self.partitions.len() < topic.partitions.len() {
             self.partitions
                 .resize_with(topic.partitions.len(), Arrivals::default);
@@ -171,6 +196,15 @@ impl TopicHistory {
             let arrived = partition.take(sample, if_it_fell);
             self.produced = self.produced.saturating_add(arrived);
         }
+        for past in pasts {
+            if let Some(partition) = self.partitions.get_mut(past.partition as usize) {
+                partition.look_back(&past.points);
+            }
+        }
+        if ages_out {
+            let read = self.partitions.iter_mut().zip(&topic.partitions);
+            read.for_each(|(partition, sample)| partition.note_start(sample));
+        }
     }
 
     /// Messages since it was first seen.
@@ -180,6 +214,12 @@ impl TopicHistory {
 
     pub(super) fn partition(&self, number: u32) -> Option<&Arrivals> {
         self.partitions.get(number as usize)
+    }
+
+    /// Bytes that a message takes in one of its partitions.
+    pub(super) fn message_bytes(&self, number: u32) -> Option<f64> {
+        let bytes = self.message_bytes.get(number as usize).copied().flatten();
+        bytes.map(f64::from).filter(|bytes| *bytes > 0.0)
     }
 }
 
@@ -200,13 +240,41 @@ impl Arrivals {
         self.was_read = true;
         self.log_end = log_end.offset;
         self.curve.append(log_end.at, log_end.offset);
+        if self.since.is_none() {
+            self.since = self.curve.points().next().map(|(at, _)| at);
+        }
         log_end.offset.saturating_sub(before)
+    }
+
+    /// What was watched is not touched: those times are ours, the others the producers'.
+    fn look_back(&mut self, points: &[Reading]) {
+        let first = self
+            .since
+            .and_then(|since| Some((since, self.curve.at(since)?)));
+        let Some((since, log_end)) = first else {
+            return;
+        };
+        let before = points.iter().filter(|point| point.at < since);
+        let before = before.map(|point| (point.at, point.offset.min(log_end as u64)));
+        self.curve.merge(before);
+    }
+
+    /// How old the oldest message is that is kept, where the curve reaches back to it.
+    fn note_start(&mut self, sample: &PartitionSample) {
+        let Some((start, end)) = sample.log_start.zip(sample.log_end) else {
+            return;
+        };
+        if let Some(age) = self.curve.age(start.offset, end.at) {
+            self.start_ages.note(end.at, age);
+        }
     }
 
     fn restart(&mut self, reason: Restart) {
         self.curve = Curve::default();
+        self.start_ages = StartAges::default();
         self.log_end = 0;
         self.was_read = false;
+        self.since = None;
         self.restarts = self.restarts.wrapping_add(1);
         self.reason = Some(reason);
     }

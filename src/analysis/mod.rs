@@ -3,6 +3,7 @@
 pub mod curve;
 mod group;
 mod history;
+pub mod past;
 pub mod report;
 pub mod sample;
 pub mod signal;
@@ -102,7 +103,7 @@ pub struct Analysis {
 
 impl Analysis {
     /// Knows nothing yet. `ceilings_of` is asked once for each group and topic, `retry_name_of` for each topic, when it is first
-    /// seen.
+    /// seen, and again when it changes.
     pub fn new(settings: Settings, ceilings_of: CeilingsOf, retry_name_of: RetryNameOf) -> Self {
         Self {
             settings,
@@ -112,10 +113,26 @@ impl Analysis {
         }
     }
 
+    /// Goes on with other settings and ceilings. What was seen and learned stays, as far as it still means the same: minima of
+    /// blocks whose length changed don't.
+    pub fn retune(&mut self, settings: Settings, ceilings_of: CeilingsOf) {
+        self.settings = settings;
+        self.ceilings_of = ceilings_of;
+        for (group, watch) in &mut self.groups {
+            watch.retune(group, &self.settings, &self.ceilings_of);
+        }
+    }
+
+    /// From the next sample on log ends mean something else (another isolation level): no curve of before goes on, and what was
+    /// learned from them is forgotten. Counts stay.
+    pub fn begin_new_curves(&mut self) {
+        self.history.begin_anew();
+    }
+
     /// Takes one sample and says what is now known. Samples must come in order of time.
     pub fn observe(&mut self, sample: Sample) -> Report {
         // What arrived, for every topic: groups share these curves.
-        self.history.take(&sample.topics);
+        self.history.take(&sample.topics, &sample.pasts);
         let cycle = Cycle {
             sample: &sample,
             history: &self.history,

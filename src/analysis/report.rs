@@ -104,7 +104,7 @@ pub enum CeilingKind {
     Lag,
     /// A configured age of the oldest uncommitted message.
     Delay,
-    /// What the topic deletes.
+    /// What the topic's own retention deletes unread, by age or by size: the nearer one.
     Retention,
 }
 
@@ -117,6 +117,15 @@ pub struct Eta {
     pub seconds: f64,
     /// At the latest.
     pub upper_seconds: Option<f64>,
+}
+
+impl Eta {
+    /// It happens already.
+    pub const NOW: Self = Self {
+        lower_seconds: Some(0.0),
+        seconds: 0.0,
+        upper_seconds: Some(0.0),
+    };
 }
 
 /// The verdict of signal 1.

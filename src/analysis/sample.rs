@@ -10,13 +10,15 @@ pub type Time = f64;
 /// One cycle's harvest from one cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
-    /// When the cycle began.
+    /// When the cycle ended: how old its readings are is told from here.
     pub at: Time,
     /// Every watched topic that exists, consumed or not: an arrival curve should be there before its first consumer is.
     pub topics: Vec<TopicSample>,
     /// Every watched group that exists, those included whose coordinator did not answer (their `commits` are absent).
     /// A group that is not in here is gone, and is forgotten.
     pub groups: Vec<GroupSample>,
+    /// What arrived before this cycle, for partitions that were asked about it; in order of topic.
+    pub pasts: Vec<Past>,
     /// How the reading went.
     pub cycle: Cycle,
 }
@@ -31,7 +33,7 @@ pub struct Reading {
 }
 
 /// A topic and both ends of its partitions.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicSample {
     /// The topic's name.
     pub name: Arc<str>,
@@ -39,6 +41,9 @@ pub struct TopicSample {
     pub id: Option<u128>,
     /// What is deleted unread, and when; absent while its configuration could not be read.
     pub retention: Option<Retention>,
+    /// Bytes that a message takes on its leader's disk, by partition number; read only where bytes are a limit, absent where they
+    /// were not told.
+    pub message_bytes: Arc<[Option<f32>]>,
     /// Indexed by partition number.
     pub partitions: Vec<PartitionSample>,
 }
@@ -61,6 +66,25 @@ pub struct PartitionSample {
     pub log_start: Option<Reading>,
     /// The offset that the next message will get (with `read_committed`: the last stable offset).
     pub log_end: Option<Reading>,
+}
+
+/// What had arrived in a partition by some earlier moments, told by its records' own timestamps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Past {
+    /// Index into [`Sample::topics`].
+    pub topic: usize,
+    /// Its number.
+    pub partition: u32,
+    /// How far its log reached, and when; times and offsets only rise. Not one of them is later than the log end of this cycle.
+    pub points: Vec<Reading>,
+}
+
+impl PartitionSample {
+    /// How many messages are kept; where messages were removed from between (by compaction) it is more than there are.
+    pub fn kept(&self) -> Option<u64> {
+        let (start, end) = self.log_start.zip(self.log_end)?;
+        Some(end.offset.saturating_sub(start.offset))
+    }
 }
 
 /// A consumer group.
@@ -109,4 +133,15 @@ pub struct Cycle {
     pub requests: Vec<(&'static str, u64)>,
     /// What went wrong, by API and error (`kafka::Error::label`), sorted.
     pub errors: Vec<(&'static str, &'static str, u64)>,
+    /// What exists and is not in the sample, because a bound was reached.
+    pub refused: Refused,
+}
+
+/// How much is beyond the bounds of a cluster; not a total, but now.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Refused {
+    /// Groups that are not watched.
+    pub groups: u64,
+    /// Partitions of topics, and of groups' commits, that are not watched.
+    pub partitions: u64,
 }

@@ -1,14 +1,17 @@
 //! Written → checked: what is required is there, what holds between keys holds, and defaults fill the rest. A section that
 //! could not be read whole is not judged: its faults would be those already named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::leaf::{Pattern, Text};
 use super::problem::{Problem, Problems};
+use super::properties;
+use super::security;
 use super::tree::{Node, Path, Step};
-use super::written;
+use super::written::{self, Bound};
 use super::{CeilingRule, Cluster, Metrics, Settings};
+use crate::kafka::Secret;
 use crate::{analysis, kafka};
 
 /// Often enough to see a trend within minutes, seldom enough to cost a cluster nothing.
@@ -21,6 +24,9 @@ const SAMPLE_INTERVAL_BOUNDS: (Duration, Duration) =
 /// Long for an answer that takes milliseconds, and short enough to end within an interval.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// About 30 MB of text, which takes Prometheus seconds to read: its habit is to limit what it scrapes to less.
+const MAX_SERIES: usize = 200_000;
+
 /// A key and what is wrong with it.
 type Wrong = (Path, String);
 
@@ -28,6 +34,7 @@ type Wrong = (Path, String);
 pub(super) fn check(
     file: &written::File,
     tree: &Node,
+    aws: &BTreeMap<String, Secret>,
     mut problems: Vec<Problem>,
 ) -> Result<Settings, Problems> {
     let unread: BTreeSet<Vec<Step>> = problems
@@ -44,7 +51,7 @@ pub(super) fn check(
         keep(wrong);
         (SAMPLE_INTERVAL, SAMPLE_INTERVAL)
     });
-    let clusters = clusters(file, &root.key("clusters"), &mut keep);
+    let mut clusters = clusters(file, aws, &root.key("clusters"), &mut keep);
     let ceilings = ceilings(file, &root.key("ceilings"), &mut keep);
     let analysis =
         analysis(file, interval, max_age, &root.key("signals")).unwrap_or_else(|wrong| {
@@ -53,6 +60,9 @@ pub(super) fn check(
         });
     if !problems.is_empty() {
         return Err(Problems::sorted(problems));
+    }
+    for cluster in &mut clusters {
+        cluster.kafka.rate_window = Duration::from_secs_f64(analysis.rate_window_seconds);
     }
     Ok(Settings {
         sample_interval: interval,
@@ -87,7 +97,12 @@ fn times(file: &written::File, root: &Path) -> Result<(Duration, Duration), Wron
     Ok((interval, max_age))
 }
 
-fn clusters(file: &written::File, at: &Path, keep: &mut impl FnMut(Wrong)) -> Vec<Cluster> {
+fn clusters(
+    file: &written::File,
+    aws: &BTreeMap<String, Secret>,
+    at: &Path,
+    keep: &mut impl FnMut(Wrong),
+) -> Vec<Cluster> {
     let written = file.clusters.as_deref().unwrap_or_default();
     if written.is_empty() {
         keep((at.clone(), "missing: at least one cluster".to_owned()));
@@ -95,7 +110,7 @@ fn clusters(file: &written::File, at: &Path, keep: &mut impl FnMut(Wrong)) -> Ve
     let mut names = BTreeSet::new();
     let mut checked = Vec::new();
     for (index, cluster) in written.iter().enumerate() {
-        match self::cluster(cluster, &at.index(index), &mut names) {
+        match self::cluster(cluster, aws, &at.index(index), &mut names) {
             Ok(cluster) => checked.push(cluster),
             Err(wrong) => keep(wrong),
         }
@@ -105,6 +120,7 @@ fn clusters(file: &written::File, at: &Path, keep: &mut impl FnMut(Wrong)) -> Ve
 
 fn cluster(
     written: &written::Cluster,
+    aws: &BTreeMap<String, Secret>,
     at: &Path,
     names: &mut BTreeSet<String>,
 ) -> Result<Cluster, Wrong> {
@@ -122,25 +138,43 @@ fn cluster(
             "missing: at least one host:port".to_owned(),
         ));
     }
+    let servers: Vec<String> = servers
+        .iter()
+        .map(|Text(address)| address.0.clone())
+        .collect();
+    let security = security::check(written.kafka.as_ref(), &servers, aws)
+        .map_err(|(key, message)| (at.key(properties::BLOCK).key(key), message))?;
     let kafka = kafka::Settings {
         name: name.clone(),
-        bootstrap_servers: servers
-            .iter()
-            .map(|Text(address)| address.0.clone())
-            .collect(),
+        bootstrap_servers: servers,
         request_timeout: written
             .request_timeout
             .as_ref()
             .map_or(REQUEST_TIMEOUT, |Text(span)| span.0),
-        security: kafka::security::Security::default(),
+        security,
+        rate_window: kafka::RATE_WINDOW,
         isolation_level: written
             .isolation_level
             .as_ref()
             .map_or_else(Default::default, |Text(level)| *level),
         groups: filter(written.groups.as_ref()),
         topics: filter(written.topics.as_ref()),
+        limits: limits(written),
     };
     Ok(Cluster { name, kafka })
+}
+
+fn limits(written: &written::Cluster) -> kafka::Limits {
+    let given = |bound: Option<&Text<Bound>>, default| {
+        bound.map_or(default, |Text(bound)| {
+            usize::try_from(bound.0).expect("no bound of ours is beyond a usize")
+        })
+    };
+    let default = kafka::Limits::default();
+    kafka::Limits {
+        max_groups: given(written.max_groups.as_ref(), default.max_groups),
+        max_partitions: given(written.max_partitions.as_ref(), default.max_partitions),
+    }
 }
 
 fn filter(names: Option<&written::Names>) -> kafka::Filter {
@@ -224,13 +258,15 @@ fn analysis(
     Ok(settings)
 }
 
-fn metrics(file: &written::File) -> Metrics {
-    let granularity = file
-        .metrics
-        .as_ref()
-        .and_then(|metrics| metrics.granularity.as_ref());
+pub(super) fn metrics(file: &written::File) -> Metrics {
+    let written = file.metrics.as_ref();
+    let granularity = written.and_then(|metrics| metrics.granularity.as_ref());
+    let max_series = written.and_then(|metrics| metrics.max_series.as_ref());
     Metrics {
         granularity: granularity.map_or_else(Default::default, |Text(granularity)| *granularity),
+        max_series: max_series.map_or(MAX_SERIES, |Text(most)| {
+            usize::try_from(most.0).expect("no bound of ours is beyond a usize")
+        }),
     }
 }
 

@@ -12,7 +12,7 @@ const UNITS: [(&str, u64); 5] = [
 ];
 
 /// Reads whole numbers with their units; nothing for anything else, an overflow included.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut allowed = &UNITS[..];
     let mut total_ms = 0_u64;

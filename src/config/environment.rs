@@ -1,17 +1,19 @@
 //! `LAGSLOPE__…` → tree: a `__` goes one level down, a number is a list index, and below `KAFKA` a `_` is a dot
-//! (`LAGSLOPE__CLUSTERS__0__KAFKA__SECURITY_PROTOCOL`). The only reader of the environment.
+//! (`LAGSLOPE__CLUSTERS__0__KAFKA__SASL_PASSWORD_FILE` is `sasl.password_file`). The only reader of the environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use super::problem::Problem;
+use super::properties;
 use super::tree::{MAX_DEPTH, Node, Origin, Path, Step, Value};
+use crate::kafka::Secret;
 
 /// What a variable's name must begin with to be a setting.
 pub const PREFIX: &str = "LAGSLOPE__";
 
-/// The block whose keys are librdkafka's property names, with dots that no variable's name may contain.
-const KAFKA_BLOCK: &str = "kafka";
+/// What the variables of Amazon's tools begin with.
+const AWS_PREFIX: &str = "AWS_";
 
 /// Every variable of this process.
 #[expect(
@@ -20,6 +22,17 @@ const KAFKA_BLOCK: &str = "kafka";
 )]
 pub fn of_this_process() -> Vec<(OsString, OsString)> {
     std::env::vars_os().collect()
+}
+
+/// What Amazon's tools would find out from these variables; `HOME` is where its files are.
+pub(super) fn of_aws(variables: &[(OsString, OsString)]) -> BTreeMap<String, Secret> {
+    let texts = variables
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    texts
+        .filter(|(name, _)| name.starts_with(AWS_PREFIX) || *name == "HOME")
+        .map(|(name, value)| (name.to_owned(), Secret::new(value.to_owned())))
+        .collect()
 }
 
 /// Puts the variables that are settings into the tree, over what was in the file. Unknown keys are found later, with the file's.
@@ -47,15 +60,23 @@ pub(super) fn apply(variables: &[(OsString, OsString)], tree: &mut Node) -> Vec<
 fn path(name: &str) -> Path {
     let mut steps: Vec<Step> = Vec::new();
     for segment in name.split("__") {
-        let below_kafka = steps.last() == Some(&Step::Key(KAFKA_BLOCK.to_owned()));
+        let below_kafka = steps.last() == Some(&Step::Key(properties::BLOCK.to_owned()));
         let key = segment.to_lowercase();
         steps.push(match key.parse() {
             Ok(index) => Step::Index(index),
-            Err(_) if below_kafka => Step::Key(key.replace('_', ".")),
+            Err(_) if below_kafka => Step::Key(property(&key)),
             Err(_) => Step::Key(key),
         });
     }
     Path(steps)
+}
+
+/// A `_` is a dot, but for the one in `…_file`, which is ours: no property of librdkafka's ends in `.file` that we take.
+fn property(key: &str) -> String {
+    match key.strip_suffix("_file") {
+        Some(secret) => format!("{}_file", secret.replace('_', ".")),
+        None => key.replace('_', "."),
+    }
 }
 
 fn set(tree: &mut Node, path: &Path, name: &str, value: OsString) -> Result<(), String> {
@@ -86,7 +107,11 @@ fn child<'a>(node: &'a mut Node, step: &Step, origin: &Origin) -> Result<&'a mut
         };
     }
     let nothing = || Node::new(origin.clone(), Value::Nothing);
-    let kind = node.value.to_string();
+    // Not the text itself: in the `kafka` block it may be a secret.
+    let kind = match &node.value {
+        Value::Text(_) => "text".to_owned(),
+        other => other.to_string(),
+    };
     match (&mut node.value, step) {
         (Value::Map(map), Step::Key(key)) => Ok(map.entry(key.clone()).or_insert_with(nothing)),
         (Value::List(list), Step::Index(index)) => entry(list, *index, nothing()),

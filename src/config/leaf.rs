@@ -59,10 +59,6 @@ pub(super) struct Pattern(pub(super) String);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offsets;
 
-/// How brokers are talked to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SecurityProtocol;
-
 impl Pattern {
     /// Passes the names that the pattern matches whole.
     pub(super) fn filter(&self) -> Filter {
@@ -200,19 +196,6 @@ impl FromText for Offsets {
     }
 }
 
-impl FromText for SecurityProtocol {
-    const EXAMPLE: &'static str = "PLAINTEXT";
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        match text {
-            "SSL" | "SASL_PLAINTEXT" | "SASL_SSL" => Err(format!(
-                "{text} is not supported in this version: only PLAINTEXT is"
-            )),
-            _ => one_of(text, &[("PLAINTEXT", Self)]),
-        }
-    }
-}
-
 impl<'de, T: FromText> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(T::EXAMPLE, TextVisitor(PhantomData))
@@ -241,7 +224,7 @@ impl<'de, T: FromText> Visitor<'de> for TextVisitor<T> {
 }
 
 /// `one of …, got …`.
-fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+pub(super) fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text) {
         return Ok(*choice);
     }
@@ -249,7 +232,7 @@ fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     Err(expected(&names.join(" or "), text))
 }
 
-fn expected(what: &str, text: &str) -> String {
+pub(super) fn expected(what: &str, text: &str) -> String {
     format!("expected {what}, got the text {text:?}")
 }
 

@@ -6,8 +6,12 @@ mod duration;
 pub mod environment;
 mod keys;
 mod leaf;
+mod librdkafka;
 mod problem;
+mod properties;
 pub mod retries;
+mod secret_file;
+mod security;
 mod source;
 mod thresholds;
 mod tree;
@@ -26,6 +30,7 @@ use crate::analysis::{self, Ceilings};
 use crate::expose::metrics::Granularity;
 use crate::kafka;
 
+pub use duration::parse as parse_duration;
 pub use problem::{Problem, Problems};
 pub use tree::{Origin, Path};
 
@@ -38,7 +43,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 const NAMELESS_CLUSTER: &str = "default";
 
 /// Everything the daemon can be told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Time from one reading of a cluster to the next.
     pub sample_interval: Duration,
@@ -53,7 +58,7 @@ pub struct Settings {
 }
 
 /// A Kafka cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
     /// Its name in labels and logs.
     pub name: String,
@@ -62,7 +67,7 @@ pub struct Cluster {
 }
 
 /// The ceilings of the groups and topics whose names it matches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CeilingRule {
     /// Passes the groups it is for.
     pub group: kafka::Filter,
@@ -75,10 +80,12 @@ pub struct CeilingRule {
 }
 
 /// What is published.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metrics {
     /// How finely lag is published.
     pub granularity: Granularity,
+    /// Series on the whole page, the daemon's own families aside.
+    pub max_series: usize,
 }
 
 /// Where a configuration begins; the environment is applied to it.
@@ -103,7 +110,7 @@ pub fn load(start: &Start, variables: &[(OsString, OsString)]) -> Result<Setting
     let (file, more) = source::read(&tree);
     problems.extend(more);
     match file {
-        Some(file) => check::check(&file, &tree, problems),
+        Some(file) => check::check(&file, &tree, &environment::of_aws(variables), problems),
         None => Err(Problems::sorted(problems)),
     }
 }
@@ -116,7 +123,7 @@ impl Settings {
             clusters: Vec::new(),
             ceilings: Vec::new(),
             analysis: analysis::Settings::new(check::SAMPLE_INTERVAL.as_secs_f64()),
-            metrics: Metrics::default(),
+            metrics: check::metrics(&written::File::default()),
         }
     }
 

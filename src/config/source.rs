@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_path_to_error::{Segment, Track};
 
 use super::keys;
+use super::librdkafka;
 use super::problem::Problem;
 use super::tree::{Node, Path, Step, Value};
 use super::written::File;
@@ -58,7 +59,15 @@ fn attempt(tree: &Node) -> Result<(File, Vec<Path>), (Path, String)> {
         Ok(file) => Ok((file, unknown)),
         Err(error) => {
             let path = tracked(&track.path());
-            let message = message(&error, &tree.closest(&path).value);
+            let got = &tree.closest(&path).value;
+            let message = match got {
+                // A value of the wrong kind, as `sasl.password:…` without the space is for the whole block.
+                Value::Text(_) if path.0.last().is_some_and(Step::is_kafka) => {
+                    "expected a map of properties such as {security.protocol: SASL_SSL}, got text"
+                        .to_owned()
+                }
+                _ => message(&error, got),
+            };
             Err((path, message))
         }
     }
@@ -78,11 +87,20 @@ fn set_aside(tree: &mut Node, path: &Path, first: bool) {
 }
 
 fn unknown_key(tree: &Node, path: Path) -> Problem {
-    let in_kafka = path.parent().0.last() == Some(&Step::Key("kafka".to_owned()));
-    let message = match keys::nearest(&path) {
-        Some(known) => format!("unknown key: did you mean `{known}`?"),
-        None if in_kafka => "this property is not supported in this version".to_owned(),
-        None => "unknown key".to_owned(),
+    let property = match path.0.as_slice() {
+        [.., above, Step::Key(key)] if above.is_kafka() => Some(key),
+        _ => None,
+    };
+    let message = match (
+        property.and_then(|key| librdkafka::instead(key)),
+        keys::nearest(&path),
+    ) {
+        (Some(instead), _) => instead,
+        (None, Some(known)) => format!("unknown key: did you mean `{known}`?"),
+        (None, None) if property.is_some() => {
+            "neither lagslope nor librdkafka has this property".to_owned()
+        }
+        (None, None) => "unknown key".to_owned(),
     };
     tree.problem(path, message)
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::problem::Problem;
+use super::properties;
 
 /// Deeper than any setting; without a bound a hostile file would exhaust the stack when the tree is walked.
 pub(super) const MAX_DEPTH: usize = 16;
@@ -23,7 +24,7 @@ pub enum Origin {
 }
 
 /// The way to a node, from the root.
-#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Path(pub(super) Vec<Step>);
 
 /// One step on the way to a node.
@@ -87,6 +88,13 @@ impl Path {
     pub(super) fn section(&self) -> &[Step] {
         let entry = matches!(self.0.get(1), Some(Step::Index(_)));
         &self.0[..self.0.len().min(if entry { 2 } else { 1 })]
+    }
+}
+
+impl Step {
+    /// Into the block of librdkafka's properties.
+    pub(super) fn is_kafka(&self) -> bool {
+        matches!(self, Self::Key(key) if key == properties::BLOCK)
     }
 }
 
@@ -162,11 +170,22 @@ impl fmt::Display for Origin {
     }
 }
 
+/// As it is shown: a secret may have got into a key.
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (depth, step) in self.0.iter().enumerate() {
+            let above = depth.checked_sub(1).map(|above| &self.0[above]);
             match step {
                 Step::Key(key) if depth == 0 => f.write_str(key)?,
+                Step::Key(key) if above.is_some_and(Step::is_kafka) => {
+                    write!(f, ".{}", properties::shown(key))?;
+                }
                 Step::Key(key) => write!(f, ".{key}")?,
                 Step::Index(index) => write!(f, "[{index}]")?,
             }

@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 
-use super::leaf::{Address, Name, Offsets, Pattern, SecurityProtocol, Span, Text, Whole};
+use super::leaf::{Address, Name, Offsets, Pattern, Span, Text, Whole};
+use super::properties::Kafka;
 use super::thresholds::LagGrowth;
 use crate::expose::metrics::Granularity;
 use crate::kafka::IsolationLevel;
@@ -20,6 +21,9 @@ pub(super) struct File {
     pub(super) metrics: Option<Metrics>,
 }
 
+/// How much of a cluster is watched. More partitions than Kafka has ever run would be a slip of the keyboard.
+pub(super) type Bound = Whole<1, 10_000_000>;
+
 /// An entry of `clusters`.
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "a map")]
@@ -27,23 +31,15 @@ pub(super) struct Cluster {
     pub(super) name: Option<Text<Name>>,
     pub(super) bootstrap_servers: Option<Vec<Text<Address>>>,
     pub(super) request_timeout: Option<Text<Span>>,
+    pub(super) kafka: Option<Kafka>,
     /// Only what it refuses matters in this version, and that is refused when it is read.
-    #[serde(rename = "kafka")]
-    pub(super) _kafka: Option<Kafka>,
-    /// Likewise.
     #[serde(rename = "offsets")]
     pub(super) _offsets: Option<Text<Offsets>>,
     pub(super) isolation_level: Option<Text<IsolationLevel>>,
     pub(super) groups: Option<Names>,
     pub(super) topics: Option<Names>,
-}
-
-/// librdkafka's property names.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "a map")]
-pub(super) struct Kafka {
-    #[serde(rename = "security.protocol")]
-    pub(super) _security_protocol: Option<Text<SecurityProtocol>>,
+    pub(super) max_groups: Option<Text<Bound>>,
+    pub(super) max_partitions: Option<Text<Bound>>,
 }
 
 /// Which names are watched.
@@ -78,4 +74,5 @@ pub(super) struct Signals {
 #[serde(expecting = "a map")]
 pub(super) struct Metrics {
     pub(super) granularity: Option<Text<Granularity>>,
+    pub(super) max_series: Option<Text<Whole<1, 100_000_000>>>,
 }

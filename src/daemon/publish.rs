@@ -3,95 +3,61 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval};
 
+use super::crowding::Crowding;
 use crate::expose::board::Board;
+use crate::expose::room::Dropped;
 
 /// How often the age of what is posted is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Posts waiting to be published, for each cluster. One would do: when it is full a publish is due anyway, and will see the post.
-const QUEUED_POSTS: usize = 4;
-
-/// How a cluster's task says that it has posted.
-#[derive(Clone, Debug)]
-pub(super) struct Bell(mpsc::Sender<usize>);
+/// How a cluster's task says that it has posted. It never waits, and it can't be full: once is enough, for the publish that is due
+/// then shows whatever was posted until it begins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bell(Arc<Notify>);
 
 impl Bell {
-    /// Never waits. A full queue means that a publish is due already; the slot on the board holds what it will show.
-    pub(super) fn ring(&self, cluster: usize) {
-        let _already_due = self.0.try_send(cluster);
+    pub(super) fn ring(&self) {
+        self.0.notify_one();
     }
 }
 
-/// Publishes until it is dropped. `max_age` is how long a cluster's fragment may stay up without a newer one.
-pub(super) struct Publisher {
-    board: Arc<Board>,
-    posts: mpsc::Receiver<usize>,
-    posted: Vec<Option<Instant>>,
-    max_age: Duration,
+/// Publishes until it is dropped.
+pub(super) async fn publish_for_ever(board: Arc<Board>, bell: Bell) {
+    let mut look = interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut crowding = Crowding::default();
+    loop {
+        let changed = tokio::select! {
+            () = bell.0.notified() => true,
+            _ = look.tick() => take_down_old(&board),
+        };
+        if changed && let Some(crowded) = publish(&board).await {
+            crowding.tell(&crowded);
+        }
+    }
 }
 
-impl Publisher {
-    pub(super) fn new(board: Arc<Board>, clusters: usize, max_age: Duration) -> (Self, Bell) {
-        let (bell, posts) = mpsc::channel(QUEUED_POSTS * clusters.max(1));
-        (
-            Self {
-                board,
-                posts,
-                posted: vec![None; clusters],
-                max_age,
-            },
-            Bell(bell),
-        )
-    }
+/// Off the async workers: at a million partitions it is tens of milliseconds of copying and compressing. Gives the clusters of which
+/// something had no room.
+pub(super) async fn publish(board: &Arc<Board>) -> Option<Vec<(String, Dropped)>> {
+    let board = Arc::clone(board);
+    let published = tokio::task::spawn_blocking(move || board.publish()).await;
+    published
+        .inspect_err(|error| tracing::error!(%error, "publishing failed; the page before stays up"))
+        .ok()
+}
 
-    pub(super) async fn run(mut self) {
-        let mut look = interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let changed = tokio::select! {
-                post = self.posts.recv() => {
-                    let Some(cluster) = post else { return };
-                    self.note(cluster);
-                    true
-                }
-                _ = look.tick() => self.take_down_old(),
-            };
-            if changed {
-                self.publish().await;
-            }
-        }
+/// A cluster whose task is wedged says nothing rather than the same for ever.
+fn take_down_old(board: &Board) -> bool {
+    let old = board.take_down_old();
+    for cluster in &old {
+        tracing::error!(
+            cluster,
+            "no cycle has ended for too long: what this cluster said is taken down"
+        );
     }
-
-    /// Notes this post and those that wait behind it: one publish shows them all.
-    fn note(&mut self, first: usize) {
-        self.posted[first] = Some(Instant::now());
-        while let Ok(cluster) = self.posts.try_recv() {
-            self.posted[cluster] = Some(Instant::now());
-        }
-    }
-
-    /// A cluster whose task is wedged says nothing rather than the same for ever.
-    fn take_down_old(&mut self) -> bool {
-        let mut changed = false;
-        for (cluster, posted) in self.posted.iter_mut().enumerate() {
-            if posted.is_some_and(|at| at.elapsed() > self.max_age) {
-                tracing::error!(cluster, max_age = ?self.max_age, "no cycle has ended for too long: what this cluster said is taken down");
-                self.board.take_down(cluster);
-                *posted = None;
-                changed = true;
-            }
-        }
-        changed
-    }
-
-    /// Off the async workers: at a million partitions it is tens of milliseconds of copying and compressing.
-    async fn publish(&self) {
-        let board = Arc::clone(&self.board);
-        if let Err(error) = tokio::task::spawn_blocking(move || board.publish()).await {
-            tracing::error!(%error, "publishing failed; the page before stays up");
-        }
-    }
+    !old.is_empty()
 }

@@ -1,32 +1,32 @@
-//! One cluster's task: tick → sample → analyse → render → post. A bulkhead: its own client, its own state, nothing shared with
-//! another cluster but the board.
+//! One cluster's task: tick → sample → analyse → render → post. A bulkhead: its own client, its own state, its own clock, nothing
+//! shared with another cluster but the board. It takes new orders between two cycles.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
+use tokio::sync::watch::Receiver;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::Source;
-use super::clock::Clock;
+use super::clock::{Clock, Wall};
+use super::orders::Orders;
 use super::publish::Bell;
+use super::watches::MakeSource;
 use crate::analysis::Analysis;
 use crate::analysis::sample::{Sample, Time};
-use crate::expose::board::Board;
-use crate::expose::metrics::{Facts, Fragment, Granularity, render};
+use crate::expose::board::{Board, Place};
+use crate::expose::metrics::{Facts, Fragment, render_within};
 
 /// A cluster to watch, and all that its task needs.
 pub(super) struct Assignment<S> {
-    /// Its place on the board.
-    pub(super) index: usize,
     pub(super) cluster: String,
-    pub(super) interval: Duration,
-    pub(super) granularity: Granularity,
-    pub(super) source: Box<dyn Fn() -> S + Send + Sync>,
-    pub(super) analysis: Box<dyn Fn() -> Analysis + Send + Sync>,
-    pub(super) clock: Clock,
+    pub(super) orders: Receiver<Arc<Orders>>,
+    pub(super) source: MakeSource<S>,
+    pub(super) wall: Wall,
+    pub(super) place: Place,
+    /// Says how much room there is.
     pub(super) board: Arc<Board>,
     pub(super) bell: Bell,
 }
@@ -47,7 +47,8 @@ pub(super) async fn watch_for_ever<S: Source>(assignment: Assignment<S>) {
             reason,
             "a bug ended the watch of this cluster: it starts over with an empty history"
         );
-        sleep_until(Instant::now() + assignment.interval).await;
+        let interval = assignment.orders.borrow().common.sample_interval;
+        sleep_until(Instant::now() + interval).await;
     }
 }
 
@@ -64,6 +65,7 @@ fn reason(error: JoinError) -> String {
 /// Cycles that did not happen. It outlives a watch that starts over: these are counters.
 #[derive(Debug, Default)]
 struct Skipped {
+    clock: AtomicU64,
     overlap: AtomicU64,
     panic: AtomicU64,
 }
@@ -71,6 +73,7 @@ struct Skipped {
 impl Skipped {
     fn counts(&self) -> Vec<(&'static str, u64)> {
         vec![
+            ("clock", self.clock.load(Ordering::Relaxed)),
             ("overlap", self.overlap.load(Ordering::Relaxed)),
             ("panic", self.panic.load(Ordering::Relaxed)),
         ]
@@ -80,6 +83,10 @@ impl Skipped {
 /// One life of a cluster's watch: until a bug ends it.
 struct Watch<S> {
     assignment: Arc<Assignment<S>>,
+    orders: Receiver<Arc<Orders>>,
+    /// The orders that source and analysis go by.
+    in_force: Arc<Orders>,
+    clock: Clock,
     source: S,
     /// Always there but while a blocking thread works with it.
     analysis: Option<Analysis>,
@@ -89,69 +96,130 @@ struct Watch<S> {
 
 impl<S: Source> Watch<S> {
     fn new(assignment: Arc<Assignment<S>>, skipped: Arc<Skipped>) -> Self {
+        let mut orders = assignment.orders.clone();
+        let in_force = Arc::clone(&orders.borrow_and_update());
         Self {
-            source: (assignment.source)(),
-            analysis: Some((assignment.analysis)()),
+            source: (assignment.source)(&in_force.cluster),
+            analysis: Some(in_force.analysis()),
+            clock: Clock::start(Arc::clone(&assignment.wall)),
             assignment,
+            orders,
+            in_force,
             skipped,
             last_sample_at: None,
         }
     }
 
     async fn run(mut self) {
-        let mut due = Instant::now();
+        let mut tick = Instant::now();
         loop {
-            sleep_until(due).await;
+            self.obey().await;
             self.cycle().await;
-            due = self.next_due(due);
+            let due = self.next_due(tick);
+            tick = self.wait(tick, due).await;
         }
     }
 
     /// The next tick that is still to come; those that the cycle has run into are skipped and counted.
     fn next_due(&self, last: Instant) -> Instant {
-        let mut due = last + self.assignment.interval;
+        let interval = self.in_force.common.sample_interval;
+        let mut due = last + interval;
         while due < Instant::now() {
-            due += self.assignment.interval;
+            due += interval;
             self.skipped.overlap.fetch_add(1, Ordering::Relaxed);
         }
         due
     }
 
+    /// Waits for the tick, which orders with a shorter interval bring forward: ten minutes are long when the new interval is a second.
+    async fn wait(&mut self, last: Instant, mut due: Instant) -> Instant {
+        loop {
+            tokio::select! {
+                () = sleep_until(due) => return due,
+                Ok(()) = self.orders.changed() => {
+                    let sooner = last + self.orders.borrow().common.sample_interval;
+                    if sooner < due {
+                        due = sooner.max(Instant::now());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes by the newest orders from now on. Only what they change is touched.
+    async fn obey(&mut self) {
+        let orders = Arc::clone(&self.orders.borrow());
+        if Arc::ptr_eq(&orders, &self.in_force) {
+            return;
+        }
+        let before = std::mem::replace(&mut self.in_force, Arc::clone(&orders));
+        if before.cluster != orders.cluster {
+            self.source.reconfigure(&orders.cluster);
+        }
+        self.with_analysis(move |analysis| {
+            if before.common != orders.common {
+                orders.retune(analysis);
+            }
+            if !before.means_the_same(&orders) {
+                analysis.begin_new_curves();
+            }
+        })
+        .await;
+    }
+
     async fn cycle(&mut self) {
-        let (now, wall) = (self.assignment.clock.now(), Clock::wall());
+        let Some(now) = self.clock.tick(&self.assignment.cluster) else {
+            self.skipped.clock.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let wall = (self.assignment.wall)();
         let sample = self.source.sample(now).await;
         if sample.cycle.up {
             self.last_sample_at = Some(wall);
         }
         let fragment = self.understand(sample).await;
-        self.assignment.board.post(self.assignment.index, fragment);
-        self.assignment.bell.ring(self.assignment.index);
+        let Assignment { place, bell, .. } = &*self.assignment;
+        place.post(fragment, self.in_force.stays_up());
+        bell.ring();
     }
 
-    /// Analysis and rendering, off the async workers: on a large cluster they take a good part of a second.
     async fn understand(&mut self, sample: Sample) -> Fragment {
-        let mut analysis = self
-            .analysis
-            .take()
-            .expect("given back at the end of each cycle");
         let facts = Facts {
             last_sample_at: self.last_sample_at,
             samples_skipped: self.skipped.counts(),
         };
-        let assignment = Arc::clone(&self.assignment);
-        let work = tokio::task::spawn_blocking(move || {
+        let (orders, board) = (
+            Arc::clone(&self.in_force),
+            Arc::clone(&self.assignment.board),
+        );
+        self.with_analysis(move |analysis| {
             let report = analysis.observe(sample);
-            let Assignment {
-                cluster,
+            let granularity = orders.common.metrics.granularity;
+            render_within(
+                board.room(),
+                &orders.cluster.name,
+                &report,
+                &facts,
                 granularity,
-                ..
-            } = &*assignment;
-            (render(cluster, &report, &facts, *granularity), analysis)
-        });
-        let (fragment, analysis) = work
+            )
+        })
+        .await
+    }
+
+    /// Works off the async workers: on a large cluster analysis and rendering take a good part of a second.
+    async fn with_analysis<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Analysis) -> T + Send + 'static,
+    ) -> T {
+        let mut analysis = self
+            .analysis
+            .take()
+            .expect("given back at the end of each piece of work");
+        let work = tokio::task::spawn_blocking(move || (work(&mut analysis), analysis));
+        let (result, analysis) = work
             .await
             .unwrap_or_else(|error| resume_unwind(error.into_panic()));
         self.analysis = Some(analysis);
-        fragment
+        result
     }
 }

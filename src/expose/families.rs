@@ -51,6 +51,9 @@ families! {
     SampleErrors Counter "sample_errors_total" "Questions to Kafka that were not answered, by API and error.";
     SamplesSkipped Counter "samples_skipped_total" "Cycles that did not happen, by reason.";
     KafkaRequests Counter "kafka_requests_total" "Requests sent to Kafka, by API.";
+    GroupsRefused Gauge "groups_refused" "Groups that are not watched, because there are more than max_groups.";
+    PartitionsRefused Gauge "partitions_refused" "Partitions of topics and of groups' commits that are not watched, because there are more than max_partitions.";
+    SeriesDropped Gauge "series_dropped" "Series that are missing on this page, because it would have more than max_series: of partitions, or of whole groups.";
     OffsetsSource Gauge "offsets_source" "Where committed offsets come from: 1 at the source in use.";
     GroupState Gauge "group_state" "1 at the state and type that Kafka gives the group.";
     GroupMembers Gauge "group_members" "Members of the group.";

@@ -8,7 +8,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +20,7 @@ use super::answer::body_of;
 use super::board::Board;
 use super::limits::{self, InFlight};
 use super::own_metrics::OwnMetrics;
+use super::reload::{ReloadDoor, Turned};
 
 const TEXT_FORMAT: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -37,6 +38,8 @@ pub struct Exposed {
     pub board: Arc<Board>,
     /// The daemon about itself.
     pub own: OwnMetrics,
+    /// How a request asks for a reload; absent = it may not.
+    pub reload: Option<ReloadDoor>,
 }
 
 /// The routes, with their bounds around them.
@@ -47,6 +50,7 @@ pub fn router(exposed: Exposed) -> Router {
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(|| async { "lagslope is healthy.\n" }))
         .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload).put(reload))
         .layer(middleware::from_fn_with_state(exposed.clone(), counted))
         .layer(middleware::from_fn_with_state(in_flight, limits::bounded))
         .with_state(exposed)
@@ -187,15 +191,38 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 async fn ready(State(exposed): State<Exposed>) -> Response {
-    let missing = exposed.board.unheard_of();
-    if missing.is_empty() {
-        return "lagslope is ready.\n".into_response();
+    let missing = exposed.board.unheard_of().join(", ");
+    let waiting = match missing.as_str() {
+        "" => String::new(),
+        missing => format!("waiting for the first report of: {missing}\n"),
+    };
+    if exposed.board.was_ready() || waiting.is_empty() {
+        return format!("lagslope is ready.\n{waiting}").into_response();
     }
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        format!("waiting for the first report of: {}\n", missing.join(", ")),
-    )
-        .into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, waiting).into_response()
+}
+
+async fn reload(State(exposed): State<Exposed>) -> Response {
+    let Some(door) = &exposed.reload else {
+        return (
+            StatusCode::FORBIDDEN,
+            "reloading by request is off: start lagslope with --web.enable-lifecycle, or send it SIGHUP\n",
+        )
+            .into_response();
+    };
+    match door.ask().await {
+        Ok(()) => "the configuration is in force\n".into_response(),
+        Err(Turned::Refused(faults)) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the configuration is refused, the former stays in force:\n{faults}\n"),
+        )
+            .into_response(),
+        Err(Turned::Away) => {
+            let counter = &exposed.own.refused;
+            counter.with_label_values(&["reloads_waiting"]).inc();
+            limits::too_busy("too many reloads are waiting\n")
+        }
+    }
 }
 
 async fn landing() -> Html<&'static str> {

@@ -94,7 +94,7 @@ pub(super) async fn bounded(
             .refused
             .with_label_values(&["requests_in_flight"])
             .inc();
-        return too_busy();
+        return too_busy("too many requests in flight\n");
     };
     let response = next.run(request).await;
     response.map(|body| Body::new(Bounded::new(body, sleep(ANSWER_TIMEOUT), place)))
@@ -108,12 +108,9 @@ fn announced_body(request: &Request<Body>) -> u64 {
     length.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-fn too_busy() -> Response {
-    let mut response = (
-        StatusCode::SERVICE_UNAVAILABLE,
-        "too many requests in flight\n",
-    )
-        .into_response();
+/// 503 with Retry-After.
+pub(super) fn too_busy(why: &'static str) -> Response {
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     response.headers_mut().insert(
         header::RETRY_AFTER,
         HeaderValue::from_static(RETRY_AFTER_SECONDS),

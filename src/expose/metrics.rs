@@ -1,5 +1,4 @@
-//! Report → text, a pure function: one [`Fragment`] per cluster and cycle, the lines of each family apart, so that a page can
-//! put the clusters' lines of one family together.
+//! Report → text, a pure function: one [`Fragment`] per cluster and cycle.
 
 use crate::analysis::report::{
     CeilingKind, Counts, GroupReport, GrowthState, PartitionReport, Report, Severity, Slope,
@@ -7,8 +6,12 @@ use crate::analysis::report::{
 };
 use crate::analysis::sample::Time;
 
-use super::families::{FAMILIES, Family};
-use super::text::{Labels, push_sample};
+use super::families::Family;
+pub use super::fragment::Fragment;
+use super::fragment::Unit;
+use super::interest;
+use super::room::Room;
+use super::text::Labels;
 
 /// How finely lag is published.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -29,49 +32,41 @@ pub struct Facts {
     pub samples_skipped: Vec<(&'static str, u64)>,
 }
 
-/// One cluster's sample lines, by family.
-#[derive(Clone, Debug)]
-pub struct Fragment {
-    lines: Vec<String>,
-    series: usize,
-}
-
-impl Fragment {
-    /// The lines of one family, in the order of [`FAMILIES`].
-    pub(super) fn lines(&self, family: usize) -> &str {
-        &self.lines[family]
-    }
-
-    /// How many series it holds.
-    pub fn series(&self) -> usize {
-        self.series
-    }
-}
-
-/// Renders one cluster's report.
+/// Renders one cluster's report, all of it.
 pub fn render(cluster: &str, report: &Report, facts: &Facts, granularity: Granularity) -> Fragment {
-    let mut page = Renderer::new();
+    render_within(Room::ENDLESS, cluster, report, facts, granularity)
+}
+
+/// Renders one cluster's report. When that would be more than it has room for in any case, the most interesting groups come first
+/// (`interest.rs`), and after all groups their partitions, so that the page can be cut off anywhere between two of them; what is
+/// beyond the most it can ever have room for is only counted.
+pub fn render_within(
+    room: Room,
+    cluster: &str,
+    report: &Report,
+    facts: &Facts,
+    granularity: Granularity,
+) -> Fragment {
     let labels = Labels::default().with("kafka_cluster", cluster);
+    let mut page = Renderer::new(room.guaranteed);
     page.cycle(&labels, report, facts);
-    for group in &report.groups {
-        page.group(&labels, group, granularity);
+    page.everything(&labels, &report.groups, granularity);
+    if page.fragment.is_cut() {
+        page = Renderer::new(room.most);
+        page.cycle(&labels, report, facts);
+        page.by_interest(&labels, &report.groups, granularity);
     }
-    Fragment {
-        lines: page.lines,
-        series: page.series,
-    }
+    page.fragment.finish(labels)
 }
 
 struct Renderer {
-    lines: Vec<String>,
-    series: usize,
+    fragment: Fragment,
 }
 
 impl Renderer {
-    fn new() -> Self {
+    fn new(most: usize) -> Self {
         Self {
-            lines: vec![String::new(); FAMILIES.len()],
-            series: 0,
+            fragment: Fragment::new(most),
         }
     }
 
@@ -82,16 +77,44 @@ impl Renderer {
         extra: &[(&str, &str)],
         value: impl Into<Option<f64>>,
     ) {
-        let Some(value) = value.into() else { return };
-        let place = family as usize;
-        push_sample(
-            &mut self.lines[place],
-            FAMILIES[place].name,
-            labels,
-            extra,
-            value,
-        );
-        self.series += 1;
+        if let Some(value) = value.into() {
+            self.fragment.add(family, labels, extra, value);
+        }
+    }
+
+    /// As it fits, by name; once something doesn't, it is of no use.
+    fn everything(&mut self, cluster: &Labels, groups: &[GroupReport], granularity: Granularity) {
+        for group in groups {
+            let labels = cluster.with("group", &group.name);
+            self.group(&labels, group);
+            if granularity == Granularity::Partition {
+                for topic in &group.topics {
+                    self.partitions(&labels.with("topic", &topic.topic), &topic.partitions);
+                }
+            }
+            self.fragment.end(Unit::Group);
+            if self.fragment.is_cut() {
+                return;
+            }
+        }
+    }
+
+    fn by_interest(&mut self, cluster: &Labels, groups: &[GroupReport], granularity: Granularity) {
+        let groups = interest::groups(groups);
+        for group in &groups {
+            self.group(&cluster.with("group", &group.name), group);
+            self.fragment.end(Unit::Group);
+        }
+        if granularity == Granularity::Topic {
+            return;
+        }
+        for group in &groups {
+            let labels = cluster.with("group", &group.name);
+            for topic in interest::topics(&group.topics) {
+                self.partitions(&labels.with("topic", &topic.topic), &topic.partitions);
+                self.fragment.end(Unit::Partitions);
+            }
+        }
     }
 
     fn cycle(&mut self, labels: &Labels, report: &Report, facts: &Facts) {
@@ -108,6 +131,10 @@ impl Renderer {
             &[],
             report.cycle.duration_seconds,
         );
+        let refused = report.cycle.refused;
+        self.add(Family::GroupsRefused, labels, &[], refused.groups as f64);
+        let partitions = refused.partitions as f64;
+        self.add(Family::PartitionsRefused, labels, &[], partitions);
         self.add(Family::OffsetsSource, labels, &[("source", "query")], 1.0);
         for (api, error, count) in &report.cycle.errors {
             self.add(
@@ -133,35 +160,33 @@ impl Renderer {
                 *count as f64,
             );
         }
+        self.fragment.end(Unit::Cluster);
     }
 
-    fn group(&mut self, cluster: &Labels, group: &GroupReport, granularity: Granularity) {
-        let labels = cluster.with("group", &group.name);
+    /// A group and its topics, partitions aside.
+    fn group(&mut self, labels: &Labels, group: &GroupReport) {
         let (state, kind) = (group.state.as_deref(), group.kind.as_deref());
         if state.is_some() || kind.is_some() {
             let extra = [
                 ("state", state.unwrap_or_default()),
                 ("type", kind.unwrap_or_default()),
             ];
-            self.add(Family::GroupState, &labels, &extra, 1.0);
+            self.add(Family::GroupState, labels, &extra, 1.0);
         }
         self.add(
             Family::GroupMembers,
-            &labels,
+            labels,
             &[],
             group.members.map(f64::from),
         );
         self.add(
             Family::GroupSampleAge,
-            &labels,
+            labels,
             &[],
             group.sample_age_seconds,
         );
         for topic in &group.topics {
-            self.topic(&labels, topic);
-            if granularity == Granularity::Partition {
-                self.partitions(&labels.with("topic", &topic.topic), &topic.partitions);
-            }
+            self.topic(labels, topic);
         }
     }
 

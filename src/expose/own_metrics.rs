@@ -1,5 +1,6 @@
 //! The daemon about itself: a `prometheus::Registry`, encoded live at each scrape.
 
+use crate::analysis::sample::Time;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder, Gauge, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
@@ -13,6 +14,8 @@ pub struct OwnMetrics {
     pub(super) refused: IntCounterVec,
     /// Series on the page.
     pub(super) series: IntGauge,
+    reload_successful: IntGauge,
+    reload_success_at: Gauge,
 }
 
 impl OwnMetrics {
@@ -34,6 +37,18 @@ impl OwnMetrics {
             "Series on the page that is rendered from reports.",
         )
         .expect("a valid name");
+        let reload_successful = IntGauge::new(
+            "lagslope_config_last_reload_successful",
+            "1 when the configuration that was read last is in force, 0 when it was refused.",
+        )
+        .expect("a valid name");
+        let reload_success_at = Gauge::new(
+            "lagslope_config_last_reload_success_timestamp_seconds",
+            "When the configuration in force was read, seconds since the epoch.",
+        )
+        .expect("a valid name");
+        register(&registry, reload_successful.clone());
+        register(&registry, reload_success_at.clone());
         register(&registry, requests.clone());
         register(&registry, refused.clone());
         register(&registry, series.clone());
@@ -44,7 +59,20 @@ impl OwnMetrics {
             requests,
             refused,
             series,
+            reload_successful,
+            reload_success_at,
         }
+    }
+
+    /// The configuration was read and is in force; `at` is in seconds since the epoch.
+    pub fn configured(&self, at: Time) {
+        self.reload_successful.set(1);
+        self.reload_success_at.set(at);
+    }
+
+    /// The configuration was refused: the former stays in force.
+    pub fn not_configured(&self) {
+        self.reload_successful.set(0);
     }
 
     /// The text format 0.0.4.

@@ -1,8 +1,13 @@
 //! What can go wrong, named for what the reader must do, each with its metric label.
 //!
-//! [`Error`] is about a broker that could not be asked; [`Code`] is what a broker answered instead of an answer.
+//! [`Error`] is about a broker that could not be asked, [`SecurityError`] about one that let nobody in; [`Code`] is what a broker answered instead of an answer.
+
+mod security;
 
 use std::time::Duration;
+
+pub use security::BadFile;
+pub(crate) use security::SecurityError;
 
 /// Why a broker gave no answer. The text continues "broker 3 at kafka-3:9092: …".
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -29,7 +34,7 @@ pub(crate) enum Error {
     #[error("it closed the connection")]
     Closed,
     #[error(
-        "it closed the connection without answering: perhaps a TLS or SASL listener, asked in plaintext; set security.protocol"
+        "it closed the connection without answering: perhaps a TLS port, asked in plaintext; set security.protocol to SSL or SASL_SSL"
     )]
     ClosedUnanswered,
     #[error("it answers in TLS, asked in plaintext: set security.protocol to SSL or SASL_SSL")]
@@ -37,7 +42,7 @@ pub(crate) enum Error {
     #[error("it answers in HTTP: this is not a Kafka port")]
     SpeaksHttp,
     #[error(
-        "it answered bytes that are no Kafka frame ({0}): not a Kafka port, or TLS (security.protocol)"
+        "it answered bytes that are no Kafka frame ({0}): not a Kafka port, or a TLS port asked in plaintext (security.protocol SSL or SASL_SSL)"
     )]
     NotKafka(String),
     #[error("its answer to {api} is {bytes} bytes long, more than the {limit} that are accepted")]
@@ -56,6 +61,8 @@ pub(crate) enum Error {
     Late { api: &'static str },
     #[error("it is still busy with the question of an earlier cycle")]
     Busy,
+    #[error(transparent)]
+    Security(#[from] SecurityError),
 }
 
 impl Error {
@@ -79,6 +86,7 @@ impl Error {
             Self::Refusal { code, .. } => code.label(),
             Self::Late { .. } => "late",
             Self::Busy => "busy",
+            Self::Security(error) => error.label(),
         }
     }
 
@@ -88,6 +96,11 @@ impl Error {
             self,
             Self::Unsupported { .. } | Self::Refusal { .. } | Self::Late { .. } | Self::Busy
         )
+    }
+
+    /// Trying again soon could lock an account.
+    pub(crate) fn is_refused_sign_in(&self) -> bool {
+        matches!(self, Self::Security(error) if error.is_refused_sign_in())
     }
 
     /// A broker that waits its turn is no news: the cause was told when it became late.
@@ -116,6 +129,7 @@ const LABELS: &[(i16, &str)] = &[
     (29, "topic_authorization_failed"),
     (30, "group_authorization_failed"),
     (31, "cluster_authorization_failed"),
+    (34, "illegal_sasl_state"),
     (35, "unsupported_version"),
     (42, "invalid_request"),
     (56, "kafka_storage_error"),
@@ -129,6 +143,15 @@ const LABELS: &[(i16, &str)] = &[
 ];
 
 const OTHER: &str = "other";
+
+/// The group's commits are elsewhere by now.
+const MOVED_COORDINATOR: &[i16] = &[15, 16];
+
+/// The broker is reading the group's commits.
+const LOADING_COORDINATOR: i16 = 14;
+/// Answers that came, and can't be believed.
+pub(crate) const TIMESTAMP_IN_FUTURE: &str = "timestamp_in_future";
+pub(crate) const TIMESTAMP_NOT_SET: &str = "timestamp_not_set";
 
 /// Answers that mean "ask somebody else": the leader moved, or the topic is not what it was.
 const STALE_METADATA: &[i16] = &[3, 5, 6, 9, 56, 74, 75, 78, 100];
@@ -152,15 +175,36 @@ impl Code {
             .map_or(OTHER, |(_, label)| label)
     }
 
+    /// Worth asking once more, of another broker.
+    pub(crate) fn is_moved_coordinator(self) -> bool {
+        MOVED_COORDINATOR.contains(&self.0)
+    }
+
+    /// Worth asking once more, but not at once.
+    pub(crate) fn is_loading_coordinator(self) -> bool {
+        self.0 == LOADING_COORDINATOR
+    }
+
+    /// A right is missing.
+    pub(crate) fn is_for_want_of_a_right(self) -> bool {
+        is_for_want_of_a_right(self.label())
+    }
+
     /// Worth refreshing the metadata and asking once more.
     pub(crate) fn is_stale_metadata(self) -> bool {
         STALE_METADATA.contains(&self.0)
     }
 }
 
+/// Is this the label of an answer to somebody who lacks a right?
+pub(crate) fn is_for_want_of_a_right(label: &str) -> bool {
+    label.ends_with("_authorization_failed")
+}
+
 /// Is this the label of something that Kafka answered, not of a connection that failed?
 pub(crate) fn is_refusal(label: &str) -> bool {
-    label == OTHER || LABELS.iter().any(|(_, known)| *known == label)
+    [OTHER, TIMESTAMP_IN_FUTURE, TIMESTAMP_NOT_SET].contains(&label)
+        || LABELS.iter().any(|(_, known)| *known == label)
 }
 
 impl std::fmt::Display for Code {

@@ -4,6 +4,9 @@ use std::fmt;
 
 use regex::Regex;
 
+/// The pattern that every name matches.
+const ANYTHING: &str = ".*";
+
 /// A name passes when a pattern of `include` matches the whole of it and none of `exclude` does.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -34,13 +37,32 @@ impl Filter {
 
     /// Lets every name pass.
     pub fn all() -> Self {
-        Self::new(&[".*".to_owned()], &[]).expect("`.*` is a pattern")
+        Self::new(&[ANYTHING.to_owned()], &[]).expect("`.*` is a pattern")
+    }
+
+    /// Does it include every name, whatever is excluded again?
+    pub(crate) fn includes_all(&self) -> bool {
+        let all = anchored(ANYTHING).expect("`.*` is a pattern");
+        self.include
+            .iter()
+            .any(|pattern| pattern.as_str() == all.as_str())
     }
 
     /// Is this name watched?
     pub fn passes(&self, name: &str) -> bool {
         let matches = |patterns: &[Regex]| patterns.iter().any(|pattern| pattern.is_match(name));
         matches(&self.include) && !matches(&self.exclude)
+    }
+}
+
+/// By the patterns as they were written.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |ours: &[Regex], theirs: &[Regex]| {
+            let theirs = theirs.iter().map(Regex::as_str);
+            ours.iter().map(Regex::as_str).eq(theirs)
+        };
+        same(&self.include, &other.include) && same(&self.exclude, &other.exclude)
     }
 }
 
@@ -98,8 +120,24 @@ mod tests {
     }
 
     #[test]
+    fn only_the_pattern_for_anything_surely_includes_all() {
+        assert!(Filter::all().includes_all());
+        assert!(filter(&["a", ".*"], &["b"]).unwrap().includes_all());
+        assert!(!filter(&["a.*", ".*b"], &[]).unwrap().includes_all());
+    }
+
+    #[test]
     fn nothing_included_means_nothing_watched() {
         assert!(!filter(&[], &[]).unwrap().passes("a"));
+    }
+
+    #[test]
+    fn filters_are_compared_by_their_patterns() {
+        let one = filter(&["a", "b"], &["c"]).unwrap();
+        assert_eq!(one, filter(&["a", "b"], &["c"]).unwrap());
+        for other in [filter(&["a"], &["c"]), filter(&["a", "b"], &["d"])] {
+            assert_ne!(one, other.unwrap());
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(crate) struct Group {
     pub(crate) state: Option<Arc<str>>,
     pub(crate) kind: Option<Arc<str>>,
     pub(crate) members: Option<u32>,
+    /// Partitions of its commits that are followed.
+    pub(crate) partitions: usize,
     /// When its members were last asked for; absent = its state changed since.
     pub(crate) members_asked: Option<Time>,
     /// When an answer said how many; absent = unknown, or told by the state.
@@ -70,6 +72,7 @@ impl Group {
             state: None,
             kind,
             members: None,
+            partitions: 0,
             members_asked: None,
             members_told: None,
             members_overdue: 0,

@@ -1,17 +1,19 @@
 //! Which groups there are, who coordinates each, and in which state it is: ListGroups to every broker, followed at once by
 //! that broker's commits (`offsets.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use kafka_protocol::messages::ListGroupsRequest;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::protocol::StrBytes;
 
+use super::bounds::Admission;
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::error::Error;
+use super::filter::Filter;
 use super::group::{Group, Reach};
 use super::members;
 use super::offsets::{self, GroupCommits};
@@ -27,6 +29,7 @@ const SHARE: &str = "share";
 /// Asks a broker for the groups it coordinates, and for their commits.
 pub(crate) struct AskGroups {
     pub(crate) settings: Arc<Settings>,
+    pub(crate) admission: Arc<Admission>,
 }
 
 /// What one broker said.
@@ -34,6 +37,8 @@ pub(crate) struct Listing {
     pub(crate) groups: Vec<ListedGroup>,
     /// Of those groups. When they could not be read at all, that was counted, and the list still counts.
     pub(crate) commits: Vec<GroupCommits>,
+    /// Groups beyond the bound, which are in neither.
+    pub(crate) refused: usize,
 }
 
 impl Question for AskGroups {
@@ -45,6 +50,7 @@ impl Question for AskGroups {
         session.check(answer.error_code, Self::NAME)?;
         let mut groups = answer.groups;
         groups.retain(|group| watched(&self.settings, &group.group_id));
+        let refused = self.admission.admit(&mut groups);
         let names: Vec<StrBytes> = groups
             .iter()
             .filter(|group| !group.group_type.eq_ignore_ascii_case(SHARE))
@@ -54,6 +60,7 @@ impl Question for AskGroups {
         Ok(Listing {
             groups,
             commits: commits.unwrap_or_default(),
+            refused,
         })
     }
 }
@@ -68,15 +75,65 @@ pub(crate) struct Groups {
     known: BTreeMap<Arc<str>, Group>,
     /// States and types: a handful of words.
     words: Words,
+    admission: Arc<Admission>,
 }
 
 impl Groups {
+    /// At most so many.
+    pub(crate) fn new(max_groups: usize) -> Self {
+        Self {
+            admission: Arc::new(Admission::new(max_groups)),
+            ..Self::default()
+        }
+    }
+
+    /// At most so many from the next listing on.
+    pub(crate) fn bound(&self, max_groups: usize) {
+        self.admission.bound(max_groups);
+    }
+
+    pub(crate) fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&self.admission)
+    }
+
+    /// Takes out the commits of groups that would be more partitions than may be followed; says how many partitions those have.
+    /// A group may have as many as it had; for more there must be room. `counts` says whether a topic's partitions are followed.
+    pub(crate) fn refuse_commits(
+        &mut self,
+        commits: &mut HashMap<StrBytes, GroupCommits>,
+        max_partitions: usize,
+        counts: impl Fn(&str) -> bool,
+    ) -> usize {
+        let held = self.known.values().map(|group| group.partitions).sum();
+        let mut room = max_partitions.saturating_sub(held);
+        let mut refused = 0;
+        for (name, group) in &mut self.known {
+            let Some(told) = commits.get(name.as_bytes()).map(|told| told.count(&counts)) else {
+                continue;
+            };
+            let more = told.saturating_sub(group.partitions);
+            if more > room {
+                commits.remove(name.as_bytes());
+                refused += told;
+                continue;
+            }
+            room = room + group.partitions - told;
+            group.partitions = told;
+        }
+        refused
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Group)> {
         self.known.iter()
     }
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Group> {
         self.known.get_mut(name)
+    }
+
+    /// Forgets the groups that a filter leaves out.
+    pub(crate) fn forget_all_but(&mut self, filter: &Filter) {
+        self.known.retain(|name, _| filter.passes(name));
     }
 
     /// Takes what the brokers listed, and forgets the groups that are gone.
@@ -99,6 +156,7 @@ impl Groups {
             group.end_listing(reach, &answering);
         }
         self.known.retain(|_, group| !group.is_gone(now));
+        self.admission.keep(|name| self.known.contains_key(name));
     }
 
     /// What was told of members longer ago than all groups of the cluster take to be told again is not known any more.
@@ -183,6 +241,7 @@ mod tests {
         Listing {
             groups: groups.collect(),
             commits: commits.collect(),
+            refused: 0,
         }
     }
 

@@ -13,7 +13,7 @@ use super::sampler::{Clock, CommitsByGroup};
 use super::topic::Topic;
 use super::topics::Topics;
 use crate::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Sample, TopicCommits, TopicSample,
+    Commits, Cycle, GroupSample, PartitionSample, Past, Sample, TopicCommits, TopicSample,
 };
 
 /// Partitions by leader.
@@ -83,10 +83,12 @@ pub(crate) fn gather(
     let consumed = consumed_names(commits);
     let mut place = Vec::with_capacity(topics.list().len());
     let mut samples = Vec::with_capacity(topics.list().len());
+    let mut pasts = Vec::new();
     for topic in topics.list_mut() {
         let watched = is_watched(topic, &consumed);
         place.push(watched.then_some(samples.len()));
         if watched {
+            pasts.extend(pasts_of(topic, samples.len()));
             samples.push(topic_sample(topic));
         }
     }
@@ -100,6 +102,7 @@ pub(crate) fn gather(
         at: clock.now(),
         groups: groups.collect(),
         topics: samples,
+        pasts,
         cycle,
     }
 }
@@ -112,8 +115,21 @@ fn topic_sample(topic: &mut Topic) -> TopicSample {
         name: Arc::clone(&topic.name),
         id: topic.id,
         retention: topic.retention,
+        message_bytes: Arc::clone(&topic.message_bytes),
         partitions: std::mem::take(&mut topic.ends),
     }
+}
+
+/// Only of a log that is surely still the same.
+fn pasts_of(topic: &mut Topic, index: usize) -> impl Iterator<Item = Past> {
+    let known = !topic.is_in_doubt();
+    let told = std::mem::take(&mut topic.pasts).into_iter();
+    told.filter(move |_| known)
+        .map(move |(partition, points)| Past {
+            topic: index,
+            partition,
+            points,
+        })
 }
 
 fn group_sample(name: &Arc<str>, group: &Group, commits: Option<Commits>) -> GroupSample {

@@ -1,29 +1,38 @@
 //! IN: asks a Kafka cluster, and never writes to it.
 //!
 //! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
-//! `members` and `configs` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the sample.
+//! `members`, `configs`, `logdirs` and `past` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the
+//! sample. [`doctor`] asks the same, once, and says what came of it.
 
+mod bounds;
 mod client;
 mod configs;
+mod coordinators;
+pub mod doctor;
 mod error;
 mod filter;
 mod group;
 mod groups;
 mod harvest;
+mod logdirs;
 mod members;
 mod offsets;
+mod past;
 mod refusals;
 mod sampler;
 mod secret;
 mod seldom;
 mod settings;
+mod token;
 mod topic;
 mod topics;
 
+pub use bounds::Limits;
+pub use error::BadFile;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
 pub use secret::Secret;
-pub use settings::{IsolationLevel, Settings, security};
+pub use settings::{IsolationLevel, RATE_WINDOW, Settings, security};
 
 /// The doors through which `fuzz/` comes in.
 #[doc(hidden)]

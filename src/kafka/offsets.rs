@@ -31,6 +31,15 @@ pub(crate) struct GroupCommits {
     pub(crate) topics: Result<Vec<TopicOffsets>, Code>,
 }
 
+impl GroupCommits {
+    /// Partitions with a commit, in the topics that count.
+    pub(crate) fn count(&self, counts: impl Fn(&str) -> bool) -> usize {
+        let topics = self.topics.iter().flatten();
+        let counted = topics.filter(|(name, _)| counts(name));
+        counted.map(|(_, partitions)| partitions.len()).sum()
+    }
+}
+
 /// A topic's name, and `(partition, offset)` in order of partition.
 pub(crate) type TopicOffsets = (StrBytes, Vec<(u32, u64)>);
 
@@ -217,13 +226,21 @@ fn end_request(batch: &[Wanted], end: End, isolation: IsolationLevel) -> ListOff
             .with_name(wanted.topic.clone().into())
             .with_partitions(wanted.partitions.iter().map(partition).collect())
     };
+    list_offsets(batch.iter().map(topic).collect(), isolation)
+}
+
+/// A consumer's request, not a replica's.
+pub(crate) fn list_offsets(
+    topics: Vec<ListOffsetsTopic>,
+    isolation: IsolationLevel,
+) -> ListOffsetsRequest {
     ListOffsetsRequest::default()
         .with_replica_id((-1).into())
         .with_isolation_level(match isolation {
             IsolationLevel::ReadUncommitted => 0,
             IsolationLevel::ReadCommitted => 1,
         })
-        .with_topics(batch.iter().map(topic).collect())
+        .with_topics(topics)
 }
 
 /// What a leader said of one partition: its number and offset; `None` when it is unknown.

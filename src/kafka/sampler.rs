@@ -1,5 +1,9 @@
-//! One cycle: groups and their commits, then log ends and starts, then one seldom question per broker.
-//! Commits come before log ends, so that lag can't come out negative.
+//! One cycle: groups and their commits, then log ends and starts, then the past of what is new, then one seldom question per broker.
+//! Commits come before log ends, so that lag can't come out negative. `returned` asks brokers that are back in between, `unsettled`
+//! asks again for groups that just moved.
+
+mod returned;
+mod unsettled;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,12 +18,14 @@ use super::group::Reach;
 use super::groups::{AskGroups, Groups, Listing};
 use super::harvest;
 use super::offsets::{AskEnds, End, Ends, GroupCommits, Wanted, end_of};
+use super::past::{self, AskPast};
 use super::refusals::Refusals;
 use super::seldom::{Asked, Seldom, Turns};
 use super::settings::Settings;
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
-use crate::analysis::sample::{Cycle, Reading, Retention, Sample, Time};
+use crate::analysis::sample::{Cycle, Reading, Refused, Retention, Sample, Time};
+use unsettled::Unsettled;
 
 /// One cluster, asked over and over.
 pub struct Sampler {
@@ -28,11 +34,17 @@ pub struct Sampler {
     topics: Topics,
     groups: Groups,
     refusals: Refusals,
+    /// Beyond the bounds in this cycle.
+    refused: Refused,
     metadata_asked: Option<Time>,
     /// Something pointed at a change since the metadata was read.
     metadata_is_stale: bool,
     /// Partitions were not where the metadata said, not even after it was read anew.
     retry_was_fruitless: bool,
+    /// Groups that had moved were not told by those that have them now, either.
+    second_listing_was_fruitless: bool,
+    /// When metadata that was asked for before the log ends last didn't come in time.
+    early_look_failed: Option<Time>,
     cycles: usize,
 }
 
@@ -44,6 +56,14 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// It is `now` at this moment.
+    pub(crate) fn start(now: Time) -> Self {
+        Self {
+            now,
+            began: Instant::now(),
+        }
+    }
+
     pub(crate) fn now(self) -> Time {
         self.now
     }
@@ -64,17 +84,37 @@ impl Sampler {
     /// Opens nothing yet: connections are made when the first question is asked.
     pub fn new(settings: Settings) -> Self {
         let settings = Arc::new(settings);
+        let limits = settings.limits;
         Self {
             cluster: Cluster::new(Arc::clone(&settings)),
             settings,
-            topics: Topics::default(),
-            groups: Groups::default(),
+            topics: Topics::new(limits.max_partitions),
+            groups: Groups::new(limits.max_groups),
+            refused: Refused::default(),
             refusals: Refusals::default(),
             metadata_asked: None,
             metadata_is_stale: false,
             retry_was_fruitless: false,
+            second_listing_was_fruitless: false,
+            early_look_failed: None,
             cycles: 0,
         }
+    }
+
+    /// Goes on with other settings: connections are made anew, what was learned of the cluster and the counts stay. Groups and
+    /// topics that the filters now leave out are forgotten; those they let in come with the next cycle.
+    pub fn reconfigure(&mut self, settings: Settings) {
+        let settings = Arc::new(settings);
+        self.cluster = self.cluster.rebuilt(Arc::clone(&settings));
+        self.topics.bound(settings.limits.max_partitions);
+        self.topics.forget_all_but(&settings.topics);
+        self.groups.bound(settings.limits.max_groups);
+        self.groups.forget_all_but(&settings.groups);
+        if settings.isolation_level != self.settings.isolation_level {
+            self.topics.redefine_ends();
+        }
+        self.settings = settings;
+        self.retry_was_fruitless = false;
     }
 
     /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
@@ -85,22 +125,32 @@ impl Sampler {
         self.cluster.begin_cycle();
         self.topics.begin_cycle();
 
-        let listings = self.find_groups(clock).await;
+        let mut listings = self.find_groups(clock).await;
+        self.ask_returned(&mut listings, clock).await;
         let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
-        let commits = self.take_listings(listings, now);
+        let unsettled = Unsettled::of(&listings);
+        let mut commits = self.take_listings(listings, &unsettled, now);
+        self.ask_unsettled(&unsettled, &answering, &mut commits, clock)
+            .await;
+        self.notice_new_topics(&commits);
+        self.refuse_commits(&mut commits);
         self.read_ends(&commits, &answering, clock).await;
+        self.look_back(&commits, clock).await;
         self.ask_seldom(&answering, clock).await;
         self.groups.drop_old_members(now);
 
-        let refused = self.cluster.tally().errors();
-        self.refusals.tell(&self.settings.name, &refused);
         let cycle = Cycle {
             up: !answering.is_empty(),
             duration_seconds: began.elapsed().as_secs_f64(),
             requests: self.cluster.tally().requests(),
-            errors: refused,
+            errors: self.cluster.tally().errors(),
+            refused: self.refused,
         };
-        harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle)
+        self.refusals.tell(&self.settings, &cycle);
+        let mut sample = harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle);
+        // A cycle may have taken long: the machine slept, or had no time for us. What is old by now is judged by now.
+        sample.at = clock.time(Instant::now());
+        sample
     }
 
     /// Asks all known brokers. When none answers, the bootstrap servers may know others.
@@ -121,11 +171,22 @@ impl Sampler {
     }
 
     async fn list_groups(&mut self) -> Listings {
+        self.list_groups_of(self.cluster.broker_ids()).await
+    }
+
+    async fn list_groups_of(&mut self, brokers: Vec<BrokerId>) -> Listings {
         let ask = |broker| {
             let settings = Arc::clone(&self.settings);
-            (broker, AskGroups { settings })
+            let admission = self.groups.admission();
+            (
+                broker,
+                AskGroups {
+                    settings,
+                    admission,
+                },
+            )
         };
-        let questions = self.cluster.broker_ids().into_iter().map(ask).collect();
+        let questions = brokers.into_iter().map(ask).collect();
         let mut listings = Vec::new();
         for (broker, answer) in self.cluster.ask_each(questions).await {
             match answer {
@@ -142,26 +203,40 @@ impl Sampler {
         self.metadata_is_stale |= silent || error.breaks_connection();
     }
 
-    fn take_listings(&mut self, listings: Listings, now: Time) -> CommitsByGroup {
+    fn take_listings(
+        &mut self,
+        listings: Listings,
+        unsettled: &Unsettled,
+        now: Time,
+    ) -> CommitsByGroup {
         let everyone = listings.len() == self.cluster.broker_ids().len() && !listings.is_empty();
         let reach = match everyone {
-            _ if self.topics.coordinators_are_missing() => Reach::Leaderless,
+            _ if self.topics.coordinators().are_missing() => Reach::Leaderless,
             true => Reach::Complete,
             false => Reach::Partial,
         };
         let listed = listings.iter().map(|(broker, listing)| (*broker, listing));
         self.groups.update(listed, reach, now);
+        let beyond = listings.iter().map(|(_, listing)| listing.refused as u64);
+        self.refused.groups = beyond.sum();
         let mut commits = CommitsByGroup::new();
         for (broker, listing) in listings {
             for group in listing.commits {
                 let known = self.groups.get_mut(&group.name);
-                if known.is_some_and(|known| known.coordinator == broker) {
+                let answered = known.is_some_and(|known| known.coordinator == broker);
+                if answered && !unsettled.has(&group.name) {
                     commits.insert(group.name.clone(), group);
                 }
             }
         }
-        self.notice_new_topics(&commits);
         commits
+    }
+
+    fn refuse_commits(&mut self, commits: &mut CommitsByGroup) {
+        let (most, topics) = (self.settings.limits.max_partitions, &self.topics);
+        let counts = |name: &str| topics.index(name).is_some();
+        let refused = self.groups.refuse_commits(commits, most, counts);
+        self.refused.partitions = (refused + topics.refused()) as u64;
     }
 
     /// A commit to a topic that the metadata lacks: it is new, or gone.
@@ -194,8 +269,11 @@ impl Sampler {
             return;
         }
         self.metadata_is_stale = true;
-        // What a fresh look didn't help with is left to the seldom questions: it may last.
-        if !self.retry_was_fruitless && self.refresh(answering, clock).await {
+        // What a fresh look didn't help with is left to the next cycle: it may last.
+        if !self.has_looked(clock)
+            && !self.retry_was_fruitless
+            && self.refresh(answering, clock).await
+        {
             let wanted = harvest::these_partitions(&self.topics, &misplaced);
             let still = self.ask_ends(wanted, false, clock).await;
             self.retry_was_fruitless = !still.is_empty();
@@ -235,6 +313,29 @@ impl Sampler {
         misplaced
     }
 
+    /// Asks for what had arrived before a partition was first seen. Not one request when there is nothing new.
+    async fn look_back(&mut self, commits: &CommitsByGroup, clock: Clock) {
+        let cycle = u32::try_from(self.cycles).unwrap_or(u32::MAX);
+        let wishes = past::wishes(&self.topics, commits, cycle);
+        if wishes.is_empty() {
+            return;
+        }
+        let asked = past::names(&wishes);
+        let isolation = self.settings.isolation_level;
+        let window = self.settings.rate_window.as_secs_f64();
+        let ask = |(broker, wishes)| (broker, AskPast::new(isolation, wishes, clock.now, window));
+        let questions = wishes.into_iter().map(ask).collect();
+        for (broker, answer) in self.cluster.ask_each(questions).await {
+            match answer {
+                Ok(told) => past::put(&mut self.topics, told, cycle, self.cluster.tally()),
+                Err(error) => {
+                    self.suspect(&error);
+                    past::put_off(&mut self.topics, &asked[&broker], cycle);
+                }
+            }
+        }
+    }
+
     /// Reads the metadata at once, from a broker that is known to answer.
     async fn refresh(&mut self, answering: &[BrokerId], clock: Clock) -> bool {
         let Some(broker) = self.rotated(answering).first().copied() else {
@@ -254,7 +355,7 @@ impl Sampler {
         self.topics.update(metadata, &self.settings.topics);
         self.metadata_asked = Some(clock.now);
         self.metadata_is_stale = self.topics.list().iter().any(Topic::is_unsettled)
-            || self.topics.coordinators_are_missing();
+            || self.topics.coordinators().are_missing();
     }
 
     async fn ask_seldom(&mut self, answering: &[BrokerId], clock: Clock) {
@@ -273,10 +374,11 @@ impl Sampler {
                 Ok(Seldom::Metadata(metadata)) => self.take_metadata(metadata, clock),
                 Ok(Seldom::Members(members)) => self.take_members(members, clock.now),
                 Ok(Seldom::Retention(read)) => self.take_retention(read),
+                Ok(Seldom::Sizes(sizes)) => self.topics.take_sizes(broker, &sizes),
                 Ok(Seldom::NoRoom) | Err(_) => {}
             }
             if let Some(asked) = asked.get(&broker).filter(|_| had_its_turn) {
-                self.mark_asked(asked, clock.now);
+                self.mark_asked(broker, asked, clock.now);
             }
         }
     }
@@ -298,7 +400,7 @@ impl Sampler {
     }
 
     /// Answered or refused: their turn comes again when the others had theirs.
-    fn mark_asked(&mut self, asked: &Asked, now: Time) {
+    fn mark_asked(&mut self, broker: BrokerId, asked: &Asked, now: Time) {
         for name in &asked.groups {
             if let Some(group) = self.groups.get_mut(name) {
                 group.members_asked = Some(now);
@@ -307,6 +409,11 @@ impl Sampler {
         for name in &asked.topics {
             if let Some(topic) = self.topics.get_mut(name) {
                 topic.config_asked = Some(now);
+            }
+        }
+        for name in &asked.sized {
+            if let Some(topic) = self.topics.get_mut(name) {
+                topic.sizes_asked.insert(broker, now);
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Whose turn it is: each broker has room for one question a cycle besides the regular ones, and Metadata, members and
-//! configurations share it.
+//! Whose turn it is: each broker has room for one question a cycle besides the regular ones, and Metadata, members,
+//! configurations and sizes share it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,9 @@ use super::configs::{self, AskRetention};
 use super::error::Error;
 use super::group::Group;
 use super::groups::Groups;
+use super::logdirs::{self, AskSizes, Sizes};
 use super::members::{self, AskClassicMembers, AskConsumerMembers, Members};
+use super::offsets::Wanted;
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
 use crate::analysis::sample::{Retention, Time};
@@ -30,6 +32,7 @@ pub(crate) enum AskSeldom {
     Classic(Vec<StrBytes>),
     Consumer(Vec<StrBytes>),
     Retention(Vec<StrBytes>),
+    Sizes(Vec<Wanted>),
 }
 
 /// The names that a question is about.
@@ -37,6 +40,8 @@ pub(crate) enum AskSeldom {
 pub(crate) struct Asked {
     pub(crate) groups: Vec<StrBytes>,
     pub(crate) topics: Vec<StrBytes>,
+    /// Topics whose sizes were asked of this broker.
+    pub(crate) sized: Vec<StrBytes>,
 }
 
 impl AskSeldom {
@@ -46,6 +51,7 @@ impl AskSeldom {
             Self::Metadata => {}
             Self::Classic(groups) | Self::Consumer(groups) => asked.groups.clone_from(groups),
             Self::Retention(topics) => asked.topics.clone_from(topics),
+            Self::Sizes(wanted) => asked.sized = wanted.iter().map(|w| w.topic.clone()).collect(),
         }
         asked
     }
@@ -55,6 +61,7 @@ pub(crate) enum Seldom {
     Metadata(Metadata),
     Members(Members),
     Retention(Vec<(StrBytes, Retention)>),
+    Sizes(Sizes),
     /// The budget had no room; the turn is still due.
     NoRoom,
 }
@@ -69,6 +76,7 @@ impl Question for AskSeldom {
             Self::Classic(_) => AskClassicMembers::NAME,
             Self::Consumer(_) => AskConsumerMembers::NAME,
             Self::Retention(_) => AskRetention::NAME,
+            Self::Sizes(_) => AskSizes::NAME,
         }
     }
 
@@ -83,12 +91,16 @@ impl Question for AskSeldom {
                 let read = AskRetention(topics).put(session).await?;
                 Ok(read.map_or(Seldom::NoRoom, Seldom::Retention))
             }
+            Self::Sizes(wanted) => {
+                let read = AskSizes(wanted).put(session).await?;
+                Ok(read.map_or(Seldom::NoRoom, Seldom::Sizes))
+            }
         }
     }
 }
 
 /// Gives each broker its question for this cycle. Those that matter more come first: who leads what, groups that changed,
-/// topics whose retention is unknown or old, and then the groups whose members were not asked for in a while.
+/// topics whose retention is unknown or old, sizes where they are a limit, and then the groups whose members were not asked for in a while.
 pub(crate) struct Turns {
     pub(crate) now: Time,
     pub(crate) metadata_due: bool,
@@ -120,7 +132,14 @@ impl Turns {
             } else if !changed && !retention_due.is_empty() {
                 Some(AskSeldom::Retention(std::mem::take(&mut retention_due)))
             } else {
-                members.map(DueMembers::question)
+                let sizes = match changed {
+                    true => Vec::new(),
+                    false => logdirs::due(topics.list(), *broker, self.now),
+                };
+                match sizes.is_empty() {
+                    true => members.map(DueMembers::question),
+                    false => Some(AskSeldom::Sizes(sizes)),
+                }
             };
             turns.extend(question.map(|question| (*broker, question)));
         }

@@ -4,11 +4,15 @@ pub mod security;
 
 use std::time::Duration;
 
+use super::bounds::Limits;
 use super::filter::Filter;
 use security::Security;
 
+/// What rates are taken over unless the configuration says otherwise.
+pub const RATE_WINDOW: Duration = Duration::from_secs(120);
+
 /// One cluster, and what is watched of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The cluster's name in logs.
     pub name: String,
@@ -18,12 +22,16 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How its brokers are reached.
     pub security: Security,
+    /// Over how long the analysis takes its rates: what arrived by the beginning of that, before the first cycle, is read exactly.
+    pub rate_window: Duration,
     /// Which log end is meant.
     pub isolation_level: IsolationLevel,
     /// The groups that are watched.
     pub groups: Filter,
     /// The topics that are watched.
     pub topics: Filter,
+    /// How much of it is watched at most.
+    pub limits: Limits,
 }
 
 /// Which messages count as readable, as for Kafka's consumers.

@@ -1,5 +1,6 @@
 //! One topic: as the metadata tells of it, and what this cycle read of its partitions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
@@ -7,6 +8,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::client::cluster::BrokerId;
 use super::offsets::End;
+use super::past::PastState;
 use crate::analysis::sample::{PartitionSample, Reading, Retention, Time};
 
 /// A topic that two answers in a row lack is gone. One is not enough: a broker that is starting may not know all topics yet,
@@ -27,7 +29,13 @@ pub(crate) struct Topic {
     pub(crate) ends: Vec<PartitionSample>,
     /// By partition number.
     last_ends: Vec<LastEnd>,
+    /// What this cycle was told of the time before: partition numbers and points.
+    pub(crate) pasts: Vec<(u32, Vec<Reading>)>,
     pub(crate) retention: Option<Retention>,
+    /// Bytes that a message takes on its leader's disk, by partition number; empty until they were asked for.
+    pub(crate) message_bytes: Arc<[Option<f32>]>,
+    /// When each leader was last asked for them.
+    pub(crate) sizes_asked: BTreeMap<BrokerId, Time>,
     /// When its configuration was last asked for; absent = never.
     pub(crate) config_asked: Option<Time>,
     /// Answers in a row that lacked it.
@@ -40,6 +48,7 @@ struct LastEnd {
     offset: u64,
     /// A lower one was told since, and no metadata was read after it.
     fell: bool,
+    past: PastState,
 }
 
 impl Topic {
@@ -68,7 +77,10 @@ impl Topic {
             leaders,
             ends,
             last_ends,
+            pasts: same.map_or_else(Vec::new, |old| old.pasts.clone()),
             retention: same.and_then(|old| old.retention),
+            message_bytes: same.map_or_else(Arc::default, |old| Arc::clone(&old.message_bytes)),
+            sizes_asked: same.map_or_else(BTreeMap::new, |old| old.sizes_asked.clone()),
             config_asked: same.and_then(|old| old.config_asked),
             missed: 0,
         }
@@ -85,6 +97,11 @@ impl Topic {
             last.offset = log_end;
         }
         last.fell
+    }
+
+    /// Its log ends mean something else from here on.
+    pub(crate) fn redefine_ends(&mut self) {
+        self.last_ends.fill_with(LastEnd::default);
     }
 
     /// The metadata was read again, and it is the same topic: a log that fell was truncated, and begins anew.
@@ -114,11 +131,54 @@ impl Topic {
         self.last_ends.iter().any(|last| last.fell)
     }
 
+    /// Forgets what an earlier cycle read.
+    pub(crate) fn begin_cycle(&mut self) {
+        self.ends.clear();
+        self.ends
+            .resize(self.leaders.len(), PartitionSample::default());
+        self.pasts.clear();
+        for last in &mut self.last_ends {
+            last.past.is_new = false;
+        }
+    }
+
+    pub(crate) fn past_state(&self, partition: usize) -> Option<&PastState> {
+        self.last_ends.get(partition).map(|last| &last.past)
+    }
+
+    pub(crate) fn past_state_mut(&mut self, partition: usize) -> Option<&mut PastState> {
+        self.last_ends.get_mut(partition).map(|last| &mut last.past)
+    }
+
+    /// From bytes on a leader's disk to bytes a message, by the ends that this cycle read: both are of the same moment.
+    pub(crate) fn take_sizes(&mut self, broker: BrokerId, sizes: &[(StrBytes, i32, u64)]) {
+        let mut each = self.message_bytes.to_vec();
+        each.resize(self.leaders.len(), None);
+        for (_, partition, bytes) in sizes {
+            let Ok(index) = usize::try_from(*partition) else {
+                continue;
+            };
+            if self.leaders.get(index).copied().flatten() != Some(broker) {
+                continue;
+            }
+            let messages = self.ends.get(index).and_then(PartitionSample::kept);
+            if let Some(kept) = messages.filter(|kept| *kept > 0) {
+                each[index] = Some((*bytes as f64 / kept as f64) as f32);
+            }
+        }
+        self.message_bytes = each.into();
+    }
+
     /// Of two answers for a partition the later one counts.
     pub(crate) fn put(&mut self, end: End, partition: usize, reading: Reading) {
         if let Some(place) = self.ends.get_mut(partition) {
             match end {
-                End::Latest => place.log_end = Some(reading),
+                End::Latest => {
+                    place.log_end = Some(reading);
+                    if let Some(last) = self.last_ends.get_mut(partition) {
+                        last.past.see(reading.offset);
+                    }
+                }
                 End::Earliest => place.log_start = Some(reading),
             }
         }

@@ -7,13 +7,15 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use super::bounds::{Limits, topics_within};
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
+use super::coordinators::Coordinators;
 use super::error::Error;
 use super::filter::Filter;
-use super::topic::{Topic, leaders};
-use crate::analysis::sample::PartitionSample;
+use super::logdirs::Sizes;
+use super::topic::Topic;
 
 /// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
 const BROKERS_MAX: usize = 10_000;
@@ -80,22 +82,44 @@ fn address(host: &str, port: i32) -> String {
 }
 
 /// The watched topics, in order of name.
-#[derive(Default)]
 pub(crate) struct Topics {
     list: Vec<Topic>,
     by_name: HashMap<Arc<str>, usize>,
     /// Names that commits told of and the last metadata didn't: no reason to ask again.
     missing: BTreeSet<StrBytes>,
-    coordinators_are_missing: bool,
+    coordinators: Coordinators,
+    max_partitions: usize,
+    /// Partitions of topics beyond the bound.
+    refused: usize,
 }
 
-/// The leader of one of its partitions is the coordinator of the groups whose commits are in there.
-const OFFSETS_TOPIC: &str = "__consumer_offsets";
+impl Default for Topics {
+    fn default() -> Self {
+        Self::new(Limits::default().max_partitions)
+    }
+}
 
 /// More names than this are not remembered as missing: each could only cost a metadata request too many.
 const MISSING_MAX: usize = 10_000;
 
 impl Topics {
+    /// With at most so many partitions together.
+    pub(crate) fn new(max_partitions: usize) -> Self {
+        Self {
+            list: Vec::new(),
+            by_name: HashMap::new(),
+            missing: BTreeSet::new(),
+            coordinators: Coordinators::default(),
+            max_partitions,
+            refused: 0,
+        }
+    }
+
+    /// Partitions of the topics that are not watched for want of room.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused
+    }
+
     pub(crate) fn list(&self) -> &[Topic] {
         &self.list
     }
@@ -104,19 +128,15 @@ impl Topics {
         &mut self.list
     }
 
-    /// Did the last metadata name partitions of Kafka's offsets without a leader, so that some groups have no coordinator?
-    /// (An offsets topic with one replica, and its broker down: the broker is not in the metadata either.)
-    pub(crate) fn coordinators_are_missing(&self) -> bool {
-        self.coordinators_are_missing
+    /// As the last metadata told them.
+    pub(crate) fn coordinators(&self) -> &Coordinators {
+        &self.coordinators
     }
 
     /// Forgets what an earlier cycle read.
     pub(crate) fn begin_cycle(&mut self) {
         for topic in &mut self.list {
-            topic.ends.clear();
-            topic
-                .ends
-                .resize(topic.leaders.len(), PartitionSample::default());
+            topic.begin_cycle();
         }
     }
 
@@ -128,6 +148,25 @@ impl Topics {
         self.by_name.get(name).copied()
     }
 
+    /// At most so many partitions from the next metadata on.
+    pub(crate) fn bound(&mut self, max_partitions: usize) {
+        self.max_partitions = max_partitions;
+    }
+
+    /// Log ends mean something else from here on: what was read of them before can't be compared.
+    pub(crate) fn redefine_ends(&mut self) {
+        self.list.iter_mut().for_each(Topic::redefine_ends);
+    }
+
+    /// Takes what a broker said of the partitions that it leads; a follower's copy may be longer or shorter.
+    pub(crate) fn take_sizes(&mut self, broker: BrokerId, sizes: &Sizes) {
+        for same in sizes.chunk_by(|a, b| a.0 == b.0) {
+            if let Some(topic) = self.get_mut(&same[0].0) {
+                topic.take_sizes(broker, same);
+            }
+        }
+    }
+
     /// Is it worth asking for the metadata that a commit names this topic?
     pub(crate) fn is_new(&mut self, name: &StrBytes) -> bool {
         // A copy: the name's own bytes would keep its whole answer in memory.
@@ -137,23 +176,36 @@ impl Topics {
 
     /// Takes the topics as they are now. Names are kept as they are; what was read of a recreated topic is not.
     pub(crate) fn update(&mut self, metadata: Metadata, filter: &Filter) {
-        self.coordinators_are_missing = metadata.topics.iter().any(lacks_coordinators);
+        self.coordinators = Coordinators::of(&metadata.topics);
         let answered = metadata.topics.into_iter();
         let mut list: Vec<Topic> = answered
             .filter_map(|topic| self.topic(topic, filter))
             .collect();
-        let missed = std::mem::take(&mut self.list)
-            .into_iter()
-            .filter_map(Topic::missed);
+        let old = std::mem::take(&mut self.list);
+        let held = old.iter().map(|t| (Arc::clone(&t.name), t.leaders.len()));
+        let held: HashMap<_, _> = held.collect();
+        let missed = old.into_iter().filter_map(Topic::missed);
         list.extend(missed);
         // Stable: what was answered comes before what is kept of the same name.
         list.sort_by(|a, b| a.name.cmp(&b.name));
         list.dedup_by(|a, b| a.name == b.name);
-        let names = list.iter().enumerate();
-        self.by_name = names.map(|(i, t)| (Arc::clone(&t.name), i)).collect();
+        let (list, refused) = topics_within(self.max_partitions, list, &held);
+        self.refused = refused;
         self.list = list;
+        self.index_names();
         self.missing
             .retain(|name| !self.by_name.contains_key(&**name));
+    }
+
+    /// Forgets the topics that a filter leaves out.
+    pub(crate) fn forget_all_but(&mut self, filter: &Filter) {
+        self.list.retain(|topic| filter.passes(&topic.name));
+        self.index_names();
+    }
+
+    fn index_names(&mut self) {
+        let names = self.list.iter().enumerate();
+        self.by_name = names.map(|(i, t)| (Arc::clone(&t.name), i)).collect();
     }
 
     fn topic(&self, answered: MetadataResponseTopic, filter: &Filter) -> Option<Topic> {
@@ -168,15 +220,6 @@ impl Topics {
         }
         Some(Topic::new(&answered, &wire_name, old))
     }
-}
-
-/// Watched or not: that decides about commits, not about groups.
-fn lacks_coordinators(topic: &MetadataResponseTopic) -> bool {
-    let is_offsets = topic
-        .name
-        .as_ref()
-        .is_some_and(|name| **name == *OFFSETS_TOPIC);
-    is_offsets && (topic.error_code != 0 || leaders(topic).iter().any(Option::is_none))
 }
 
 #[cfg(test)]

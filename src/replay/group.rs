@@ -86,6 +86,7 @@ impl GroupReplay {
                 generation: rows.iter().filter_map(|row| row.generation).max(),
                 commits: Some(self.commits(at)),
             }],
+            pasts: Vec::new(),
             cycle: Cycle::default(),
         })
     }
@@ -116,6 +117,7 @@ impl GroupReplay {
             name: Arc::clone(&topic.name),
             id: None,
             retention: self.directives.retention(&topic.name),
+            message_bytes: Arc::default(),
             partitions: vec![PartitionSample::default(); topic.committed.len()],
         }
     }

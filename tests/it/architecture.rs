@@ -18,9 +18,10 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("rdkafka", &["kafka"]),
     ("kafka_protocol", &["kafka", "simulator"]),
     ("axum", &["expose"]),
-    ("hyper", &["expose"]),
+    // In `kafka` for token endpoints, whose answers are JSON.
+    ("hyper", &["expose", "kafka"]),
     ("prometheus::", &["expose"]),
-    ("serde_json", &["expose"]),
+    ("serde_json", &["expose", "kafka"]),
     ("yaml_rust2", &["config"]),
     ("std::env::var", &["config"]),
     ("SystemTime", &["daemon"]),

@@ -1,74 +1,30 @@
-//! The daemon with scripted sources and paused time: ticks that would overlap, a bug in one cluster, one that never answers.
+//! The daemon with scripted sources and paused time: ticks that would overlap, a bug in one cluster, one that never answers, and
+//! settings that change.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+mod bulkhead;
+mod changed;
+mod door;
+mod script;
+
 use std::time::Duration;
 
-use lagslope::analysis::sample::{Cycle, Sample, Time};
-use lagslope::config::{self, Cluster, Settings, Start};
+use lagslope::analysis::sample::{
+    Commits, Cycle, GroupSample, PartitionSample, Past, Reading, Sample, Time, TopicCommits,
+    TopicSample,
+};
+use lagslope::config::Cluster;
 use lagslope::daemon::{Source, Watches};
 use tokio::time::sleep;
 
-use crate::lagslope::{Scrape, config_file};
+use crate::lagslope::Scrape;
+use script::{Behaviour, Scripts, settings};
 
-/// What a cluster does in each of its cycles.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Behaviour {
-    Answers,
-    /// Each reading takes this long.
-    Takes(Duration),
-    /// The first readings panic, this many of them.
-    Panics(u32),
-    /// Answers this many readings, then none any more.
-    Hangs(u32),
-}
-
-struct Script {
-    behaviour: Behaviour,
-    readings: Arc<AtomicU32>,
-}
-
-impl Source for Script {
-    async fn sample(&mut self, at: Time) -> Sample {
-        let reading = self.readings.fetch_add(1, Ordering::Relaxed);
-        match self.behaviour {
-            Behaviour::Takes(time) => sleep(time).await,
-            Behaviour::Panics(times) => assert!(reading >= times, "a bug"),
-            Behaviour::Hangs(after) if reading >= after => std::future::pending().await,
-            Behaviour::Answers | Behaviour::Hangs(_) => {}
-        }
-        Sample {
-            at,
-            cycle: Cycle {
-                up: true,
-                ..Cycle::default()
-            },
-            ..Sample::default()
-        }
-    }
-}
-
-/// Clusters `a` and `b`, sampled every 10 s.
-fn settings() -> Arc<Settings> {
-    let text = "sample_interval: 10s\nclusters: [{name: a, bootstrap_servers: [\"x:1\"]}, {name: b, bootstrap_servers: [\"x:1\"]}]\n";
-    let file = config_file(text);
-    Arc::new(config::load(&Start::File(file.path().to_owned()), &[]).expect("a good configuration"))
-}
+const TWO: &str = "sample_interval: 10s\nclusters: [{name: a, bootstrap_servers: [\"x:1\"]}, {name: b, bootstrap_servers: [\"x:1\"]}]\n";
 
 /// What is on the page after `seconds`, when `b` behaves so and `a` always answers.
 async fn page_after(seconds: u64, b: Behaviour) -> Scrape {
-    let readings = Arc::new(AtomicU32::new(0));
-    let source = move |cluster: &Cluster| match cluster.name.as_str() {
-        "a" => Script {
-            behaviour: Behaviour::Answers,
-            readings: Arc::default(),
-        },
-        _ => Script {
-            behaviour: b,
-            readings: Arc::clone(&readings),
-        },
-    };
-    let watches = Watches::start(&settings(), source);
+    let scripts = Scripts::new(&[("b", b)]);
+    let watches = Watches::start(settings(TWO), scripts.source());
     sleep(Duration::from_secs(seconds)).await;
     Scrape::parse(&watches.board.text())
 }
@@ -123,4 +79,101 @@ async fn what_a_wedged_cluster_said_is_taken_down() {
         page.text()
     );
     assert_eq!(page.value("up", &[("kafka_cluster", "a")]), Some(1.0));
+}
+
+/// One cluster with one group that has lagged for ten minutes, and a log that says so.
+struct Lagging;
+
+impl Source for Lagging {
+    async fn sample(&mut self, at: Time) -> Sample {
+        let reading = |seconds: f64, offset| Reading {
+            offset,
+            at: at - seconds,
+        };
+        let log_end = Some(reading(0.0, 100_000));
+        let points = [(900.0, 10_000), (600.0, 40_000), (120.0, 76_000)];
+        Sample {
+            at,
+            topics: vec![TopicSample {
+                name: "orders".into(),
+                id: Some(1),
+                retention: None,
+                message_bytes: Default::default(),
+                partitions: vec![PartitionSample {
+                    log_start: None,
+                    log_end,
+                }],
+            }],
+            groups: vec![GroupSample {
+                name: "payments".into(),
+                state: None,
+                kind: None,
+                members: None,
+                generation: None,
+                commits: Some(Commits {
+                    at,
+                    topics: vec![TopicCommits {
+                        topic: 0,
+                        partitions: vec![(0, 40_000)],
+                    }],
+                }),
+            }],
+            pasts: vec![Past {
+                topic: 0,
+                partition: 0,
+                points: points
+                    .map(|(seconds, offset)| reading(seconds, offset))
+                    .to_vec(),
+            }],
+            cycle: Cycle {
+                up: true,
+                ..Cycle::default()
+            },
+        }
+    }
+
+    fn reconfigure(&mut self, _: &Cluster) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_page_says_what_the_past_tells_and_nothing_of_departures() {
+    let watches = Watches::start(settings(TWO), |_: &Cluster| Lagging);
+    sleep(Duration::from_secs(2)).await;
+    let page = Scrape::parse(&watches.board.text());
+    let value = |name: &str| page.value(name, &[("kafka_cluster", "a"), ("group", "payments")]);
+    // A curve keeps its times to the millisecond.
+    for (name, expected) in [("time_lag_seconds", 600.0), ("production_rate", 200.0)] {
+        let is_right = value(name).is_some_and(|value| (value - expected).abs() < 0.01);
+        assert!(is_right, "{name} is not {expected}:\n{}", page.text());
+    }
+    assert_eq!(value("consumption_rate"), None, "{}", page.text());
+    assert_eq!(page.all("lag_slope", &[]).count(), 0, "{}", page.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_explosion_of_groups_in_one_cluster_leaves_the_other_its_series() {
+    let scripts = Scripts::new(&[("b", Behaviour::Crowded(10_000))]);
+    let small = format!("{TWO}metrics: {{max_series: 500}}\n");
+    let watches = Watches::start(settings(&small), scripts.source());
+    sleep(Duration::from_secs(25)).await;
+    let page = Scrape::parse(&watches.board.text());
+    let of_a = [("kafka_cluster", "a"), ("group", "pay")];
+    assert_eq!(
+        page.value("lag_messages", &of_a),
+        Some(500.0),
+        "{}",
+        page.text()
+    );
+    let dropped = |cluster| {
+        page.value(
+            "series_dropped",
+            &[("kafka_cluster", cluster), ("reason", "groups")],
+        )
+    };
+    assert_eq!(dropped("a"), Some(0.0));
+    // Two series a group; the cluster's own and those of `a` have taken theirs.
+    let dropped = dropped("b").expect("it is counted");
+    assert!(dropped > 2.0 * 10_000.0 - 500.0, "{dropped}");
+    let lines = page.text().lines().filter(|line| !line.starts_with('#'));
+    assert!(lines.count() <= 500);
 }

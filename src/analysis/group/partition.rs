@@ -1,5 +1,6 @@
 //! A group in one partition: its last pair of offsets, and what follows from it.
 
+use super::retention::Limits;
 use crate::analysis::Settings;
 use crate::analysis::history::Arrivals;
 use crate::analysis::history::partition::{Offsets, Partition, Step};
@@ -10,6 +11,7 @@ use crate::analysis::trend::delay::PartitionDelays;
 use crate::analysis::trend::forecast::{APPROACH_WINDOW_SECONDS, delay_eta};
 use crate::analysis::trend::histogram::Histogram;
 use crate::analysis::trend::rates::{Rates, RecentLags, Window};
+use crate::analysis::trend::retention::Unread;
 
 /// What all partitions of a topic are watched with.
 pub(super) struct Watched<'a> {
@@ -34,15 +36,15 @@ pub(super) struct PartitionWatch {
     recent: RecentLags,
     series: Option<Box<Series>>,
     delays: Option<Box<PartitionDelays>>,
-    /// Only where there is a delay ceiling to approach.
+    /// Only where there is a delay ceiling to approach, or the topic's retention is near.
     approach: Option<Box<Rates>>,
+    has_delay_ceiling: bool,
     /// What it contributed to the sum when that was last taken.
     pub(super) in_sum: Option<Offsets>,
 }
 
 impl PartitionWatch {
     pub(super) fn new(number: u32, has_delay_ceiling: bool, settings: &Settings) -> Self {
-        let window = settings.window(APPROACH_WINDOW_SECONDS);
         Self {
             number,
             partition: Partition::default(),
@@ -52,8 +54,20 @@ impl PartitionWatch {
             recent: RecentLags::default(),
             series: None,
             delays: None,
-            approach: has_delay_ceiling.then(|| Box::new(Rates::new(window))),
+            approach: has_delay_ceiling.then(|| approach(settings)),
+            has_delay_ceiling,
             in_sum: None,
+        }
+    }
+
+    /// Goes on with other settings.
+    pub(super) fn retune(&mut self, has_delay_ceiling: bool, settings: &Settings) {
+        self.has_delay_ceiling = has_delay_ceiling;
+        match &mut self.approach {
+            Some(rates) if has_delay_ceiling => {
+                rates.set_window(settings.window(APPROACH_WINDOW_SECONDS));
+            }
+            none => *none = has_delay_ceiling.then(|| approach(settings)),
         }
     }
 
@@ -143,6 +157,46 @@ impl PartitionWatch {
         )
     }
 
+    /// When the topic's retention begins to delete what is unread, by the limit that comes first.
+    pub(super) fn retention_eta(
+        &self,
+        limits: Limits,
+        arrivals: &Arrivals,
+        stalled: bool,
+    ) -> Option<Eta> {
+        let (offsets, now) = (self.known()?, self.read_at?);
+        let log_start = self.partition.log_start_in(arrivals)?;
+        if log_start > offsets.committed {
+            return Some(Eta::NOW);
+        }
+        let unread = Unread {
+            now,
+            curve: &arrivals.curve,
+            committed: offsets.committed,
+            lag: offsets.lag(),
+            rates: self.approach.as_deref(),
+            stalled,
+        };
+        if unread.lag == 0 {
+            return None;
+        }
+        let oldest = arrivals.start_ages.oldest_seconds();
+        let too_old = limits.seconds.and_then(|s| unread.until_too_old(s, oldest));
+        let too_many = limits.messages.and_then(|m| unread.until_too_many(m));
+        let etas = too_old.into_iter().chain(too_many);
+        etas.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    }
+
+    pub(super) fn remember_pace(&mut self, empty: impl FnOnce() -> Rates) {
+        self.approach.get_or_insert_with(|| Box::new(empty()));
+    }
+
+    pub(super) fn forget_pace(&mut self) {
+        if !self.has_delay_ceiling {
+            self.approach = None;
+        }
+    }
+
     /// The log start only moves forward in one log: one that was not read is where it last was.
     fn log_start(&self, sample: &PartitionSample, arrivals: &Arrivals) -> u64 {
         let before = self.partition.log_start_in(arrivals).unwrap_or(0);
@@ -223,4 +277,8 @@ impl PartitionWatch {
 
 fn signed(messages: u64) -> i64 {
     i64::try_from(messages).unwrap_or(i64::MAX)
+}
+
+fn approach(settings: &Settings) -> Box<Rates> {
+    Box::new(Rates::new(settings.window(APPROACH_WINDOW_SECONDS)))
 }

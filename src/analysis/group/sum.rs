@@ -2,12 +2,19 @@
 //! partition that was not read invents no movement; what joins, leaves or rewinds shifts its level.
 
 use super::partition::PartitionWatch;
+use crate::analysis::Settings;
 use crate::analysis::curve::{Curve, SUM_GAPS};
+use crate::analysis::history::TopicHistory;
 use crate::analysis::history::partition::Step;
 use crate::analysis::report::Slope;
 use crate::analysis::sample::Time;
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
 use crate::analysis::trend::rates::{Rates, Window};
+
+/// Where in the window before the first sample arrivals are looked up, as shares of it, oldest first: its beginning, and between, so
+/// that the oldest point is never much older than the window while that fills with samples. Of the usual 120 s these are
+/// instants that the logs were asked for.
+const PAST_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
 
 /// ΣA and ΣD of the partitions that have a lag.
 pub(super) struct Sum {
@@ -19,6 +26,7 @@ pub(super) struct Sum {
     /// When it was last fed: the moment that its verdict, rates and slopes are about.
     fed_at: Option<Time>,
     rates: Rates,
+    window: Window,
     arrived: u64,
     departed: u64,
 }
@@ -45,8 +53,18 @@ impl Sum {
             shift: Shift::default(),
             fed_at: None,
             rates: Rates::new(rate_window),
+            window: rate_window,
             arrived: 0,
             departed: 0,
+        }
+    }
+
+    /// Goes on with other settings.
+    pub(super) fn retune(&mut self, settings: &Settings) {
+        self.rates
+            .set_window(settings.window(settings.rate_window_seconds));
+        if let Some(series) = &mut self.series {
+            series.retune(&settings.lag_growth);
         }
     }
 
@@ -69,14 +87,23 @@ impl Sum {
         }
     }
 
-    /// Takes the next sample, if every partition was read in this cycle.
-    pub(super) fn follow(&mut self, partitions: &mut [PartitionWatch], p: &Profile) {
+    /// Takes the next sample, if every partition was read in this cycle. `now` is when the cycle began.
+    pub(super) fn follow(
+        &mut self,
+        partitions: &mut [PartitionWatch],
+        arrivals: &TopicHistory,
+        now: Time,
+        p: &Profile,
+    ) {
         let read_at = partitions.iter().filter_map(PartitionWatch::read_at);
         if partitions.is_empty() || !partitions.iter().all(|partition| partition.fresh) {
             return;
         }
         let t = read_at.fold(f64::NEG_INFINITY, f64::max);
         self.fed_at = Some(t);
+        if self.rates.is_empty() {
+            self.look_back(partitions, arrivals, now);
+        }
         self.rates
             .push(t, self.arrived as f64, self.departed as f64);
         // When nobody stays, nothing connects the new level with the old one.
@@ -108,6 +135,24 @@ impl Sum {
                 series.sample(lag, p);
             }
             series => *series = Some(Box::new(Series::new(lag, p))),
+        }
+    }
+
+    /// What had arrived before the first sample, if that is known of every partition. Departures are not: nobody told of them.
+    fn look_back(&mut self, partitions: &[PartitionWatch], arrivals: &TopicHistory, now: Time) {
+        for share in PAST_SHARES {
+            let at = now - share * self.window.seconds;
+            let known = partitions.iter().filter_map(|partition| {
+                let log_end = partition.known()?.log_end as f64;
+                Some((partition.number, log_end))
+            });
+            let since = known.map(|(number, log_end)| {
+                let curve = &arrivals.partition(number)?.curve;
+                Some((log_end - curve.at(at)?).max(0.0))
+            });
+            if let Some(since) = since.sum::<Option<f64>>() {
+                self.rates.precede(at, self.arrived as f64 - since);
+            }
         }
     }
 

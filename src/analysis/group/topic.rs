@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::growth::Growth;
 use super::partition::{PartitionWatch, Watched};
+use super::retention;
 use super::retries::{Happened, Retries};
 use super::sum::Sum;
 use super::{Cycle, delays};
@@ -43,16 +44,23 @@ impl TopicWatch {
     pub(super) fn new(ceilings: Ceilings, cycle: &Cycle) -> Self {
         let settings = cycle.settings;
         Self {
-            ceilings: Ceilings {
-                lag_messages: ceilings.lag_messages.filter(|ceiling| *ceiling > 0.0),
-                delay_seconds: ceilings.delay_seconds.filter(|ceiling| *ceiling > 0.0),
-            },
+            ceilings: positive(ceilings),
             partitions: Vec::new(),
             sum: Sum::new(settings.window(settings.rate_window_seconds)),
             divergence: Divergence::new(cycle.sample.at),
             retries: Retries::new(cycle.sample.at),
             counts: Counts::default(),
             seen: false,
+        }
+    }
+
+    /// Goes on with other settings and ceilings.
+    pub(super) fn retune(&mut self, ceilings: Ceilings, settings: &Settings) {
+        self.ceilings = positive(ceilings);
+        self.sum.retune(settings);
+        let has_delay_ceiling = self.ceilings.delay_seconds.is_some();
+        for partition in &mut self.partitions {
+            partition.retune(has_delay_ceiling, settings);
         }
     }
 
@@ -78,7 +86,7 @@ impl TopicWatch {
             let index = self.index_of(number, settings);
             let watch = &mut self.partitions[index];
             watch.fresh = false;
-            let Some(arrivals) = arrivals.partition(number) else {
+            let Some(arrived) = arrivals.partition(number) else {
                 continue;
             };
             let mut watched = Watched {
@@ -89,12 +97,15 @@ impl TopicWatch {
             };
             let sample = topic.partitions.get(number as usize);
             let sample = sample.copied().unwrap_or_else(PartitionSample::default);
-            let step = watch.take(committed, &sample, arrivals, &mut watched);
+            let step = watch.take(committed, &sample, arrived, &mut watched);
+            retention::mind(watch, arrivals, settings);
             self.sum.note(watch, &step);
             count(&mut self.counts, &step);
             rewinds_now += usize::from(step.rewound > 0);
         }
-        self.sum.follow(&mut self.partitions, &settings.lag_growth);
+        let (now, profile) = (cycle.sample.at, &settings.lag_growth);
+        self.sum
+            .follow(&mut self.partitions, arrivals, now, profile);
         delays::follow(
             &mut self.divergence,
             cycle.sample.at,
@@ -257,7 +268,12 @@ impl TopicWatch {
                 .then(|| self.delay_eta(name, ceiling, cycle))
                 .flatten(),
         });
-        lag.into_iter().chain(delay).collect()
+        let arrivals = present.lag.and(cycle.history.topic(name));
+        let retention = arrivals.and_then(|topic| {
+            let (partitions, time_lag) = (&present.partitions, present.time_lag);
+            retention::report(topic, &self.partitions, partitions, time_lag, state)
+        });
+        lag.into_iter().chain(delay).chain(retention).collect()
     }
 
     /// Of the partition that gets there first.
@@ -267,6 +283,14 @@ impl TopicWatch {
             partition.delay_eta(ceiling_seconds, topic.partition(partition.number)?)
         });
         etas.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    }
+}
+
+/// A ceiling of nothing is none.
+fn positive(ceilings: Ceilings) -> Ceilings {
+    Ceilings {
+        lag_messages: ceilings.lag_messages.filter(|ceiling| *ceiling > 0.0),
+        delay_seconds: ceilings.delay_seconds.filter(|ceiling| *ceiling > 0.0),
     }
 }
 

@@ -67,8 +67,12 @@ impl Partition {
             past_end: self.beyond_end && !was_beyond,
             ..Step::default()
         };
-        if let (Some(before), None) = (before, restart) {
-            self.note_movement(&mut step, was_known, before, now);
+        match (before, restart) {
+            (Some(before), None) => self.note_movement(&mut step, was_known, before, now),
+            (Some(_), Some(_)) => self.lost_through = now.log_start,
+            // What was lost before our first look is what the count begins with: no rise of it, and so nobody's alert today.
+            (None, _) if !self.beyond_end => step.lost = self.count_lost(now, now),
+            (None, _) => {}
         }
         step
     }
@@ -78,7 +82,10 @@ impl Partition {
             return None;
         }
         self.restarts = arrivals.restarts;
-        self.lost_through = 0;
+        // In the same log what was lost is lost, and counted.
+        if arrivals.reason != Some(Restart::Redefined) {
+            self.lost_through = 0;
+        }
         arrivals.reason
     }
 
@@ -111,10 +118,17 @@ impl Partition {
 
     /// What lies between the commit and a log start above it; once the commit has jumped over that, up to where it jumped.
     fn count_lost(&mut self, before: Offsets, now: Offsets) -> u64 {
-        if now.log_start <= now.committed && before.log_start <= before.committed {
+        let was_whole = before.log_start <= before.committed;
+        if now.log_start <= now.committed && was_whole {
             return 0;
         }
-        let already = self.lost_through.max(before.committed.min(now.committed));
+        // What it committed until now it had read in time.
+        let from = if now.committed < now.log_start {
+            now.committed
+        } else {
+            before.committed
+        };
+        let already = self.lost_through.max(from);
         self.lost_through = already.max(now.log_start);
         self.lost_through - already
     }

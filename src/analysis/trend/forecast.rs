@@ -39,32 +39,56 @@ pub fn delay_eta(
     rates: &Rates,
 ) -> Option<Eta> {
     curve.age(committed, now)?;
-    let (production, consumption) = (rates.production()?, rates.consumption()?);
-    // Two points have no residuals: an estimate without a range would look certain.
-    let fit = rates.consumption_fit()?;
-    let margin = fit.upper - fit.slope;
-    let at_rate = |consumption| {
-        let pace = Pace {
-            production,
-            consumption,
-        };
-        pace.reaches_age(ceiling, now, curve, committed as f64)
-    };
+    let paces = Paces::of(rates)?;
+    let at = |pace: Pace| pace.reaches_age(ceiling, now, curve, committed as f64);
     Some(Eta {
-        lower_seconds: at_rate(consumption - margin),
-        seconds: at_rate(consumption)?,
-        upper_seconds: at_rate(consumption + margin),
+        lower_seconds: at(paces.slowest),
+        seconds: at(paces.usual)?,
+        upper_seconds: at(paces.fastest),
     })
 }
 
 /// Messages per second.
-struct Pace {
-    production: f64,
-    consumption: f64,
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) production: f64,
+    pub(super) consumption: f64,
+}
+
+/// A consumer's pace, and its confidence bounds.
+#[derive(Clone, Copy)]
+pub(super) struct Paces {
+    pub(super) slowest: Pace,
+    pub(super) usual: Pace,
+    pub(super) fastest: Pace,
+}
+
+impl Paces {
+    /// `None` with fewer than three points: two have no residuals, and an estimate without a range would look certain.
+    pub(super) fn of(rates: &Rates) -> Option<Self> {
+        let (production, consumption) = (rates.production()?, rates.consumption()?);
+        let fit = rates.consumption_fit()?;
+        let margin = fit.upper - fit.slope;
+        let pace = |consumption| Pace {
+            production,
+            consumption,
+        };
+        Some(Self {
+            slowest: pace(consumption - margin),
+            usual: pace(consumption),
+            fastest: pace(consumption + margin),
+        })
+    }
 }
 
 impl Pace {
-    fn reaches_age(&self, age: f64, now: Time, curve: &Curve, committed: f64) -> Option<f64> {
+    pub(super) fn reaches_age(
+        &self,
+        age: f64,
+        now: Time,
+        curve: &Curve,
+        committed: f64,
+    ) -> Option<f64> {
         let excess = |seconds: f64, arrived: f64| arrived - committed - self.consumption * seconds;
         let mut last = curve
             .at(now - age)

@@ -4,4 +4,5 @@ pub mod delay;
 pub mod forecast;
 pub mod histogram;
 pub mod rates;
+pub mod retention;
 pub mod slope;

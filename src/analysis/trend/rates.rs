@@ -35,6 +35,8 @@ impl Window {
 pub struct Rates {
     window: Window,
     points: VecDeque<Totals>,
+    /// So many of the oldest are from before anything was watched: nobody knows what had left by then.
+    arrivals_only: usize,
 }
 
 /// Messages since some beginning.
@@ -51,12 +53,36 @@ impl Rates {
         Self {
             window,
             points: VecDeque::with_capacity(RATE_POINTS),
+            arrivals_only: 0,
         }
+    }
+
+    /// Nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// Adds what had arrived before the first point, oldest first, while there is none. (Less than the first point's total, so perhaps
+    /// below zero.)
+    pub fn precede(&mut self, at: Time, arrived: f64) {
+        if self.arrivals_only == self.points.len() {
+            self.arrivals_only += 1;
+            self.points.push_back(Totals {
+                at,
+                arrived,
+                departed: 0.0,
+            });
+        }
+    }
+
+    /// Goes on with another window: the points that it doesn't reach are dropped with the next push.
+    pub fn set_window(&mut self, window: Window) {
+        self.window = window;
     }
 
     /// Adds totals, in messages. The oldest point kept is the last one at or before the window's beginning, if it is just before.
     pub fn push(&mut self, at: Time, arrived: f64, departed: f64) {
-        let crowded = self.points.len() >= 2
+        let crowded = self.points.len() >= self.arrivals_only + 2
             && at - self.points[self.points.len() - 2].at < self.least_step();
         if crowded {
             self.points.pop_back();
@@ -71,32 +97,34 @@ impl Rates {
             || self.points.len() > RATE_POINTS
         {
             self.points.pop_front();
+            self.arrivals_only = self.arrivals_only.saturating_sub(1);
         }
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.points.clear();
+        self.arrivals_only = 0;
     }
 
     /// Messages per second that arrived.
     pub fn production(&self) -> Option<f64> {
-        self.rate(|totals| totals.arrived)
+        self.rate(0, |totals| totals.arrived)
     }
 
     /// Messages per second that left.
     pub fn consumption(&self) -> Option<f64> {
-        self.rate(|totals| totals.departed)
+        self.rate(self.arrivals_only, |totals| totals.departed)
     }
 
     /// Messages per second that left, by least squares, for its bounds.
     pub fn consumption_fit(&self) -> Option<Slope> {
-        least_squares(self.points.iter().map(|p| (p.at, p.departed)))
+        least_squares(self.watched().map(|p| (p.at, p.departed)))
     }
 
     /// How fast the difference grows. Level shifts (rewinds, partitions that join) are in neither total, so not in here.
     pub fn lag_slope(&self) -> Option<Slope> {
-        least_squares(self.points.iter().map(|p| (p.at, p.arrived - p.departed)))
+        least_squares(self.watched().map(|p| (p.at, p.arrived - p.departed)))
     }
 
     /// A rewind: what had left before had in effect left later by so many messages.
@@ -106,8 +134,12 @@ impl Rates {
         }
     }
 
-    fn rate(&self, of: impl Fn(&Totals) -> f64) -> Option<f64> {
-        let (first, last) = (self.points.front()?, self.points.back()?);
+    fn watched(&self) -> impl Iterator<Item = &Totals> + Clone {
+        self.points.iter().skip(self.arrivals_only)
+    }
+
+    fn rate(&self, from: usize, of: impl Fn(&Totals) -> f64) -> Option<f64> {
+        let (first, last) = (self.points.get(from)?, self.points.back()?);
         let seconds = last.at - first.at;
         (seconds >= self.least_step()).then(|| (of(last) - of(first)) / seconds)
     }

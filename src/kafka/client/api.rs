@@ -2,9 +2,10 @@
 //! There is none in here that writes.
 
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest,
+    ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -43,6 +44,30 @@ impl Api for ApiVersionsRequest {
             I32.since(1),
         ],
         tagged: &[(0, List(FEATURE)), (1, I64), (2, List(FEATURE)), (3, BOOL)],
+    };
+}
+
+/// No version of it has compact lengths.
+const NEVER: i16 = i16::MAX;
+
+impl Api for SaslHandshakeRequest {
+    const NAME: &'static str = "SaslHandshake";
+    /// After version 0 the mechanism's bytes would follow without frames.
+    const VERSIONS_USED: (i16, i16) = (1, 1);
+    const ANSWER: Message = Message {
+        flexible_from: NEVER,
+        fields: &[I16.always(), Plain(&Text).always()],
+        tagged: &[],
+    };
+}
+
+impl Api for SaslAuthenticateRequest {
+    const NAME: &'static str = "SaslAuthenticate";
+    const VERSIONS_USED: (i16, i16) = (0, 2);
+    const ANSWER: Message = Message {
+        flexible_from: 2,
+        fields: &[I16.always(), Text.always(), Blob.always(), I64.since(1)],
+        tagged: &[],
     };
 }
 
@@ -248,6 +273,51 @@ impl Api for DescribeConfigsRequest {
                     Text.since(3),
                 ])
                 .always(),
+            ])
+            .always(),
+        ],
+        tagged: &[],
+    };
+}
+
+impl Api for DescribeClusterRequest {
+    /// Asked by the doctor only.
+    const NAME: &'static str = "DescribeCluster";
+    const VERSIONS_USED: (i16, i16) = (0, 1);
+    const ANSWER: Message = Message {
+        flexible_from: 0,
+        fields: &[
+            I32.always(),
+            I16.always(),
+            Text.always(),
+            I8.since(1),
+            Text.always(),
+            I32.always(),
+            List(&[I32.always(), Text.always(), I32.always(), Text.always()]).always(),
+            I32.always(),
+        ],
+        tagged: &[],
+    };
+}
+
+impl Api for DescribeLogDirsRequest {
+    const NAME: &'static str = "DescribeLogDirs";
+    const VERSIONS_USED: (i16, i16) = (1, 4);
+    const ANSWER: Message = Message {
+        flexible_from: 2,
+        fields: &[
+            I32.always(),
+            I16.since(3),
+            List(&[
+                I16.always(),
+                Text.always(),
+                List(&[
+                    Text.always(),
+                    List(&[I32.always(), I64.always(), I64.always(), BOOL.always()]).always(),
+                ])
+                .always(),
+                I64.since(4),
+                I64.since(4),
             ])
             .always(),
         ],

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use super::security::Entrance;
 use super::session::Session;
 use super::tally::Tally;
 use crate::kafka::error::Error;
@@ -22,6 +23,12 @@ pub(crate) trait Question: Send + 'static {
     /// [`Self::NAME`], unless it is one of several.
     fn name(&self) -> &'static str {
         Self::NAME
+    }
+
+    /// How long the cycle waits for it, when that is not as long as is usual for the broker. Such a question says nothing of
+    /// what is usual either.
+    fn own_patience(&self) -> Option<Duration> {
+        None
     }
 
     /// Asks, on the broker's own task.
@@ -39,9 +46,19 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Opens nothing yet.
-    pub(crate) fn new(address: &str, request_timeout: Duration, tally: &Arc<Tally>) -> Self {
+    pub(crate) fn new(
+        address: &str,
+        request_timeout: Duration,
+        entrance: &Arc<Entrance>,
+        tally: &Arc<Tally>,
+    ) -> Self {
         let address: Arc<str> = address.into();
-        let session = Session::new(Arc::clone(&address), request_timeout, Arc::clone(tally));
+        let session = Session::new(
+            Arc::clone(&address),
+            request_timeout,
+            Arc::clone(entrance),
+            Arc::clone(tally),
+        );
         Self {
             address,
             session: Arc::new(Mutex::new(session)),
@@ -67,11 +84,14 @@ impl Broker {
         let Ok(mut session) = Arc::clone(&self.session).try_lock_owned() else {
             return self.missed(api, Error::Busy);
         };
-        let patience = session.patience();
+        let own = question.own_patience();
+        let patience = session.patience(own);
         let task = tokio::spawn(async move {
             let began = Instant::now();
             let result = question.put(&mut session).await;
-            session.settle(began.elapsed(), &result);
+            // What takes long by its nature says nothing of the broker's usual pace.
+            let took = own.is_none().then(|| began.elapsed());
+            session.settle(api, took, &result);
             result
         });
         match timeout(patience, task).await {

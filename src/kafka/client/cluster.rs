@@ -6,6 +6,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::broker::{Broker, Question};
+use super::lookup::Lookups;
+use super::security::Entrance;
 use super::session::Session;
 use super::tally::Tally;
 use crate::kafka::error::Error;
@@ -17,6 +19,7 @@ pub(crate) type BrokerId = i32;
 
 pub(crate) struct Cluster {
     settings: Arc<Settings>,
+    entrance: Arc<Entrance>,
     tally: Arc<Tally>,
     bootstrap: Vec<Broker>,
     brokers: BTreeMap<BrokerId, Broker>,
@@ -26,13 +29,25 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        let tally = Arc::<Tally>::default();
+        let entrance = Entrance::new(&settings.security, Lookups::default());
+        Self::sharing(settings, entrance, Arc::default())
+    }
+
+    /// The same cluster by other settings: no connection is kept, and the counts go on.
+    pub(crate) fn rebuilt(&self, settings: Arc<Settings>) -> Self {
+        let entrance = Entrance::new(&settings.security, self.entrance.lookups().clone());
+        Self::sharing(settings, entrance, Arc::clone(&self.tally))
+    }
+
+    fn sharing(settings: Arc<Settings>, entrance: Entrance, tally: Arc<Tally>) -> Self {
+        let entrance = Arc::new(entrance);
         let servers = settings.bootstrap_servers.iter();
         let bootstrap = servers
-            .map(|address| Broker::new(address, settings.request_timeout, &tally))
+            .map(|address| Broker::new(address, settings.request_timeout, &entrance, &tally))
             .collect();
         Self {
             settings,
+            entrance,
             tally,
             bootstrap,
             brokers: BTreeMap::new(),
@@ -46,6 +61,14 @@ impl Cluster {
 
     pub(crate) fn broker_ids(&self) -> Vec<BrokerId> {
         self.brokers.keys().copied().collect()
+    }
+
+    /// Every known broker with its `host:port`.
+    pub(crate) fn addresses(&self) -> Vec<(BrokerId, String)> {
+        let brokers = self.brokers.iter();
+        brokers
+            .map(|(id, broker)| (*id, broker.address().to_owned()))
+            .collect()
     }
 
     /// No broker is known yet.
@@ -101,9 +124,10 @@ impl Cluster {
 
     fn introduce(&self, id: BrokerId, address: &str) -> Broker {
         let same = self.bootstrap.iter().find(|b| b.address() == address);
-        let broker = same
-            .cloned()
-            .unwrap_or_else(|| Broker::new(address, self.settings.request_timeout, &self.tally));
+        let broker = same.cloned().unwrap_or_else(|| {
+            let timeout = self.settings.request_timeout;
+            Broker::new(address, timeout, &self.entrance, &self.tally)
+        });
         broker.when_idle(|session| session.introduce(&self.settings.name, id));
         broker
     }

@@ -12,8 +12,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::api::Api;
+use super::lookup::Lookups;
+use super::security::{Entrance, ending};
 use super::shape;
-use crate::kafka::error::Error;
+use crate::kafka::error::{Error, SecurityError};
 
 /// The name by which brokers know us: in their request logs, metrics and quotas.
 pub(crate) const CLIENT_ID: &str = "lagslope";
@@ -50,11 +52,17 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Opens a connection to `host:port`, trying each address that the name has.
-    pub(crate) async fn open(address: &str, patience: Duration) -> Result<Self, Error> {
-        let stream = timeout(patience, dial(address))
+    pub(crate) async fn open(
+        address: &str,
+        entrance: &Entrance,
+        patience: Duration,
+    ) -> Result<Self, Error> {
+        let stream = timeout(patience, dial(address, entrance.lookups()))
             .await
             .map_err(|_| Error::ConnectTimeout(patience))??;
-        Ok(Self::over(Box::new(stream)))
+        Ok(Self::over(
+            entrance.secured(stream, address, patience).await?,
+        ))
     }
 
     /// A connection over a stream that is open already.
@@ -109,7 +117,7 @@ impl Connection {
                 let frame = timeout(patience, read_frame(&mut reader, R::NAME, *speaks_kafka))
                     .await
                     .map_err(late)?
-                    .map_err(|error| unanswered(error, *serves))?;
+                    .map_err(|error| unanswered(error, *speaks_kafka, *serves))?;
                 let body = decode::<R>(&frame, version, *next_id)?;
                 *next_id = next_id.wrapping_add(1);
                 *speaks_kafka = true;
@@ -131,18 +139,15 @@ impl Connection {
     }
 }
 
-async fn dial(address: &str) -> Result<TcpStream, Error> {
+async fn dial(address: &str, lookups: &Lookups) -> Result<TcpStream, Error> {
     let port = address
         .rsplit_once(':')
         .map(|(_, port)| port.parse::<u16>());
     if !matches!(port, Some(Ok(_))) {
         return Err(Error::BadAddress);
     }
-    let resolved = tokio::net::lookup_host(address)
-        .await
-        .map_err(|error| Error::NotResolved(error.to_string()))?;
     let mut last = Error::NotResolved("the name has no address".to_owned());
-    for peer in resolved {
+    for peer in lookups.addresses(address).await? {
         match TcpStream::connect(peer).await {
             Ok(stream) => {
                 // Requests are written whole: nothing is gained by waiting for more.
@@ -162,9 +167,11 @@ fn connect_error(error: &io::Error) -> Error {
     }
 }
 
-fn unanswered(error: Error, serves: bool) -> Error {
+/// A listener that wants a sign-in greets everybody, and hangs up at the first question.
+fn unanswered(error: Error, greeted: bool, serves: bool) -> Error {
     match error {
-        Error::Closed if !serves => Error::ClosedUnanswered,
+        Error::Closed if !greeted => Error::ClosedUnanswered,
+        Error::Closed if !serves => SecurityError::SaslNeeded.into(),
         other => other,
     }
 }
@@ -202,13 +209,14 @@ pub(crate) async fn read_frame(
     reader
         .read_exact(&mut head)
         .await
-        .map_err(|_| Error::Closed)?;
+        .map_err(|error| ending(&error))?;
     let size = frame_size(head, api, speaks_kafka)?;
     let mut body = Vec::with_capacity(size.min(FIRST_ROOM_BYTES));
     let read = reader.take(size as u64).read_to_end(&mut body).await;
     match read {
         Ok(read) if read == size => Ok(Bytes::from(body)),
-        _ => Err(Error::Closed),
+        Ok(_) => Err(Error::Closed),
+        Err(error) => Err(ending(&error)),
     }
 }
 

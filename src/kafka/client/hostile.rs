@@ -4,8 +4,10 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::api_versions_response::{ApiVersion, SupportedFeatureKey};
 use kafka_protocol::messages::consumer_group_describe_response as consumer;
+use kafka_protocol::messages::describe_cluster_response as cluster;
 use kafka_protocol::messages::describe_configs_response as configs;
 use kafka_protocol::messages::describe_groups_response as classic;
+use kafka_protocol::messages::describe_log_dirs_response as dirs;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::list_offsets_response as ends;
 use kafka_protocol::messages::metadata_response as metadata;
@@ -244,6 +246,60 @@ impl Answers for DescribeConfigsRequest {
     }
 }
 
+impl Answers for DescribeClusterRequest {
+    fn answer(dice: &mut Dice, _: i16) -> DescribeClusterResponse {
+        let broker = |d: &mut Dice| {
+            cluster::DescribeClusterBroker::default()
+                .with_host(d.text())
+                .with_rack(d.maybe())
+        };
+        DescribeClusterResponse::default()
+            .with_cluster_id(dice.text())
+            .with_error_message(dice.maybe())
+            .with_brokers(dice.many(broker))
+            .with_cluster_authorized_operations(dice.i32())
+    }
+}
+
+impl Answers for SaslHandshakeRequest {
+    fn answer(dice: &mut Dice, _: i16) -> SaslHandshakeResponse {
+        SaslHandshakeResponse::default().with_mechanisms(dice.many(Dice::text))
+    }
+}
+
+impl Answers for SaslAuthenticateRequest {
+    fn answer(dice: &mut Dice, version: i16) -> SaslAuthenticateResponse {
+        let lifetime = if version > 0 { dice.next() as i64 } else { 0 };
+        SaslAuthenticateResponse::default()
+            .with_error_message(dice.maybe())
+            .with_auth_bytes(dice.bytes())
+            .with_session_lifetime_ms(lifetime)
+    }
+}
+
+impl Answers for DescribeLogDirsRequest {
+    fn answer(dice: &mut Dice, version: i16) -> DescribeLogDirsResponse {
+        let partition = |d: &mut Dice| {
+            dirs::DescribeLogDirsPartition::default()
+                .with_partition_index(d.i32())
+                .with_partition_size(d.next() as i64)
+        };
+        let topic = |d: &mut Dice| {
+            dirs::DescribeLogDirsTopic::default()
+                .with_name(d.text().into())
+                .with_partitions(d.many(partition))
+        };
+        let dir = |d: &mut Dice| {
+            let dir = dirs::DescribeLogDirsResult::default()
+                .with_log_dir(d.text())
+                .with_topics(d.many(topic));
+            let total = if version >= 4 { d.next() as i64 } else { -1 };
+            dir.with_total_bytes(total)
+        };
+        DescribeLogDirsResponse::default().with_results(dice.many(dir))
+    }
+}
+
 const ID: i32 = 77;
 
 fn frame<R: Api>(answer: &R::Response, version: i16) -> Bytes {
@@ -298,6 +354,10 @@ fn check_all(seed: u64) {
     check::<DescribeGroupsRequest>(dice);
     check::<ConsumerGroupDescribeRequest>(dice);
     check::<DescribeConfigsRequest>(dice);
+    check::<DescribeClusterRequest>(dice);
+    check::<SaslHandshakeRequest>(dice);
+    check::<SaslAuthenticateRequest>(dice);
+    check::<DescribeLogDirsRequest>(dice);
 }
 
 proptest! {

@@ -1,23 +1,27 @@
 //! The query client: [`cluster`] knows the brokers, each [`broker`] is asked through one [`session`], which keeps one
-//! [`connection`] alive. [`api`] says what may be asked, [`shape`] guards the codec against the answers' bytes.
+//! [`connection`] alive, let in by [`security`] and begun by a [`greeting`]. [`api`] says what may be asked, [`shape`] guards the codec against the answers' bytes.
 
 pub(crate) mod api;
 mod backoff;
 pub(crate) mod broker;
 pub(crate) mod cluster;
 pub(crate) mod connection;
+pub(crate) mod greeting;
 #[cfg(test)]
 mod hostile;
+pub(crate) mod lookup;
 mod pace;
+pub(crate) mod security;
 pub(crate) mod session;
 pub(crate) mod shape;
 pub(crate) mod tally;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest,
+    ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest,
 };
 
 /// Reads bytes as an answer: the first byte says to which question, the second in which version. For fuzzing.
@@ -25,7 +29,7 @@ pub(crate) fn read_any_answer(bytes: &[u8]) {
     let [question, version, frame @ ..] = bytes else {
         return;
     };
-    match question % 8 {
+    match question % 12 {
         0 => read_answer::<ApiVersionsRequest>(*version, frame),
         1 => read_answer::<MetadataRequest>(*version, frame),
         2 => read_answer::<ListGroupsRequest>(*version, frame),
@@ -33,7 +37,11 @@ pub(crate) fn read_any_answer(bytes: &[u8]) {
         4 => read_answer::<ListOffsetsRequest>(*version, frame),
         5 => read_answer::<DescribeGroupsRequest>(*version, frame),
         6 => read_answer::<ConsumerGroupDescribeRequest>(*version, frame),
-        _ => read_answer::<DescribeConfigsRequest>(*version, frame),
+        7 => read_answer::<DescribeClusterRequest>(*version, frame),
+        8 => read_answer::<SaslHandshakeRequest>(*version, frame),
+        9 => read_answer::<SaslAuthenticateRequest>(*version, frame),
+        10 => read_answer::<DescribeConfigsRequest>(*version, frame),
+        _ => read_answer::<DescribeLogDirsRequest>(*version, frame),
     }
 }
 

@@ -1,11 +1,12 @@
 //! How a cluster's brokers are reached: over what, and as whom. Checked values; librdkafka's property names are in `config/`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::kafka::secret::Secret;
 
 /// `security.protocol` and what belongs to it. The default is PLAINTEXT.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Security {
     /// Absent = plaintext.
     pub tls: Option<Tls>,
@@ -14,7 +15,7 @@ pub struct Security {
 }
 
 /// TLS, with files that are read again at each new connection: certificates are renewed while the daemon runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tls {
     /// A PEM file of the authorities that are trusted (`ssl.ca.location`); absent = the platform's.
     pub ca: Option<PathBuf>,
@@ -27,7 +28,7 @@ pub struct Tls {
 }
 
 /// A client certificate (`ssl.certificate.location`, `ssl.key.location`, `ssl.key.password`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
     /// PEM: the certificate, then those between it and the authority.
     pub certificate: PathBuf,
@@ -38,7 +39,7 @@ pub struct Identity {
 }
 
 /// How to sign in (`sasl.mechanism`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Sasl {
     /// PLAIN
     Plain(Login),
@@ -51,7 +52,7 @@ pub enum Sasl {
 }
 
 /// A name and a password.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Login {
     /// `sasl.username`
     pub username: String,
@@ -60,7 +61,7 @@ pub struct Login {
 }
 
 /// Where tokens come from (`sasl.oauthbearer.method`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TokenSource {
     /// `oidc`: client credentials.
     Oidc(Oidc),
@@ -69,7 +70,7 @@ pub enum TokenSource {
 }
 
 /// The client-credentials grant of OpenID Connect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Oidc {
     /// `sasl.oauthbearer.token.endpoint.url`
     pub token_endpoint: String,
@@ -85,9 +86,25 @@ pub struct Oidc {
     pub ca: Option<PathBuf>,
 }
 
+impl Oidc {
+    /// Whether this can be a token endpoint: HTTP or HTTPS, and no name or password in it, which would get into logs.
+    pub fn is_endpoint(address: &str) -> bool {
+        let Ok(uri) = address.parse::<hyper::Uri>() else {
+            return false;
+        };
+        let known = matches!(uri.scheme_str(), Some("http" | "https"));
+        known
+            && uri
+                .authority()
+                .is_some_and(|authority| !authority.as_str().contains('@'))
+    }
+}
+
 /// Amazon's MSK.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MskIam {
     /// The cluster's region.
     pub region: String,
+    /// Amazon's own variables (`AWS_…`, and `HOME` for its files), by which its tools find out who the machine is.
+    pub environment: BTreeMap<String, Secret>,
 }

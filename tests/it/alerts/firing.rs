@@ -6,10 +6,13 @@ use crate::stories::proof::{About, Proof};
 use crate::stories::story::{INTERVAL, Pace, Story};
 use crate::stories::{NORMAL, OVERLOAD, begin, minute};
 
-const GROWING: (&str, &str) = ("LagslopeLagGrowing", "warning");
+pub(super) const GROWING: (&str, &str) = ("LagslopeLagGrowing", "warning");
 const GROWING_CRITICAL: (&str, &str) = ("LagslopeLagGrowing", "critical");
-const STOPPED: (&str, &str) = ("LagslopeConsumerStopped", "critical");
+pub(super) const STOPPED: (&str, &str) = ("LagslopeConsumerStopped", "critical");
 const CEILING: (&str, &str) = ("LagslopeCeilingSoon", "critical");
+pub(super) const LOSS_SOON: (&str, &str) = ("LagslopeRetentionLossSoon", "critical");
+pub(super) const LOST: (&str, &str) = ("LagslopeMessagesLost", "critical");
+pub(super) const DROPPED: (&str, &str) = ("LagslopeSeriesDropped", "warning");
 const DOWN: (&str, &str) = ("LagslopeDown", "critical");
 const CLUSTER_DOWN: (&str, &str) = ("LagslopeClusterDown", "critical");
 const STALE: (&str, &str) = ("LagslopeSampleStale", "warning");
@@ -22,7 +25,7 @@ const CATCHES_UP: Pace = Pace {
     consumed: 14_000.0,
     ..NORMAL
 };
-const STANDS_STILL: Pace = Pace {
+pub(super) const STANDS_STILL: Pace = Pace {
     consumed: 0.0,
     ..NORMAL
 };

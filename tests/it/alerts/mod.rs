@@ -2,4 +2,5 @@
 
 mod firing;
 pub(crate) mod lookup;
+mod losses;
 mod rules;

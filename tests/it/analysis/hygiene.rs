@@ -82,6 +82,84 @@ fn recreated_topic_begins_anew() {
 }
 
 #[test]
+fn topic_made_again_under_traffic_is_not_growth() {
+    // After an hour it is made again; the consumer is back at once, 2,000 behind at first and 5,000 later, as the group before it.
+    let mut told = Told::new(Ceilings::default());
+    let reports = (0..1_080u32).map(|cycle| {
+        let t = u64::from(cycle) * 10;
+        let again = t >= 3_600;
+        told.topic_id = Some(1 + u128::from(again));
+        let arrived = if again {
+            1_000 * (t - 3_500)
+        } else {
+            100_000 + 1_000 * t
+        };
+        let behind = if again && t < 3_700 { 2_000 } else { 5_000 };
+        let partitions = [read(arrived, arrived - behind)];
+        told.cycle(BEGIN + t as f64, &partitions)
+            .expect("it has a commit")
+    });
+    let recreated = Counts {
+        recreated: 1,
+        ..Counts::default()
+    };
+    check(&reports.collect::<Vec<_>>(), recreated);
+}
+
+#[test]
+fn group_deleted_and_made_again_is_not_growth() {
+    // It has no commits for a minute after an hour, then commits 50,000 further back, and stays that far behind.
+    let mut told = Told::new(Ceilings::default());
+    let cycles = (0..720u32).map(|cycle| u64::from(cycle) * 10);
+    let reports = cycles.filter_map(|t| {
+        let arrived = 100_000 + 1_000 * t;
+        let behind = if t < 3_600 { 2_000 } else { 52_000 };
+        let mut partition = read(arrived, arrived - behind);
+        partition.committed = partition.committed.filter(|_| !(3_600..3_660).contains(&t));
+        let report = told.cycle(BEGIN + t as f64, &[partition]);
+        assert_eq!(report.is_none(), (3_600..3_660).contains(&t), "after {t} s");
+        report
+    });
+    check(&reports.collect::<Vec<_>>(), Counts::default());
+}
+
+#[test]
+fn retention_that_eats_a_lagging_group_is_not_growth() {
+    // Always 20,000 behind; from the hour on only 15,000 are kept, and a cycle later the consumer goes on at the beginning.
+    let reports = disturbed(|t, partitions| {
+        let arrived = partitions[0].log_end.expect("it is read");
+        let behind = if t <= 3_600.0 { 20_000 } else { 14_000 };
+        partitions[0].committed = Some(arrived - behind);
+        if t >= 3_600.0 {
+            partitions[0].log_start = arrived - 15_000;
+        }
+    });
+    // 5,000 at the hour, and until it has jumped 10,000 more.
+    let lost = Counts {
+        lost_messages: 15_000,
+        skipped: 1,
+        ..Counts::default()
+    };
+    check(&reports, lost);
+}
+
+#[test]
+fn what_was_committed_before_retention_came_is_not_lost() {
+    // Between two samples the group commits 50 more, and retention deletes up to 50 beyond that.
+    let mut told = Told::new(Ceilings::default());
+    told.cycle(BEGIN, &[read(2_000, 500)]);
+    let eaten = Read {
+        log_start: 600,
+        ..read(2_000, 550)
+    };
+    let report = told.cycle(BEGIN + 10.0, &[eaten]).expect("known");
+    assert_eq!(
+        (report.counts.lost_messages, report.counts.skipped),
+        (50, 0)
+    );
+}
+
+#[test]
 fn arrivals_behind_a_leftover_commit_are_not_growth() {
     // A commit of a former log lies far beyond the end of partition 1, where as much arrives as in the other; after ten minutes
     // the consumer commits at its end.

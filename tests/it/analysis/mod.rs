@@ -3,12 +3,15 @@
 mod gaps;
 mod hygiene;
 mod models;
+mod past;
 mod random;
+mod retention;
+mod retuned;
 mod stories;
 
 use lagslope::analysis::report::{Report, TopicReport};
 use lagslope::analysis::sample::{
-    Commits, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
+    Commits, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits, TopicSample,
 };
 use lagslope::analysis::{Analysis, Ceilings, Settings};
 
@@ -40,6 +43,9 @@ pub(crate) fn read(log_end: u64, committed: u64) -> Read {
 pub(crate) struct Told {
     analysis: Analysis,
     pub(crate) topic_id: Option<u128>,
+    pub(crate) retention: Option<Retention>,
+    /// Bytes that a message takes, in every partition.
+    pub(crate) message_bytes: Option<f32>,
 }
 
 impl Told {
@@ -51,7 +57,18 @@ impl Told {
                 Box::new(|_| None),
             ),
             topic_id: Some(1),
+            retention: None,
+            message_bytes: None,
         }
+    }
+
+    pub(crate) fn retune(&mut self, settings: Settings, ceilings: Ceilings) {
+        self.analysis
+            .retune(settings, Box::new(move |_, _| ceilings));
+    }
+
+    pub(crate) fn begin_new_curves(&mut self) {
+        self.analysis.begin_new_curves();
     }
 
     /// A cycle in which the group's coordinator answered.
@@ -85,7 +102,8 @@ impl Told {
             topics: vec![TopicSample {
                 name: "orders".into(),
                 id: self.topic_id,
-                retention: None,
+                retention: self.retention,
+                message_bytes: vec![self.message_bytes; partitions.len()].into(),
                 partitions: ends.collect(),
             }],
             groups: vec![GroupSample {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lagslope::config::{self, Start};
 use lagslope::expose::metrics::Granularity;
-use lagslope::kafka::IsolationLevel;
+use lagslope::kafka::{IsolationLevel, Limits};
 use proptest::prelude::*;
 
 use super::{LEAST, load, pairs};
@@ -24,6 +24,24 @@ fn the_least_gets_the_defaults() {
     assert_eq!(kafka.bootstrap_servers, ["kafka-1:9092"]);
     assert_eq!(kafka.isolation_level, IsolationLevel::ReadUncommitted);
     assert!(kafka.groups.passes("any") && kafka.topics.passes("any"));
+}
+
+#[test]
+fn bounds_are_each_clusters_own_and_the_pages() {
+    let text = "clusters:\n  - {name: a, bootstrap_servers: [x:1], max_groups: 7}\n  - {name: b, bootstrap_servers: [x:1], max_partitions: 9}\nmetrics: {max_series: 5000}\n";
+    let settings = load(text, &[]).unwrap();
+    let default = Limits::default();
+    let limits: Vec<_> = settings.clusters.iter().map(|c| c.kafka.limits).collect();
+    assert_eq!(
+        (limits[0].max_groups, limits[0].max_partitions),
+        (7, default.max_partitions)
+    );
+    assert_eq!(
+        (limits[1].max_groups, limits[1].max_partitions),
+        (default.max_groups, 9)
+    );
+    assert_eq!(settings.metrics.max_series, 5_000);
+    assert_eq!(load(LEAST, &[]).unwrap().metrics.max_series, 200_000);
 }
 
 #[test]

@@ -55,6 +55,7 @@ fn a_bad_configuration_ends_a_run_with_78() {
     for arguments in [
         &["run", "--config.file", "/nowhere.yaml"][..],
         &["--config.file=/nowhere.yaml"],
+        &["doctor", "--config.file", "/nowhere.yaml"],
     ] {
         assert_eq!(
             outcome(arguments),
@@ -88,6 +89,14 @@ fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
             &["expected HOST:PORT or :PORT"],
         ),
         (&["check-config"], &["<FILE>"]),
+        (
+            &["doctor"],
+            &["--config.file FILE", "--bootstrap.servers HOST:PORT"],
+        ),
+        (
+            &["doctor", "--bootstrap.servers=a:1", "--clock.watch=6"],
+            &["expected a time such as 6s"],
+        ),
         (&["frobnicate"], &["frobnicate"]),
     ];
     for (arguments, said) in cases {

@@ -1,4 +1,4 @@
-//! `docs/lagslope.example.yaml`: the defaults that it shows are the real ones. That it has every key is tested beside the keys.
+//! The pages that people copy from. `docs/lagslope.example.yaml`: the defaults that it shows are the real ones. That it has every key is tested beside the keys.
 
 use std::fs;
 use std::path::Path;
@@ -23,4 +23,34 @@ fn all_settings(example: &str) -> String {
         _ => format!("{line}\n"),
     };
     example.lines().map(uncomment).collect()
+}
+
+/// With its files in a folder of the test.
+#[test]
+fn each_way_of_signing_in_on_the_page_is_accepted() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/security.md");
+    let page = fs::read_to_string(path).expect("it is there");
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path().display().to_string();
+    for name in [
+        "ca.pem",
+        "client.pem",
+        "client.key",
+        "client.key.password",
+        "password",
+        "client-secret",
+    ] {
+        fs::write(folder.path().join(name), "x").expect("written");
+    }
+    let blocks = page.split("```yaml\n").skip(1);
+    let blocks: Vec<&str> = blocks
+        .filter_map(|rest| Some(rest.split_once("```")?.0))
+        .collect();
+    assert_eq!(blocks.len(), 5, "TLS twice, SASL three times");
+    for block in blocks {
+        let settings = load(block.replace("/etc/lagslope", &here), &[]);
+        let settings = settings.unwrap_or_else(|told| panic!("{block}\n{told:?}"));
+        let security = &settings.clusters[0].kafka.security;
+        assert!(security.tls.is_some(), "{block}");
+    }
 }

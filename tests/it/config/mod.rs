@@ -2,8 +2,10 @@
 
 mod accepted;
 mod command_line;
+mod contradictions;
 mod example;
 mod faults;
+mod security;
 
 use std::ffi::OsString;
 use std::fs;

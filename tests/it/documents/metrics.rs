@@ -8,7 +8,7 @@ use lagslope::expose::metrics::{Facts, Granularity, render};
 
 use crate::alerts::lookup::rules;
 use crate::dashboards::{dashboards, queries};
-use crate::expose::{Server, full_report};
+use crate::expose::{FOR_EVER, Server, full_report};
 use crate::promtool::{promtool, repository};
 
 const PREFIX: &str = "lagslope_";
@@ -74,7 +74,7 @@ async fn promtool_finds_nothing_to_mend_on_the_page() {
         &facts,
         Granularity::Partition,
     );
-    server.board.post(0, fragment);
+    server.board.place("prod").post(fragment, FOR_EVER);
     server.board.publish();
     let page = reqwest::get(server.url("/metrics"))
         .await

@@ -1,10 +1,12 @@
 //! What is told: the text of `/metrics`, and the server that hands it out.
 
 mod limits;
+mod room;
 mod text;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lagslope::analysis::report::{
     CeilingKind, CeilingReport, Counts, Eta, GroupReport, GrowthState, LagGrowth, PartitionReport,
@@ -16,6 +18,9 @@ use lagslope::expose::http::{Exposed, serve};
 use lagslope::expose::own_metrics::OwnMetrics;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+
+/// What is posted stays up.
+pub(crate) const FOR_EVER: Duration = Duration::MAX;
 
 /// A server on a free port; it drains when this is dropped.
 pub(crate) struct Server {
@@ -33,6 +38,7 @@ impl Server {
         let exposed = Exposed {
             board: Arc::clone(&board),
             own: OwnMetrics::new("0.0.0", "test"),
+            reload: None,
         };
         tokio::spawn(serve(listener, exposed, async move {
             let _either_way = stopped.await;
@@ -64,6 +70,7 @@ pub(crate) fn full_report(group: &str) -> Report {
         duration_seconds: 0.012,
         requests: vec![("ListGroups", 7)],
         errors: vec![("OffsetFetch", "not_coordinator", 1)],
+        ..Cycle::default()
     };
     Report {
         at: 1_700_000_000.5,
@@ -102,6 +109,11 @@ fn full_topic() -> TopicReport {
                 kind: CeilingKind::Delay,
                 utilization_ratio: 0.5,
                 eta: None,
+            },
+            CeilingReport {
+                kind: CeilingKind::Retention,
+                utilization_ratio: 0.25,
+                eta: Some(eta),
             },
         ],
         delays: None,

@@ -10,7 +10,7 @@ use lagslope::expose::metrics::{Facts, Granularity, render};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 use proptest::prelude::*;
 
-use super::{Server, full_report};
+use super::{FOR_EVER, Server, full_report};
 
 fn facts() -> Facts {
     Facts {
@@ -21,9 +21,9 @@ fn facts() -> Facts {
 
 /// Publishes a full report of each of the first clusters.
 fn publish_full(server: &Server, clusters: &[&str], granularity: Granularity) {
-    for (index, cluster) in clusters.iter().enumerate() {
+    for cluster in clusters {
         let fragment = render(cluster, &full_report("billing"), &facts(), granularity);
-        server.board.post(index, fragment);
+        server.board.place(cluster).post(fragment, FOR_EVER);
     }
     server.board.publish();
 }
@@ -97,9 +97,9 @@ async fn what_is_unknown_is_absent() {
     ) = (None, None, None, None);
     topic.ceilings.clear();
     report.groups[0].members = None;
-    server.board.post(
-        0,
+    server.board.place("prod").post(
         render("prod", &report, &Facts::default(), Granularity::Topic),
+        FOR_EVER,
     );
     server.board.publish();
     let text = scrape(&server).await;
@@ -156,9 +156,9 @@ async fn gzip_holds_the_same_text() {
 #[tokio::test]
 async fn ready_names_the_clusters_that_are_awaited() {
     let server = Server::start(&["a", "b"]).await;
-    server.board.post(
-        0,
+    server.board.place("a").post(
         render("a", &full_report("billing"), &facts(), Granularity::Topic),
+        FOR_EVER,
     );
     server.board.publish();
     let answer = reqwest::get(server.url("/-/ready"))
@@ -169,9 +169,9 @@ async fn ready_names_the_clusters_that_are_awaited() {
         answer.text().await.expect("text"),
         "waiting for the first report of: b\n"
     );
-    server.board.post(
-        1,
+    server.board.place("b").post(
         render("b", &full_report("billing"), &facts(), Granularity::Topic),
+        FOR_EVER,
     );
     server.board.publish();
     assert_eq!(
@@ -195,9 +195,9 @@ fn ours(group: &str, value: f64) -> String {
     let mut report: Report = full_report(group);
     report.groups[0].sample_age_seconds = Some(value);
     let board = Board::new(["c".to_owned()]);
-    board.post(
-        0,
+    board.place("c").post(
         render("c", &report, &Facts::default(), Granularity::Topic),
+        FOR_EVER,
     );
     board.publish();
     lines(&board.text(), "lagslope_group_sample_age_seconds{")

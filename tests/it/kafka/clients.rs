@@ -4,9 +4,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -55,14 +58,33 @@ impl Kafka {
         self.admin("create topic", |admin, options| {
             block_on(admin.create_topics([topic], options))
         });
+        let partitions = usize::try_from(topic.num_partitions).expect("a number of partitions");
+        self.wait_for_leaders(topic.name, partitions);
+    }
+
+    fn wait_for_leaders(&self, topic: &str, partitions: usize) {
         let consumer = consumer(&self.bootstrap(), "unused", &[]);
         wait_until(DEADLINE, || {
-            let metadata = consumer.fetch_metadata(Some(topic.name), REQUEST).ok()?;
-            let partitions = metadata.topics().first()?.partitions();
-            let led = partitions.iter().filter(|p| p.leader() >= 0).count();
-            (led == usize::try_from(topic.num_partitions).ok()?).then_some(())
+            let metadata = consumer.fetch_metadata(Some(topic), REQUEST).ok()?;
+            let told = metadata.topics().first()?.partitions();
+            let led = told.iter().filter(|p| p.leader() >= 0).count();
+            (led == partitions).then_some(())
         })
-        .unwrap_or_else(|| panic!("topic {} has no leaders", topic.name));
+        .unwrap_or_else(|| panic!("topic {topic} has no leaders"));
+    }
+
+    /// The names of all topics, Kafka's own too, sorted.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        let consumer = consumer(&self.bootstrap(), "unused", &[]);
+        let ask = || consumer.fetch_metadata(None, REQUEST).ok();
+        let metadata = wait_until(DEADLINE, ask).expect("Kafka answers within the deadline");
+        let names = metadata
+            .topics()
+            .iter()
+            .map(|topic| topic.name().to_owned());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
     }
 
     /// Deletes a topic.
@@ -72,11 +94,12 @@ impl Kafka {
         });
     }
 
-    /// Adds partitions until there are `count`.
+    /// Adds partitions until there are `count`, and waits until each has a leader.
     pub(crate) fn add_partitions(&self, topic: &str, count: usize) {
         self.admin("add partitions", |admin, options| {
             block_on(admin.create_partitions(&[NewPartitions::new(topic, count)], options))
         });
+        self.wait_for_leaders(topic, count);
     }
 
     /// Deletes a group without members, and its commits.
@@ -131,16 +154,46 @@ impl Kafka {
         done.unwrap_or_else(|| panic!("{what} failed: {last}"));
     }
 
+    /// Sets a topic's settings; those that are not among them go back to the broker's.
+    pub(crate) fn alter_topic(&self, topic: &str, settings: &[(&str, &str)]) {
+        let alter = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let alter = settings
+            .iter()
+            .fold(alter, |alter, (key, value)| alter.set(key, value));
+        let altered =
+            block_on(admin(&self.bootstrap()).alter_configs([&alter], &AdminOptions::new()));
+        let altered = altered.expect("an answer");
+        assert!(altered.iter().all(Result::is_ok), "{altered:?}");
+    }
+
     /// Writes `count` short messages to one partition and waits until all are acknowledged.
     pub(crate) fn produce(&self, topic: &str, partition: i32, count: usize) {
+        self.send(topic, partition, (0..count).map(|_| None));
+    }
+
+    /// The same, with timestamps that lie so far back.
+    pub(crate) fn produce_old(&self, topic: &str, partition: i32, count: usize, age_ms: u64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.expect("after 1970").as_millis();
+        let then = i64::try_from(now).expect("before the year 292 million") - age_ms.cast_signed();
+        self.send(topic, partition, (0..count).map(|_| Some(then)));
+    }
+
+    /// Writes a short message for each timestamp, in milliseconds since the epoch, as if it had been made then.
+    pub(crate) fn produce_at(&self, topic: &str, partition: i32, timestamps: &[i64]) {
+        self.send(topic, partition, timestamps.iter().copied().map(Some));
+    }
+
+    fn send(&self, topic: &str, partition: i32, timestamps: impl Iterator<Item = Option<i64>>) {
         let producer: BaseProducer = config(&self.bootstrap())
             .set("linger.ms", "5")
             .create()
             .expect("a valid configuration");
-        for _ in 0..count {
-            let record = BaseRecord::<(), str>::to(topic)
+        for timestamp in timestamps {
+            let mut record = BaseRecord::<(), str>::to(topic)
                 .partition(partition)
                 .payload("x");
+            record.timestamp = timestamp;
             let mut waiting = Some(record);
             wait_until(DEADLINE, || match producer.send(waiting.take()?) {
                 Ok(()) => Some(()),
@@ -246,7 +299,8 @@ impl Drop for Member {
 
 /// The ids of the brokers that the one at `address` lists; nothing while it doesn't answer.
 pub(super) fn brokers_seen_by(address: &str) -> Option<Vec<i32>> {
-    let consumer = consumer(address, "unused", &[]);
+    // Without a group: asking for its coordinator would create Kafka's offsets topic, on those nodes only that are up by now.
+    let consumer: BaseConsumer = config(address).create().expect("a valid configuration");
     let metadata = consumer.fetch_metadata(None, REQUEST).ok()?;
     Some(metadata.brokers().iter().map(|b| b.id()).collect())
 }

@@ -10,11 +10,14 @@
 pub(crate) mod clients;
 pub(crate) mod jars;
 mod node;
+pub(crate) mod secured;
 mod selftest;
 pub(crate) mod tools;
 
 pub(crate) use jars::Version;
 
+use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
@@ -31,6 +34,15 @@ pub(crate) struct Kafka {
     nodes: Vec<Node>,
     pids: Vec<AtomicU32>,
     processes: Processes,
+}
+
+/// What must be there before a node starts.
+#[derive(Default)]
+pub(crate) struct Preparation {
+    /// Written into the cluster's folder, which is `{folder}` in options.
+    pub(crate) files: Vec<(String, String)>,
+    /// Further arguments of the command that formats the storage, for a shell.
+    pub(crate) format_arguments: String,
 }
 
 /// The one-node cluster of a version that all tests of this process share; it ends with the process.
@@ -55,8 +67,22 @@ impl Kafka {
     /// `options` are lines of `server.properties`, and win over the harness's own; `{port}` and `{controller}` in them stand for
     /// the node's ports.
     pub(crate) fn start(version: Version, nodes: u16, options: &[(&str, &str)]) -> Self {
+        Self::start_prepared(version, nodes, options, &Preparation::default())
+    }
+
+    /// The same with files and users.
+    pub(crate) fn start_prepared(
+        version: Version,
+        nodes: u16,
+        options: &[(&str, &str)],
+        preparation: &Preparation,
+    ) -> Self {
         let processes = Processes::new("kafka");
-        let nodes = node::quorum(nodes, options);
+        let folder = processes.folder();
+        for (name, content) in &preparation.files {
+            fs::write(folder.join(name), content).expect("a file in our temporary folder");
+        }
+        let nodes = node::quorum(nodes, options, folder, &preparation.format_arguments);
         let kafka = Self {
             version,
             pids: nodes.iter().map(|_| AtomicU32::new(0)).collect(),
@@ -70,6 +96,11 @@ impl Kafka {
             kafka.wait_for_broker(index);
         }
         kafka
+    }
+
+    /// The temporary folder of the cluster.
+    pub(crate) fn folder(&self) -> &Path {
+        self.processes.folder()
     }
 
     pub(crate) fn version(&self) -> Version {
@@ -105,6 +136,13 @@ impl Kafka {
     /// SIGKILL: connections are reset, the port refuses.
     pub(crate) fn kill(&self, id: usize) {
         self.processes.kill(&self.node(id).name);
+    }
+
+    /// SIGTERM: a node of a rolling restart hands its leaderships over before it ends. Returns when it has ended.
+    pub(crate) fn shut_down(&self, id: usize) {
+        let name = &self.node(id).name;
+        assert!(self.processes.signal(name, "TERM"));
+        self.processes.exit_code(name);
     }
 
     /// Starts a killed node again with its data, on the same port, and waits until it answers.

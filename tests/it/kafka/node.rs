@@ -20,12 +20,18 @@ pub(super) struct Node {
     controller_port: u16,
     /// What is the same on every node: the voters, the replication factors, the caller's options.
     common: String,
+    format_arguments: String,
 }
 
 /// The nodes of one cluster, which know each other's controllers.
-pub(super) fn quorum(count: u16, options: &[(&str, &str)]) -> Vec<Node> {
+pub(super) fn quorum(
+    count: u16,
+    options: &[(&str, &str)],
+    folder: &Path,
+    format_arguments: &str,
+) -> Vec<Node> {
     let controllers: Vec<u16> = (0..count).map(|_| free_port()).collect();
-    let common = common(&controllers, options);
+    let common = common(&controllers, options).replace("{folder}", &folder.display().to_string());
     (1..)
         .zip(controllers)
         .map(|(id, controller_port)| Node {
@@ -34,6 +40,7 @@ pub(super) fn quorum(count: u16, options: &[(&str, &str)]) -> Vec<Node> {
             id,
             controller_port,
             common: common.clone(),
+            format_arguments: format_arguments.to_owned(),
         })
         .collect()
 }
@@ -91,9 +98,10 @@ log.dirs={}
         let properties = properties.display();
         let java = format!("{JAVA} -cp '{class_path}'");
         format!(
-            "{java} kafka.tools.StorageTool format --ignore-formatted -t {CLUSTER_ID} -c '{properties}' || exit 1
+            "{java} kafka.tools.StorageTool format --ignore-formatted -t {CLUSTER_ID} -c '{properties}' {} || exit 1
 exec {java} kafka.Kafka '{properties}'
-"
+",
+            self.format_arguments
         )
     }
 }

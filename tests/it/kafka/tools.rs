@@ -1,6 +1,6 @@
 //! Kafka's own `kafka-consumer-groups`, as the judge of what a monitor says. Each call is a JVM: some seconds.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use super::{Kafka, unique};
 
@@ -30,12 +30,15 @@ pub(crate) struct State {
 impl Kafka {
     /// `--describe --all-groups`, sorted by group, topic and partition.
     pub(crate) fn describe_all_groups(&self) -> Vec<Position> {
-        let printed = self.consumer_groups(&["--describe", "--all-groups"]);
-        let mut positions = positions(&printed);
-        positions.sort_by(|a, b| {
-            (&a.group, &a.topic, a.partition).cmp(&(&b.group, &b.topic, b.partition))
-        });
-        positions
+        sorted_positions(&self.consumer_groups(&["--describe", "--all-groups"]))
+    }
+
+    /// The same while nodes are failing: whatever the tool prints before it ends, well or badly.
+    pub(crate) fn describe_what_it_can(&self) -> Vec<Position> {
+        let mut all = vec!["--bootstrap-server".to_owned(), self.bootstrap()];
+        all.extend(["--describe", "--all-groups"].map(str::to_owned));
+        let output = self.run_tool(CONSUMER_GROUPS, &all);
+        sorted_positions(&String::from_utf8_lossy(&output.stdout))
     }
 
     /// `--describe --all-groups --state`, sorted by group.
@@ -75,13 +78,7 @@ impl Kafka {
 
     /// Runs a class of the command line tools.
     pub(crate) fn tool(&self, class: &str, args: &[String]) -> String {
-        let output = Command::new("java")
-            .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
-            .args(["-cp", &self.version().tools(), class])
-            .args(args)
-            .output()
-            .expect("java is installed");
+        let output = self.run_tool(class, args);
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             output.status.success() && !printed.contains("Error: "),
@@ -90,6 +87,23 @@ impl Kafka {
         );
         printed
     }
+
+    fn run_tool(&self, class: &str, args: &[String]) -> Output {
+        Command::new("java")
+            .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
+            .args(["-cp", &self.version().tools(), class])
+            .args(args)
+            .output()
+            .expect("java is installed")
+    }
+}
+
+fn sorted_positions(printed: &str) -> Vec<Position> {
+    let mut positions = positions(printed);
+    positions
+        .sort_by(|a, b| (&a.group, &a.topic, a.partition).cmp(&(&b.group, &b.topic, b.partition)));
+    positions
 }
 
 /// The tool prints a table for each group, with its own heading, between sentences and blank lines.

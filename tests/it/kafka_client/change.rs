@@ -1,9 +1,11 @@
 //! What changes in a cluster while it is watched: leaders, topics, groups, brokers. What is told of it is right, or absent.
 
 use kafka_protocol::messages::ApiKey;
+use lagslope::kafka::Filter;
 
 use super::scripted::{Mood, Scripted, World};
-use super::{TIMEOUT, group, has_error, log_ends, sampler};
+use super::{TIMEOUT, group, has_error, log_ends, sampler, settings};
+use crate::processes::free_port;
 
 #[tokio::test]
 async fn a_leader_that_moved_is_found_in_the_same_cycle() {
@@ -211,6 +213,21 @@ async fn ends_that_fell_are_silent_until_the_metadata_could_be_read() {
 }
 
 #[tokio::test]
+async fn a_sample_tells_ages_from_when_its_cycle_ended() {
+    let cluster = Scripted::start(2).await;
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    sampler.sample(1000.0).await;
+    // The cycle waits for a broker, as it would while the machine sleeps: what was read before is older by that.
+    cluster.mood(2, Mood::Hangs);
+    let sample = sampler.sample(1010.0).await;
+    let took = sample.cycle.duration_seconds;
+    assert!(took > 0.5, "{took}");
+    assert!(sample.at >= 1010.0 + took, "{} after {took}", sample.at);
+    let read = sample.topics[0].partitions[0].log_end.expect("of broker 1");
+    assert!(sample.at >= read.at);
+}
+
+#[tokio::test]
 async fn a_second_look_costs_one_metadata_and_one_request_for_ends() {
     let cluster = Scripted::start(1).await;
     let mut sampler = sampler(&cluster, TIMEOUT);
@@ -257,4 +274,37 @@ async fn a_second_look_takes_the_room_of_a_seldom_question() {
     let mut counts = [1, 2].map(|broker| asked.iter().filter(|(id, _)| *id == broker).count());
     counts.sort_unstable();
     assert_eq!(counts, [5, 6], "{asked:?}");
+}
+
+#[tokio::test]
+async fn other_settings_keep_what_was_learned_and_the_counts_though_nobody_answers_at_the_new_address()
+ {
+    let cluster = Scripted::start(1).await;
+    cluster.group("pay", 1, &[("orders", 0, 40)]);
+    cluster.group("ship", 1, &[("orders", 0, 30)]);
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    let before = sampler.sample(1000.0).await;
+
+    let mut elsewhere = settings(&cluster, TIMEOUT);
+    elsewhere.bootstrap_servers = vec![format!("127.0.0.1:{}", free_port())];
+    elsewhere.groups = Filter::new(&["p.*".to_owned()], &[]).unwrap();
+    sampler.reconfigure(elsewhere.clone());
+    let away = sampler.sample(1010.0).await;
+    assert!(!away.cycle.up);
+    let names: Vec<_> = away.groups.iter().map(|group| &*group.name).collect();
+    assert_eq!(names, ["pay"], "the filter leaves the other out");
+    assert_eq!(group(&away, "pay").commits, None, "known, and silent");
+    assert_eq!(log_ends(&away), [None; 3], "its history goes on");
+    for (api, count) in &before.cycle.requests {
+        let now = away.cycle.requests.iter().find(|(name, _)| name == api);
+        assert!(now.is_some_and(|(_, now)| now >= count), "{api} went back");
+    }
+
+    elsewhere.bootstrap_servers = vec![cluster.address(1)];
+    elsewhere.groups = Filter::all();
+    elsewhere.topics = Filter::new(&[], &[]).unwrap();
+    sampler.reconfigure(elsewhere);
+    let back = sampler.sample(1020.0).await;
+    assert!(back.cycle.up);
+    assert_eq!((back.groups.len(), back.topics.len()), (2, 0));
 }

@@ -1,7 +1,13 @@
 //! The query client against a scripted cluster: what it reads, how often it asks, and what a broker's failure costs.
 
+mod bounds;
 mod change;
-mod scripted;
+mod disks;
+mod moved;
+mod past;
+mod returned;
+pub(crate) mod scripted;
+mod sizes;
 
 use std::time::Duration;
 
@@ -15,15 +21,21 @@ use scripted::{Mood, Scripted};
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn sampler(cluster: &Scripted, request_timeout: Duration) -> Sampler {
-    Sampler::new(Settings {
+    Sampler::new(settings(cluster, request_timeout))
+}
+
+fn settings(cluster: &Scripted, request_timeout: Duration) -> Settings {
+    Settings {
         name: "test".to_owned(),
         bootstrap_servers: vec![cluster.address(1)],
         request_timeout,
         security: lagslope::kafka::security::Security::default(),
+        rate_window: lagslope::kafka::RATE_WINDOW,
+        limits: Default::default(),
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::all(),
         topics: Filter::all(),
-    })
+    }
 }
 
 fn group<'a>(sample: &'a Sample, name: &str) -> &'a GroupSample {
@@ -155,6 +167,28 @@ async fn a_hung_broker_delays_nobody_and_is_not_asked_twice() {
     assert_eq!(log_ends(&sample), [Some(100), Some(101), Some(102)]);
 }
 
+/// The first cycle is the longest: later ones know that it still owes an answer. The best of some counts, for the machine may be busy.
+#[tokio::test]
+async fn beside_a_hung_broker_the_others_are_told_within_a_second() {
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let cluster = Scripted::start(3).await;
+        cluster.group("pay", 1, &[("orders", 0, 1)]);
+        let mut sampler = sampler(&cluster, TIMEOUT);
+        sampler.sample(1000.0).await;
+        cluster.mood(2, Mood::Hangs);
+        let began = Instant::now();
+        let sample = sampler.sample(1010.0).await;
+        best = best.min(began.elapsed());
+        if best < Duration::from_secs(1) {
+            assert_eq!(log_ends(&sample), [Some(100), None, Some(102)]);
+            assert!(group(&sample, "pay").commits.is_some());
+            return;
+        }
+    }
+    panic!("never faster than {best:?}");
+}
+
 #[tokio::test]
 async fn what_answers_nonsense_is_called_by_its_name() {
     const OVERSIZED: &[u8] = &[0x3f, 0xff, 0xff, 0xff, 0, 0];
@@ -167,10 +201,10 @@ async fn what_answers_nonsense_is_called_by_its_name() {
             "speaks_http",
         ),
         (Mood::Says(b""), "closed_unanswered"),
-        (Mood::GreetsThenSays(b""), "closed_unanswered"),
+        (Mood::GreetsThenSays(b""), "sasl_needed"),
         (Mood::Says(b"\xff\xfe\xfd\xfc"), "not_kafka"),
         (Mood::GreetsThenSays(OVERSIZED), "too_large"),
-        (Mood::GreetsThenSays(GARBAGE), "closed_unanswered"),
+        (Mood::GreetsThenSays(GARBAGE), "sasl_needed"),
         (Mood::GreetsThenSays(GARBLED), "garbled"),
     ];
     for (mood, label) in cases {
@@ -203,6 +237,8 @@ async fn nobody_there_is_told_as_such() {
         bootstrap_servers,
         request_timeout: TIMEOUT,
         security: lagslope::kafka::security::Security::default(),
+        rate_window: lagslope::kafka::RATE_WINDOW,
+        limits: Default::default(),
         isolation_level: IsolationLevel::ReadCommitted,
         groups: Filter::all(),
         topics: Filter::all(),
@@ -298,6 +334,8 @@ async fn filters_and_our_own_group_are_left_out() {
         bootstrap_servers: vec![cluster.address(1)],
         request_timeout: TIMEOUT,
         security: lagslope::kafka::security::Security::default(),
+        rate_window: lagslope::kafka::RATE_WINDOW,
+        limits: Default::default(),
         isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::new(&[".*".to_owned()], &exclude).unwrap(),
         topics: Filter::new(&["other".to_owned()], &[]).unwrap(),

@@ -9,6 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::list_groups_response::ListedGroup;
+use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use kafka_protocol::messages::list_offsets_response as ends;
 use kafka_protocol::messages::metadata_response as metadata;
 use kafka_protocol::messages::offset_fetch_response as commits;
@@ -33,6 +34,24 @@ pub(crate) enum Mood {
     GreetsThenSays(&'static [u8]),
 }
 
+/// What a look-up by time is answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Lookup {
+    /// There is no record at or after that instant.
+    #[default]
+    Nothing,
+    /// The first record at or after it; the function gives the timestamp of an offset.
+    Stamped(fn(i64) -> i64),
+    /// This error for each partition.
+    Error(i16),
+    /// This offset and timestamp, whatever was asked.
+    Says(i64, i64),
+    /// No partition is in the answer.
+    Empty,
+    /// Nothing at all: the broker hangs.
+    Hangs,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) coordinator: i32,
@@ -52,8 +71,25 @@ pub(crate) struct World {
     /// By topic, where it isn't 1.
     pub(crate) topic_ids: BTreeMap<&'static str, u128>,
     pub(crate) groups: BTreeMap<String, Group>,
+    /// Who lists a group, where it isn't its coordinator alone.
+    pub(crate) listed_by: BTreeMap<String, Vec<i32>>,
+    /// The error that its coordinator answers for a group's commits.
+    pub(crate) commits_errors: BTreeMap<String, i16>,
+    /// Brokers that haven't noticed that they lost their groups, and answer for all that they are asked for.
+    pub(crate) unaware: Vec<i32>,
+    /// `retention.bytes` of every topic, where it is set; a message takes 100 bytes, half as much on a follower.
+    pub(crate) retention_bytes: Option<i64>,
+    /// What DescribeLogDirs answers instead of sizes.
+    pub(crate) sizes_error: i16,
     /// `(broker, api)` of each request read.
+    /// `(broker, api)` of each request read, but for look-ups by time.
     pub(crate) requests: Vec<(i32, ApiKey)>,
+    /// Look-ups by time: of each request the broker, and the first partition with its instant.
+    pub(crate) lookups: Vec<(i32, i32, i64)>,
+    /// What they are answered.
+    pub(crate) lookup: Lookup,
+    /// How long each such request takes.
+    pub(crate) lookup_takes: Duration,
     pub(crate) connections: usize,
     /// The highest version of `OffsetFetch` offered.
     pub(crate) offset_fetch_max: i16,
@@ -135,9 +171,16 @@ impl Scripted {
             let header =
                 decode_request_header_from_buffer(&mut request).expect("a request of ours");
             let api = ApiKey::try_from(header.request_api_key).expect("a request of ours");
+            let lookup = lookup(api, &header, &request);
             let mood = self.change(|world| {
-                world.requests.push((id, api));
-                world.moods[&id].clone()
+                match lookup {
+                    Some((partition, instant)) => world.lookups.push((id, partition, instant)),
+                    None => world.requests.push((id, api)),
+                }
+                match (&world.lookup, lookup) {
+                    (Lookup::Hangs, Some(_)) => Mood::Hangs,
+                    _ => world.moods[&id].clone(),
+                }
             });
             match mood {
                 Mood::Answers => {}
@@ -147,7 +190,11 @@ impl Scripted {
                     return None;
                 }
                 Mood::Hangs => {
-                    while self.change(|world| world.moods[&id] == Mood::Hangs) {
+                    let hangs = |world: &mut World| {
+                        world.moods[&id] == Mood::Hangs
+                            || lookup.is_some() && matches!(world.lookup, Lookup::Hangs)
+                    };
+                    while self.change(hangs) {
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                 }
@@ -155,6 +202,10 @@ impl Scripted {
                     stream.write_all(bytes).await.ok()?;
                     return None;
                 }
+            }
+            if lookup.is_some() {
+                let takes = self.change(|world| world.lookup_takes);
+                tokio::time::sleep(takes).await;
             }
             let answer = self.change(|world| world.answer(id, api, &header, request));
             stream.write_all(&answer).await.ok()?;
@@ -187,8 +238,12 @@ impl World {
                 frame::<DescribeGroupsRequest>(header, &self.describe(&asked), version)
             }
             ApiKey::DescribeConfigs => {
-                let nothing = DescribeConfigsResponse::default();
-                frame::<DescribeConfigsRequest>(header, &nothing, version)
+                let asked =
+                    DescribeConfigsRequest::decode(&mut body, version).expect("a request of ours");
+                frame::<DescribeConfigsRequest>(header, &self.configs(&asked), version)
+            }
+            ApiKey::DescribeLogDirs => {
+                frame::<DescribeLogDirsRequest>(header, &self.sizes(id), version)
             }
             other => panic!("nobody may ask {other:?}"),
         }
@@ -203,6 +258,7 @@ impl World {
             (ApiKey::ListOffsets, 8),
             (ApiKey::DescribeGroups, 5),
             (ApiKey::DescribeConfigs, 4),
+            (ApiKey::DescribeLogDirs, 4),
         ];
         let keys = offered.map(|(key, max)| {
             ApiVersion::default()
@@ -235,6 +291,7 @@ impl World {
             };
             metadata::MetadataResponseTopic::default()
                 .with_error_code(self.metadata_error)
+                .with_is_internal(name.starts_with("__"))
                 .with_name(Some(StrBytes::from_static_str(name).into()))
                 .with_topic_id(
                     format!("{:032x}", self.topic_ids.get(name).unwrap_or(&1))
@@ -249,7 +306,10 @@ impl World {
     }
 
     fn list(&self, id: i32) -> ListGroupsResponse {
-        let groups = self.groups.iter().filter(|(_, g)| g.coordinator == id);
+        let groups = self.groups.iter().filter(|(name, group)| {
+            let listed_by = self.listed_by.get(*name);
+            listed_by.map_or(group.coordinator == id, |brokers| brokers.contains(&id))
+        });
         let listed = groups.map(|(name, group)| {
             ListedGroup::default()
                 .with_group_id(StrBytes::from_string(name.clone()).into())
@@ -274,8 +334,9 @@ impl World {
             return OffsetFetchResponse::default().with_topics(topics.collect());
         }
         let groups = asked.groups.iter().map(|asked| {
-            let group = &self.groups[&*asked.group_id.0];
-            let topics = by_topic(group).map(|(topic, offsets)| {
+            let group = self.groups.get(&*asked.group_id.0);
+            let topics = group.into_iter().flat_map(by_topic);
+            let topics = topics.map(|(topic, offsets)| {
                 let partition = |(partition, offset): &(i32, i64)| {
                     commits::OffsetFetchResponsePartitions::default()
                         .with_partition_index(*partition)
@@ -285,7 +346,13 @@ impl World {
                     .with_name(StrBytes::from_static_str(topic).into())
                     .with_partitions(offsets.iter().map(partition).collect())
             });
-            let error = if group.coordinator == id { 0 } else { 16 };
+            // As Kafka does: a group that nobody knows has no commits, and any broker may say so here.
+            let is_here = group.is_none_or(|group| group.coordinator == id);
+            let error = match self.commits_errors.get(&*asked.group_id.0) {
+                _ if self.unaware.contains(&id) => 0,
+                _ if !is_here => 16,
+                error => error.copied().unwrap_or(0),
+            };
             commits::OffsetFetchResponseGroup::default()
                 .with_group_id(asked.group_id.clone())
                 .with_error_code(error)
@@ -294,21 +361,41 @@ impl World {
         OffsetFetchResponse::default().with_groups(groups.collect())
     }
 
+    /// Error, offset and timestamp.
+    fn look_up(&self, instant: i64, end: i64) -> (i16, i64, i64) {
+        match self.lookup {
+            Lookup::Stamped(stamp) => {
+                let found = (0..end).find(|offset| stamp(*offset) >= instant);
+                found.map_or((0, -1, -1), |offset| (0, offset, stamp(offset)))
+            }
+            Lookup::Error(code) => (code, -1, -1),
+            Lookup::Says(offset, at) => (0, offset, at),
+            Lookup::Nothing | Lookup::Empty | Lookup::Hangs => (0, -1, -1),
+        }
+    }
+
     fn ends(&self, id: i32, asked: &ListOffsetsRequest) -> ListOffsetsResponse {
+        let is_left_out = |partitions: &[ListOffsetsPartition]| {
+            let is_lookup = partitions.iter().any(|partition| partition.timestamp >= 0);
+            is_lookup && matches!(self.lookup, Lookup::Empty)
+        };
         let topics = asked.topics.iter().map(|topic| {
             let partitions = topic.partitions.iter().map(|asked| {
                 let known = self.topics.get(&*topic.name.0);
-                let (error, offset) = match known.map(|t| t[asked.partition_index as usize]) {
-                    None => (3, -1),
-                    Some((leader, _)) if leader != id => (6, -1),
-                    Some(_) if asked.timestamp == -2 => (0, 0),
-                    Some((_, end)) => (0, end),
+                let (error, offset, at) = match known.map(|t| t[asked.partition_index as usize]) {
+                    None => (3, -1, -1),
+                    Some((leader, _)) if leader != id => (6, -1, -1),
+                    Some(_) if asked.timestamp == -2 => (0, 0, -1),
+                    Some((_, end)) if asked.timestamp == -1 => (0, end, -1),
+                    Some((_, end)) => self.look_up(asked.timestamp, end),
                 };
                 ends::ListOffsetsPartitionResponse::default()
                     .with_partition_index(asked.partition_index)
                     .with_error_code(error)
                     .with_offset(offset)
+                    .with_timestamp(at)
             });
+            let partitions = partitions.filter(|_| !is_left_out(&topic.partitions));
             ends::ListOffsetsTopicResponse::default()
                 .with_name(topic.name.clone())
                 .with_partitions(partitions.collect())
@@ -327,6 +414,17 @@ impl World {
         });
         DescribeGroupsResponse::default().with_groups(groups.collect())
     }
+}
+
+/// Partition and instant of the first look-up by time in a request.
+fn lookup(api: ApiKey, header: &RequestHeader, body: &Bytes) -> Option<(i32, i64)> {
+    if api != ApiKey::ListOffsets {
+        return None;
+    }
+    let asked = ListOffsetsRequest::decode(&mut body.clone(), header.request_api_version)
+        .expect("a request of ours");
+    let first = asked.topics.first()?.partitions.first()?;
+    (first.timestamp >= 0).then_some((first.partition_index, first.timestamp))
 }
 
 fn by_topic(group: &Group) -> impl Iterator<Item = (&'static str, Vec<(i32, i64)>)> {

@@ -26,7 +26,7 @@ pub(crate) struct Lagslope {
     child: Child,
     pub(crate) address: SocketAddr,
     log: Arc<Mutex<String>>,
-    _config: NamedTempFile,
+    config: NamedTempFile,
 }
 
 impl Lagslope {
@@ -68,7 +68,7 @@ impl Lagslope {
             child,
             address,
             log,
-            _config: file,
+            config: file,
         }
     }
 
@@ -83,6 +83,18 @@ impl Lagslope {
             .await
             .expect("an answer");
         (answer.status().as_u16(), answer.text().await.expect("text"))
+    }
+
+    /// Status and body of a POST.
+    pub(crate) async fn post(&self, path: &str) -> (u16, String) {
+        let asked = reqwest::Client::new().post(format!("http://{}{path}", self.address));
+        let answer = asked.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    }
+
+    /// Puts another text into its configuration file.
+    pub(crate) fn rewrite(&self, config: &str) {
+        std::fs::write(self.config.path(), config).expect("written");
     }
 
     /// Scrapes until `condition` holds; panics with the log and the last page when it doesn't within `within`.
@@ -113,16 +125,23 @@ impl Lagslope {
         self.log.lock().expect("not poisoned").clone()
     }
 
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("still running")
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("still running").to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        let sent = sent.await.expect("kill runs");
+        assert!(sent.success(), "kill -s {name} {id}: {sent}");
+    }
+
     /// Sends SIGTERM; says how it ended and how long that took.
     pub(crate) async fn terminate(mut self) -> (ExitStatus, Duration) {
         let asked = Instant::now();
-        let id = self.child.id().expect("still running").to_string();
-        let sent = Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .await
-            .expect("kill runs");
-        assert!(sent.success(), "kill -TERM {id}: {sent}");
+        self.signal("TERM").await;
         let status = timeout(Duration::from_secs(30), self.child.wait())
             .await
             .expect("it ends")

@@ -1,4 +1,5 @@
-//! What a cycle costs Kafka: at most five requests per cycle and broker, and not one more when there are more groups.
+//! What a cycle costs Kafka: at most five requests per cycle and broker, and not one more when there are more groups. The first cycle
+//! after a start asks for the past as well.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +16,9 @@ use crate::processes::free_port;
 
 /// The promise.
 const REQUESTS_PER_CYCLE: usize = 5;
+
+/// What the first cycle may ask besides, for a single batch of partitions: thirteen instants, the log's beginning and eight guesses.
+const REQUESTS_FOR_THE_PAST: usize = 22;
 
 /// Sampled every second, the requests of a cycle come within a few milliseconds; a pause of this length ends a cycle.
 const PAUSE: Duration = Duration::from_millis(400);
@@ -37,12 +41,20 @@ async fn at_most_five_requests_a_cycle_whatever_the_number_of_groups() {
     commit_groups(&kafka, &topic, 300);
     let many = watch(&proxy, listen, 300).await;
     Evidence::new("request-budget", "What a cycle costs Kafka").entry(
-        "300 groups on a real broker: at most five requests a cycle and broker, not growing with groups",
+        "300 groups on a real broker: at most five requests a cycle and broker, not growing with groups (the first cycle asks for the past, too)",
         "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it real::budget",
         &format!("{}\n{}", few.told(), many.told()),
     );
     for watched in [&few, &many] {
         assert!(watched.most() <= REQUESTS_PER_CYCLE, "{}", watched.told());
+        let first = watched.counts()[0];
+        // On a busy machine the first cycle may last until the second begins, and no pause tells them apart.
+        let most = 2 * REQUESTS_PER_CYCLE + REQUESTS_FOR_THE_PAST;
+        assert!(
+            (REQUESTS_PER_CYCLE + 1..=most).contains(&first),
+            "{}",
+            watched.told()
+        );
         let (own, counted) = (watched.own_count(), watched.requests.len() as f64);
         // The page that was scraped last is a cycle older than the last request.
         assert!(
@@ -83,8 +95,10 @@ impl Watched {
         cycles(&self.requests).iter().map(Vec::len).collect()
     }
 
+    /// But for the first cycle.
     fn most(&self) -> usize {
-        self.counts().into_iter().max().expect("some cycles")
+        let later = self.counts().into_iter().skip(1);
+        later.max().expect("some cycles")
     }
 
     fn usual(&self) -> usize {

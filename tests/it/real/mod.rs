@@ -2,8 +2,11 @@
 
 mod agreement;
 mod budget;
+mod changes;
 mod lifecycle;
 mod proxy;
+mod read_only;
+mod warm_start;
 
 /// A configuration for one cluster named `test`, sampled every second.
 pub(crate) fn config(bootstrap: &str) -> String {

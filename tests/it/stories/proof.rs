@@ -20,6 +20,8 @@ pub(crate) enum About {
     Cluster,
     /// A cluster, with the reason that a cycle was skipped for.
     Overlap,
+    /// A cluster, with what of it has no room on the page.
+    Groups,
     /// The daemon itself.
     Daemon,
 }
@@ -132,6 +134,7 @@ impl About {
         let more: &[(&str, &str)] = match self {
             Self::Topic => &[("group", "billing"), ("topic", "orders")],
             Self::Overlap => &[("reason", "overlap")],
+            Self::Groups => &[("reason", "groups")],
             Self::Cluster | Self::Daemon => &[],
         };
         let scraped: &[_] = match self {
@@ -149,7 +152,7 @@ impl About {
             Self::Topic => {
                 "/d/lagslope-overview?var-cluster=prod&var-group=billing&var-topic=orders"
             }
-            Self::Cluster | Self::Overlap => "/d/lagslope-overview?var-cluster=prod",
+            Self::Cluster | Self::Overlap | Self::Groups => "/d/lagslope-overview?var-cluster=prod",
             Self::Daemon => "/d/lagslope-overview",
         }
     }

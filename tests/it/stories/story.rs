@@ -3,13 +3,15 @@
 
 use lagslope::analysis::report::Report;
 use lagslope::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
+    Commits, Cycle, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits,
+    TopicSample,
 };
 use lagslope::analysis::{Analysis, Ceilings, Settings};
 use lagslope::expose::board::Board;
-use lagslope::expose::metrics::{Facts, Granularity, render};
+use lagslope::expose::metrics::{Facts, Granularity, render_within};
 
 use super::series::Series;
+use crate::expose::FOR_EVER;
 
 /// Seconds between cycles, and between scrapes: the daemon's default.
 pub(crate) const INTERVAL: u32 = 10;
@@ -37,6 +39,11 @@ pub(crate) struct Story {
     produced: f64,
     consumed: f64,
     committed: f64,
+    /// Where the log begins: deletion takes no whole segments in here.
+    deleted: f64,
+    /// What had been produced after each second.
+    arrivals: Vec<f64>,
+    retention: Option<Retention>,
     /// What each scrape got; nothing when nobody answered.
     pages: Vec<Option<String>>,
 }
@@ -57,6 +64,9 @@ impl Story {
             produced: 0.0,
             consumed: 0.0,
             committed: 0.0,
+            deleted: 0.0,
+            arrivals: Vec::new(),
+            retention: None,
             pages: Vec::new(),
         }
     }
@@ -68,6 +78,22 @@ impl Story {
             ..Settings::new(f64::from(INTERVAL))
         };
         self.analysis = analysis(settings, self.ceilings);
+        self
+    }
+
+    /// The topic deletes messages when they are so old, at once. Before the first cycle.
+    pub(crate) fn keeps_for(mut self, seconds: u32) -> Self {
+        self.retention = Some(Retention {
+            seconds: Some(f64::from(seconds)),
+            bytes: None,
+            compacted: false,
+        });
+        self
+    }
+
+    /// The page holds so many series. Before the first cycle.
+    pub(crate) fn page_holds(self, max_series: usize) -> Self {
+        self.board.bound(max_series);
         self
     }
 
@@ -139,7 +165,7 @@ impl Story {
 
     /// What was read is too old to be repeated.
     pub(crate) fn page_is_taken_down(self) -> Self {
-        self.board.take_down(0);
+        self.board.place("prod").take_down();
         self.board.publish();
         self
     }
@@ -162,11 +188,20 @@ impl Story {
         for _ in 0..INTERVAL {
             self.seconds += 1;
             self.produced += pace.produced;
+            self.arrivals.push(self.produced);
+            self.deleted = self.log_start();
             self.consumed = (self.consumed + pace.consumed).min(self.produced);
             if self.seconds.is_multiple_of(pace.commits_every) {
                 self.committed = self.consumed;
             }
         }
+    }
+
+    /// What had been produced one retention time ago.
+    fn log_start(&self) -> f64 {
+        let kept = self.retention.and_then(|retention| retention.seconds);
+        let before = kept.and_then(|kept| self.arrivals.len().checked_sub(kept as usize + 1));
+        before.map_or(0.0, |second| self.arrivals[second])
     }
 
     fn cycle(&mut self) {
@@ -181,8 +216,9 @@ impl Story {
     }
 
     fn publish(&self, report: &Report) {
-        let fragment = render("prod", report, &self.facts, Granularity::Topic);
-        self.board.post(0, fragment);
+        let (room, granularity) = (self.board.room(), Granularity::Topic);
+        let fragment = render_within(room, "prod", report, &self.facts, granularity);
+        self.board.place("prod").post(fragment, FOR_EVER);
         self.board.publish();
     }
 
@@ -202,11 +238,12 @@ impl Story {
         let topic = TopicSample {
             name: "orders".into(),
             id: Some(1),
-            retention: None,
+            retention: self.retention,
             partitions: vec![PartitionSample {
-                log_start: reading(0.0),
+                log_start: reading(self.deleted),
                 log_end: reading(self.produced),
             }],
+            ..TopicSample::default()
         };
         let commits = TopicCommits {
             topic: 0,
@@ -226,12 +263,13 @@ impl Story {
         Sample {
             at,
             topics: vec![topic],
+            pasts: Vec::new(),
             groups: vec![group],
             cycle: Cycle {
                 up: true,
                 duration_seconds: 0.25,
                 requests: vec![("OffsetFetch", u64::from(self.seconds / INTERVAL))],
-                errors: Vec::new(),
+                ..Cycle::default()
             },
         }
     }

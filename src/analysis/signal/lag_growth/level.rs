@@ -59,7 +59,7 @@ struct Minima {
 impl Level {
     pub(super) fn new(index: usize, p: &Profile) -> Self {
         Self {
-            block_seconds: p.base_block_seconds * f64::from(1u32 << index),
+            block_seconds: block_seconds(index, p),
             minima: Minima::default(),
             open: None,
             block: None,
@@ -67,6 +67,15 @@ impl Level {
             candidate: None,
             armed: None,
             trend: None,
+        }
+    }
+
+    /// Goes on with other thresholds, if its blocks keep their length: minima of shorter ones would be compared with longer ones.
+    pub(super) fn retune(&mut self, index: usize, p: &Profile) {
+        if self.block_seconds == block_seconds(index, p) {
+            self.minima.shorten(p.minima_kept);
+        } else {
+            *self = Self::new(index, p);
         }
     }
 
@@ -214,6 +223,10 @@ impl Level {
     }
 }
 
+fn block_seconds(index: usize, p: &Profile) -> f64 {
+    p.base_block_seconds * f64::from(1u32 << index)
+}
+
 impl Minima {
     fn all(&self) -> &[Minimum] {
         &self.kept[..self.len]
@@ -224,12 +237,16 @@ impl Minima {
     }
 
     fn push(&mut self, minimum: Minimum, most: usize) {
-        if self.len >= most.clamp(1, TREND_POINTS) {
-            self.kept.copy_within(1.., 0);
-            self.len -= 1;
-        }
+        self.shorten(most.clamp(1, TREND_POINTS) - 1);
         self.kept[self.len] = minimum;
         self.len += 1;
+    }
+
+    /// Forgets all but the last `most`.
+    fn shorten(&mut self, most: usize) {
+        let surplus = self.len.saturating_sub(most);
+        self.kept.copy_within(surplus.., 0);
+        self.len -= surplus;
     }
 
     /// Messages per second that arrived over the last `count` minima.

@@ -125,6 +125,18 @@ impl Series {
         }
     }
 
+    /// Goes on with other thresholds. A level whose blocks have another length now begins anew; the arrival curve, the group's
+    /// habits and the other levels stay.
+    pub fn retune(&mut self, p: &Profile) {
+        let levels = p.levels.min(MOST_LEVELS);
+        self.levels.truncate(levels);
+        for (index, level) in self.levels.iter_mut().enumerate() {
+            level.retune(index, p);
+        }
+        let more = self.levels.len()..levels;
+        self.levels.extend(more.map(|index| Level::new(index, p)));
+    }
+
     /// What the lag does.
     pub fn state(&self) -> GrowthState {
         if self.raised.is_some() {

@@ -1,0 +1,153 @@
+//! Every cluster's task and the publisher: a set that changes while it runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Source;
+use super::clock::{self, Wall};
+use super::orders::Orders;
+use super::publish::{Bell, publish, publish_for_ever};
+use super::watch::{Assignment, watch_for_ever};
+use crate::analysis::sample::Time;
+use crate::config::{Cluster, Settings};
+use crate::expose::board::Board;
+
+/// Makes the client of a cluster. It is asked again when a watch has to start over.
+pub(super) type MakeSource<S> = Arc<dyn Fn(&Cluster) -> S + Send + Sync>;
+
+/// The running watches, without the server. Dropping it ends them all: none holds anything that needs a farewell.
+pub struct Watches<S> {
+    /// Where they post.
+    pub board: Arc<Board>,
+    source: MakeSource<S>,
+    wall: Wall,
+    bell: Bell,
+    running: BTreeMap<String, Running>,
+    _publisher: JoinSet<()>,
+}
+
+/// One cluster's task; dropped, it ends.
+struct Running {
+    orders: watch::Sender<Arc<Orders>>,
+    _task: JoinSet<()>,
+}
+
+/// The clusters that new settings made a difference to.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Watched from now on.
+    pub added: Vec<String>,
+    /// Not watched any more.
+    pub removed: Vec<String>,
+    /// Watched otherwise than before, from their next tick on.
+    pub changed: Vec<String>,
+}
+
+impl<S: Source> Watches<S> {
+    /// Starts them. Needs a tokio runtime around it.
+    pub fn start(
+        settings: Settings,
+        source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_by(clock::wall, settings, source)
+    }
+
+    /// The same by another wall clock than this machine's; it says seconds since the epoch.
+    pub fn start_by(
+        wall: impl Fn() -> Time + Send + Sync + 'static,
+        settings: Settings,
+        source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
+    ) -> Self {
+        let names = settings.clusters.iter().map(|cluster| cluster.name.clone());
+        let (board, bell) = (Arc::new(Board::new(names)), Bell::default());
+        board.bound(settings.metrics.max_series);
+        let mut publisher = JoinSet::new();
+        publisher.spawn(publish_for_ever(Arc::clone(&board), bell.clone()));
+        let mut watches = Self {
+            board,
+            source: Arc::new(source),
+            wall: Arc::new(wall),
+            bell,
+            running: BTreeMap::new(),
+            _publisher: publisher,
+        };
+        for (cluster, orders) in Orders::of(settings) {
+            watches.begin(cluster, orders);
+        }
+        watches
+    }
+
+    /// Goes on by other settings. A cluster for which nothing changes doesn't notice; one that is gone is off the page when this
+    /// returns.
+    pub async fn change(&mut self, settings: Settings) -> Changes {
+        self.board.bound(settings.metrics.max_series);
+        let wanted = Orders::of(settings);
+        let mut changes = Changes {
+            removed: self.end_all_but(&wanted),
+            ..Changes::default()
+        };
+        for (cluster, orders) in wanted {
+            match self.running.get(&cluster) {
+                Some(running) if running.take(&orders) => changes.changed.push(cluster),
+                Some(_) => {}
+                None => {
+                    self.begin(cluster.clone(), orders);
+                    changes.added.push(cluster);
+                }
+            }
+        }
+        if !changes.removed.is_empty() {
+            // What has no room is told of after the next cycle.
+            let _crowded = publish(&self.board).await;
+        }
+        changes
+    }
+
+    fn begin(&mut self, cluster: String, orders: Arc<Orders>) {
+        let (sender, receiver) = watch::channel(orders);
+        let mut task = JoinSet::new();
+        task.spawn(watch_for_ever(Assignment {
+            place: self.board.place(&cluster),
+            board: Arc::clone(&self.board),
+            cluster: cluster.clone(),
+            orders: receiver,
+            source: Arc::clone(&self.source),
+            wall: Arc::clone(&self.wall),
+            bell: self.bell.clone(),
+        }));
+        let running = Running {
+            orders: sender,
+            _task: task,
+        };
+        self.running.insert(cluster, running);
+    }
+
+    fn end_all_but(&mut self, wanted: &BTreeMap<String, Arc<Orders>>) -> Vec<String> {
+        let running = self.running.keys();
+        let gone: Vec<_> = running
+            .filter(|cluster| !wanted.contains_key(*cluster))
+            .cloned()
+            .collect();
+        for cluster in &gone {
+            self.running.remove(cluster);
+            self.board.remove(cluster);
+        }
+        gone
+    }
+}
+
+impl Running {
+    /// Hands the watch its orders, if they are others than it has; says whether they are.
+    fn take(&self, orders: &Arc<Orders>) -> bool {
+        self.orders.send_if_modified(|present| {
+            let differs = present != orders;
+            if differs {
+                *present = Arc::clone(orders);
+            }
+            differs
+        })
+    }
+}

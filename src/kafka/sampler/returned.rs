@@ -1,0 +1,36 @@
+//! Brokers that are back, or have another address by now: all they have is told in the first cycle after Kafka named them again.
+
+use super::{Clock, Listings, Sampler};
+use crate::analysis::sample::Time;
+use crate::kafka::client::cluster::BrokerId;
+
+/// Where metadata comes too late to be read before the log ends, it cost its broker's ends in that cycle: for so long it is left to the
+/// end of the cycle, where it costs nothing.
+const PAUSE_SECONDS: f64 = 300.0;
+
+impl Sampler {
+    /// While something is amiss the metadata is read before the log ends, not after them, and whoever is new in it lists its groups at
+    /// once. Should it hang, that costs this cycle its patience a second time; afterwards it is one hung broker like another.
+    pub(super) async fn ask_returned(&mut self, listings: &mut Listings, clock: Clock) {
+        let pauses = |failed: Time| clock.now - failed < PAUSE_SECONDS;
+        let is_due = self.metadata_is_stale && !self.has_looked(clock);
+        if !is_due || listings.is_empty() || self.early_look_failed.is_some_and(pauses) {
+            return;
+        }
+        let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
+        let before = self.cluster.addresses();
+        if !self.refresh(&answering, clock).await {
+            self.early_look_failed = Some(clock.now);
+            return;
+        }
+        let known = self.cluster.addresses().into_iter();
+        let returned = known.filter(|broker| !before.contains(broker));
+        let returned = returned.map(|(id, _)| id).collect();
+        listings.extend(self.list_groups_of(returned).await);
+    }
+
+    /// The metadata was read in this cycle.
+    pub(super) fn has_looked(&self, clock: Clock) -> bool {
+        self.metadata_asked == Some(clock.now)
+    }
+}

@@ -1,0 +1,350 @@
+//! What the topic's own retention deletes unread: how soon, by age and by size, and what was lost.
+
+use super::{BEGIN, INTERVAL, Read, Told, read};
+use lagslope::analysis::Ceilings;
+use lagslope::analysis::report::{
+    CeilingKind, CeilingReport, Counts, GrowthState, Severity, TopicReport,
+};
+use lagslope::analysis::sample::Retention;
+
+const MINUTE: f64 = 60.0;
+const HOUR: f64 = 3600.0;
+
+/// Deletes by age.
+fn by_age(seconds: f64) -> Option<Retention> {
+    Some(Retention {
+        seconds: Some(seconds),
+        bytes: None,
+        compacted: false,
+    })
+}
+
+/// Seconds → log start, log end and commit.
+type Offsets = fn(f64) -> [f64; 3];
+
+/// Every report of one partition's story, with the seconds since it began.
+fn tell(told: &mut Told, offsets: Offsets, until: f64) -> Vec<(f64, TopicReport)> {
+    let cycles = (until / INTERVAL) as u32;
+    let times = (0..cycles).map(|cycle| f64::from(cycle) * INTERVAL);
+    times
+        .map(|t| {
+            let [log_start, log_end, committed] = offsets(t);
+            let read = Read {
+                log_start: log_start as u64,
+                ..read(log_end as u64, committed as u64)
+            };
+            (t, told.cycle(BEGIN + t, &[read]).expect("it has a commit"))
+        })
+        .collect()
+}
+
+fn retention_of(report: &TopicReport) -> Option<&CeilingReport> {
+    let mut ceilings = report.ceilings.iter();
+    ceilings.find(|ceiling| ceiling.kind == CeilingKind::Retention)
+}
+
+#[test]
+fn stopped_consumer_loses_its_oldest_message_when_that_is_as_old_as_the_limit() {
+    // 1,000 arrive each second; after an hour the consumer stops. An hour and a half is kept, and segments hold ten minutes: the log
+    // start goes forward in steps, so that what it deletes is up to 100 minutes old.
+    let offsets: Offsets = |t| {
+        let kept_from = ((t - 5_400.0) / 600.0).floor() * 600.0;
+        [
+            1_000.0 * kept_from.max(0.0),
+            1_000.0 * t,
+            1_000.0 * t.min(HOUR),
+        ]
+    };
+    let mut told = Told::new(Ceilings::default());
+    told.retention = by_age(5_400.0);
+    let reports = tell(&mut told, offsets, 2.4 * HOUR);
+    let (t, last) = reports.last().expect("there are some");
+    assert_eq!(last.lag_growth.state, GrowthState::Stalled);
+    let ceiling = retention_of(last).expect("always watched");
+    let age = t - HOUR;
+    assert!(
+        (ceiling.utilization_ratio - age / 5_400.0).abs() < 0.02,
+        "{ceiling:?}"
+    );
+    let eta = ceiling.eta.expect("known while stalled");
+    assert!((eta.seconds - (5_400.0 - age)).abs() < 30.0, "{eta:?}");
+    assert_eq!(eta.lower_seconds, Some(eta.seconds));
+    // Truly lost in the first step of the log start beyond it: at 9,000 + 600 s.
+    let latest = eta
+        .upper_seconds
+        .expect("the log start was seen beyond the limit");
+    assert!((latest - (9_600.0 - t)).abs() < 40.0, "{latest} at {t}");
+    assert_eq!(last.counts.lost_messages, 0);
+}
+
+#[test]
+fn slow_consumer_is_overtaken_when_the_log_start_gets_there_first() {
+    // 1,000 arrive and 500 leave each second from the beginning; 20 minutes are kept. The message that leaves at t arrived at t/2:
+    // it is 20 minutes old at 40 minutes.
+    let offsets: Offsets = |t| [1_000.0 * (t - 1_200.0).max(0.0), 1_000.0 * t, 500.0 * t];
+    let mut told = Told::new(Ceilings::default());
+    told.retention = by_age(1_200.0);
+    let reports = tell(&mut told, offsets, 50.0 * MINUTE);
+    let at = |minutes: f64| &reports[(minutes * 6.0) as usize].1;
+    let early = retention_of(at(20.0)).expect("always watched");
+    let eta = early.eta.expect("known while accumulating");
+    assert!((eta.seconds - 20.0 * MINUTE).abs() < 60.0, "{eta:?}");
+    assert!(eta.lower_seconds.expect("known") <= eta.seconds);
+    let latest = retention_of(at(19.0)).and_then(|c| c.eta?.upper_seconds);
+    assert_eq!(latest, None, "nothing was seen to outlive the limit");
+    assert_eq!(
+        at(20.0).lag_growth.severity,
+        Some(Severity::Critical),
+        "within the hour"
+    );
+    assert_eq!(at(20.0).counts.lost_messages, 0);
+    // At 40 minutes it is there, and from then on as many are lost as the log start is ahead: 500 more each second, less what is
+    // read of them meanwhile.
+    let (_, last) = reports.last().expect("there are some");
+    let eta = retention_of(last).and_then(|c| c.eta).expect("known");
+    assert_eq!(eta.seconds, 0.0, "it happens already");
+    assert!(last.counts.lost_messages > 250_000, "{:?}", last.counts);
+}
+
+#[test]
+fn young_log_says_nothing_of_how_long_segments_outlive_the_limit() {
+    // A day is kept and an hour was watched: it may be lost after a day at the earliest, and nobody knows the latest.
+    let offsets: Offsets = |t| [0.0, 1_000.0 * t, 1_000.0 * t.min(HOUR)];
+    let mut told = Told::new(Ceilings::default());
+    told.retention = by_age(24.0 * HOUR);
+    let reports = tell(&mut told, offsets, 1.5 * HOUR);
+    let (_, last) = reports.last().expect("there are some");
+    let eta = retention_of(last).and_then(|c| c.eta).expect("known");
+    assert!((eta.seconds - 23.5 * HOUR).abs() < MINUTE, "{eta:?}");
+    assert_eq!(eta.upper_seconds, None);
+}
+
+#[test]
+fn message_older_than_the_curve_has_no_forecast() {
+    // The daemon begins to watch a backlog: when its oldest message arrived is not known.
+    let offsets: Offsets = |t| [0.0, 1e6 + 1_000.0 * t, 500.0];
+    let mut told = Told::new(Ceilings::default());
+    told.retention = by_age(HOUR);
+    let reports = tell(&mut told, offsets, HOUR);
+    assert!(
+        reports
+            .iter()
+            .all(|(_, report)| retention_of(report).is_none())
+    );
+}
+
+#[test]
+fn size_is_a_limit_in_messages() {
+    // 100 bytes each, 100 MB are kept: a million messages. 500 more wait each second.
+    let offsets: Offsets = |t| [0.0, 10_000.0 * t, 9_500.0 * t];
+    let mut told = Told::new(Ceilings::default());
+    told.retention = Some(Retention {
+        seconds: Some(7.0 * 24.0 * HOUR),
+        bytes: Some(100_000_000),
+        compacted: false,
+    });
+    told.message_bytes = Some(100.0);
+    let reports = tell(&mut told, offsets, 20.0 * MINUTE);
+    let (t, last) = reports.last().expect("there are some");
+    let ceiling = retention_of(last).expect("known");
+    assert!(
+        (ceiling.utilization_ratio - 500.0 * t / 1e6).abs() < 0.01,
+        "{ceiling:?}"
+    );
+    let eta = ceiling.eta.expect("known while accumulating");
+    assert!((eta.seconds - (2_000.0 - t)).abs() < 30.0, "{eta:?} at {t}");
+    assert_eq!(last.lag_growth.severity, Some(Severity::Critical));
+}
+
+#[test]
+fn stopped_consumer_fills_the_size_as_fast_as_messages_arrive() {
+    let offsets: Offsets = |t| [0.0, 1_000.0 * t, 1_000.0 * t.min(HOUR)];
+    let mut told = Told::new(Ceilings::default());
+    told.retention = Some(Retention {
+        seconds: None,
+        bytes: Some(360_000_000),
+        compacted: false,
+    });
+    told.message_bytes = Some(100.0);
+    let reports = tell(&mut told, offsets, 1.25 * HOUR);
+    let (t, last) = reports.last().expect("there are some");
+    assert_eq!(last.lag_growth.state, GrowthState::Stalled);
+    let eta = retention_of(last).and_then(|c| c.eta).expect("known");
+    assert!((eta.seconds - (2.0 * HOUR - t)).abs() < 60.0, "{eta:?}");
+    assert!(eta.lower_seconds < Some(eta.seconds) && eta.upper_seconds > Some(eta.seconds));
+}
+
+#[test]
+fn unknown_size_hides_no_age() {
+    // Both limits, and no right to ask for sizes.
+    let offsets: Offsets = |t| [0.0, 1_000.0 * t, 1_000.0 * (t - 36.0).max(0.0)];
+    let mut told = Told::new(Ceilings::default());
+    told.retention = Some(Retention {
+        seconds: Some(HOUR),
+        bytes: Some(1),
+        compacted: false,
+    });
+    let reports = tell(&mut told, offsets, 10.0 * MINUTE);
+    let (_, last) = reports.last().expect("there are some");
+    let ceiling = retention_of(last).expect("known");
+    assert!(
+        (ceiling.utilization_ratio - 0.01).abs() < 0.001,
+        "{ceiling:?}"
+    );
+}
+
+#[test]
+fn what_is_never_deleted_has_no_such_ceiling() {
+    // `cleanup.policy=compact`: neither limit is one.
+    let offsets: Offsets = |t| [0.0, 1_000.0 * t, 500.0 * t];
+    for retention in [
+        None,
+        Some(Retention {
+            seconds: None,
+            bytes: None,
+            compacted: true,
+        }),
+    ] {
+        let mut told = Told::new(Ceilings::default());
+        told.retention = retention;
+        told.message_bytes = Some(100.0);
+        let reports = tell(&mut told, offsets, 10.0 * MINUTE);
+        assert!(reports.iter().all(|(_, report)| report.ceilings.is_empty()));
+    }
+}
+
+/// A story of losses: a log start and a commit for each cycle, of a log of 10,000 messages.
+type Losses = (&'static str, &'static [(u64, u64)], Counts);
+
+const NONE: Counts = Counts {
+    reprocessed_messages: 0,
+    lost_messages: 0,
+    rewound: 0,
+    skipped: 0,
+    recreated: 0,
+    truncated: 0,
+    past_end: 0,
+};
+
+const LOSSES: &[Losses] = &[
+    (
+        "a stalled group is overtaken twice",
+        &[(0, 500), (600, 500), (800, 500), (800, 500)],
+        Counts {
+            lost_messages: 300,
+            ..NONE
+        },
+    ),
+    (
+        "a slow group is overtaken, and what it then says it read of the hole was gone already",
+        &[(0, 500), (600, 520), (900, 560), (1_000, 600)],
+        Counts {
+            lost_messages: 480,
+            ..NONE
+        },
+    ),
+    (
+        "the commit jumps over the hole to the log start, as auto.offset.reset=earliest does",
+        &[(0, 500), (900, 500), (900, 950)],
+        Counts {
+            lost_messages: 400,
+            skipped: 1,
+            ..NONE
+        },
+    ),
+    (
+        "it jumps in the very cycle in which the hole comes: nobody can tell whether it had read them",
+        &[(0, 500), (900, 950)],
+        NONE,
+    ),
+    (
+        "kafka-delete-records up to 2,000 while the group is at 500",
+        &[(0, 500), (2_000, 500), (2_000, 2_000)],
+        Counts {
+            lost_messages: 1_500,
+            skipped: 1,
+            ..NONE
+        },
+    ),
+    (
+        "it never commits again, and the log start goes on",
+        &[(0, 0), (1_000, 0), (5_000, 0), (10_000, 0)],
+        Counts {
+            lost_messages: 10_000,
+            ..NONE
+        },
+    ),
+    (
+        "100 are lost before the first look, and 50 later",
+        &[(600, 500), (600, 500), (650, 500)],
+        Counts {
+            lost_messages: 150,
+            ..NONE
+        },
+    ),
+];
+
+#[test]
+fn each_lost_message_is_counted_once() {
+    for (why, cycles, expected) in LOSSES {
+        let mut told = Told::new(Ceilings::default());
+        let mut last = None;
+        for (&(log_start, committed), cycle) in cycles.iter().zip(0u32..) {
+            let read = Read {
+                log_start,
+                ..read(10_000, committed)
+            };
+            last = told.cycle(BEGIN + INTERVAL * f64::from(cycle), &[read]);
+        }
+        assert_eq!(last.expect("it has a commit").counts, *expected, "{why}");
+    }
+}
+
+#[test]
+fn topic_made_again_has_lost_nothing() {
+    // The log of the new topic begins at 0, then deletes up to 100 where nobody has committed.
+    let mut told = Told::new(Ceilings::default());
+    told.cycle(BEGIN, &[read(9_000, 8_000)]);
+    told.topic_id = Some(2);
+    let again = Read {
+        log_start: 100,
+        ..read(200, 8_000)
+    };
+    told.cycle(BEGIN + 10.0, &[again]);
+    let again = Read {
+        committed: Some(150),
+        ..again
+    };
+    let report = told.cycle(BEGIN + 20.0, &[again]).expect("known");
+    assert_eq!(
+        (report.counts.lost_messages, report.counts.recreated),
+        (0, 1)
+    );
+}
+
+#[test]
+fn group_without_a_commit_has_no_count() {
+    let mut told = Told::new(Ceilings::default());
+    let uncommitted = Read {
+        log_start: 50,
+        log_end: Some(90),
+        committed: None,
+    };
+    assert_eq!(told.cycle(BEGIN, &[uncommitted]), None);
+}
+
+#[test]
+fn what_was_lost_before_the_first_look_is_no_rise_of_the_count() {
+    let mut told = Told::new(Ceilings::default());
+    let hole = Read {
+        log_start: 600,
+        ..read(10_000, 500)
+    };
+    let counts = [0.0, 10.0].map(|t| {
+        told.cycle(BEGIN + t, &[hole])
+            .expect("known")
+            .counts
+            .lost_messages
+    });
+    assert_eq!(counts, [100, 100]);
+}

@@ -1,0 +1,211 @@
+//! Secrets never show: one that is easy to find is planted wherever a secret can be written, together with every kind of mistake,
+//! and everything that the binary says is looked through.
+
+use std::path::Path;
+use std::process::Output;
+use std::time::Duration;
+
+use lagslope::config::{self, Start};
+use tempfile::NamedTempFile;
+
+use crate::lagslope::{Lagslope, command, config_file};
+
+/// In no other text.
+const PLANTED: &str = "Zq7-planted-Zq7";
+
+/// Every key whose value is a secret.
+const SECRETS: &[&str] = &[
+    "sasl.password",
+    "ssl.key.password",
+    "sasl.oauthbearer.client.secret",
+];
+
+/// Properties around a secret that are wrong in one way or another; `KEY` is the secret's key.
+const MISTAKES: &[&str] = &[
+    // Nothing asks for it.
+    "KEY: PLANTED",
+    "KEY: 'PLANTED'\n      security.protocol: SSL",
+    "KEY: PLANTED\n      security.protocol: SASL_SSL",
+    "KEY: PLANTED\n      security.protocol: TLS",
+    "KEY: PLANTED\n      security.protocol: SASL_SSL\n      sasl.mechanism: PLAIN",
+    "KEY: PLANTED\n      security.protocol: SASL_SSL\n      sasl.mechanism: OAUTHBEARER",
+    "KEY: PLANTED\n      security.protocol: SASL_SSL\n      sasl.mechanism: OAUTHBEARER\n      sasl.oauthbearer.method: oidc",
+    "KEY: PLANTED\n      KEY_file: /nowhere\n      security.protocol: SASL_SSL\n      sasl.mechanism: PLAIN",
+    // Of the wrong kind.
+    "KEY: [PLANTED]",
+    "KEY: {PLANTED: 1}",
+    "KEY: {a: PLANTED}",
+    "KEY: !!binary PLANTED",
+    "KEY: &PLANTED x\n      b: *PLANTED",
+    "KEY: |\n        PLANTED",
+    // Badly written.
+    "KEY:PLANTED",
+    "KEY=PLANTED",
+    "KEY PLANTED",
+    "{KEY:PLANTED, a: b}",
+    "{KEY=PLANTED, a: b}",
+    "{KEY PLANTED, a: b}",
+    "[KEY, PLANTED]",
+    "KEY: PLANTED: PLANTED",
+    "KEY: 'PLANTED",
+    "KEY: \"PLANTED\\q\"",
+    "KEY: PLANTED\n      KEY: PLANTED",
+    "KEY: PLANTED\n     a: b",
+    "KEY: [PLANTED",
+    "KEY: @PLANTED",
+    "KEY: %PLANTED",
+    "KEYPLANTED: x",
+    "KEYs: PLANTED",
+    "KEY.file: PLANTED",
+];
+
+/// Values of variables are given for `KEY`, and below it.
+const BELOW: &[&str] = &["", "__0", "__X", "__"];
+
+fn block(properties: &str) -> String {
+    format!(
+        "clusters:\n  - name: a\n    bootstrap_servers: [\"127.0.0.1:1\"]\n    kafka:\n      {properties}\n"
+    )
+}
+
+fn planted(text: &str, key: &str) -> String {
+    text.replace("KEY", key).replace("PLANTED", PLANTED)
+}
+
+/// What a load says, and how its settings look in a log.
+fn told(file: &NamedTempFile, variables: &[(String, String)]) -> String {
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    match config::load(&Start::File(file.path().to_owned()), &variables) {
+        Ok(settings) => format!("{settings:?} {settings:#?}"),
+        Err(problems) => format!("{problems} {problems:?} {problems:#?}"),
+    }
+}
+
+fn variable(key: &str, below: &str) -> String {
+    let key = key.to_uppercase().replace('.', "_");
+    format!("LAGSLOPE__CLUSTERS__0__KAFKA__{key}{below}")
+}
+
+#[test]
+fn no_mistake_makes_the_configuration_quote_a_secret() {
+    for key in SECRETS {
+        for mistake in MISTAKES {
+            let text = block(&planted(mistake, key));
+            let file = config_file(&text);
+            let told = told(&file, &[]);
+            assert!(!told.contains(PLANTED), "{text}\n{told}");
+        }
+        // A variable over what is in the file, of the right kind and of others.
+        for below in BELOW {
+            for inside in [
+                "",
+                "KEY: PLANTED",
+                "KEY: [PLANTED]",
+                "security.protocol: SSL",
+            ] {
+                let file = config_file(&block(&planted(inside, key)));
+                let pair = (variable(key, below), PLANTED.to_owned());
+                let told = told(&file, &[pair]);
+                assert!(!told.contains(PLANTED), "{key}{below} {inside}\n{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_mistake_makes_the_configuration_quote_a_secrets_file() {
+    let lines = config_file(&format!("{PLANTED}\n{PLANTED}\n"));
+    let no_text = NamedTempFile::new().expect("a file");
+    let bytes = [PLANTED.as_bytes(), &[0xff]].concat();
+    std::fs::write(no_text.path(), bytes).expect("written");
+    let large = config_file(&PLANTED.repeat(10_000));
+    for key in SECRETS {
+        for file in [&lines, &no_text, &large] {
+            let properties = format!("KEY_file: {}", file.path().display());
+            for mistake in MISTAKES.iter().filter(|m| m.starts_with("KEY: PLANTED\n")) {
+                let properties = mistake.replacen("KEY: PLANTED", &properties, 1);
+                let told = told(&config_file(&block(&planted(&properties, key))), &[]);
+                assert!(!told.contains(PLANTED), "{told}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn check_config_and_run_quote_no_secret() {
+    for mistake in ["KEY:PLANTED", "KEY: PLANTED", "KEY: [PLANTED"] {
+        let file = config_file(&block(&planted(mistake, SECRETS[0])));
+        let path = file.path().to_str().expect("text");
+        for arguments in [&["check-config", path][..], &["run", "--config.file", path]] {
+            let output = command()
+                .args(arguments)
+                .env(variable(SECRETS[1], "__X"), PLANTED)
+                .output()
+                .await
+                .expect("it runs");
+            assert_eq!(output.status.code(), Some(78));
+            let said = said(&output);
+            assert!(
+                said.starts_with("lagslope: ") && !said.contains(PLANTED),
+                "{said}"
+            );
+        }
+    }
+}
+
+fn said(output: &Output) -> String {
+    let Output { stdout, stderr, .. } = output;
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(stdout),
+        String::from_utf8_lossy(stderr)
+    )
+}
+
+/// One cluster for each place a secret is used in, none of which answers.
+fn everywhere(secret: &Path) -> String {
+    let secret = secret.display();
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let signing_in = [
+        format!(
+            "security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, sasl.username: u, sasl.password: {PLANTED}"
+        ),
+        format!(
+            "security.protocol: SASL_SSL, sasl.mechanism: SCRAM-SHA-256, sasl.username: u, sasl.password_file: {secret}"
+        ),
+        format!(
+            "security.protocol: SSL, ssl.certificate.location: {manifest}, ssl.key.location: {manifest}, ssl.key.password: {PLANTED}"
+        ),
+        format!(
+            "security.protocol: SASL_PLAINTEXT, sasl.mechanism: OAUTHBEARER, sasl.oauthbearer.method: oidc, sasl.oauthbearer.token.endpoint.url: 'http://127.0.0.1:1/', sasl.oauthbearer.client.id: me, sasl.oauthbearer.client.secret: {PLANTED}"
+        ),
+    ];
+    let clusters = signing_in.iter().enumerate().map(|(index, kafka)| {
+        format!("  - {{name: c{index}, bootstrap_servers: ['127.0.0.1:1'], kafka: {{{kafka}}}}}\n")
+    });
+    format!(
+        "sample_interval: 1s\nclusters:\n{}",
+        clusters.collect::<String>()
+    )
+}
+
+#[tokio::test]
+async fn the_daemon_shows_no_secret_in_its_log_or_over_http() {
+    let secret = config_file(&format!("{PLANTED}\n"));
+    let config = everywhere(secret.path());
+    let lagslope = Lagslope::start_with(&config, &["--log.level", "trace"]).await;
+    lagslope
+        .wait_for("each cluster is down", Duration::from_secs(60), |page| {
+            page.text().matches("lagslope_up{").count() == 4
+        })
+        .await;
+    let mut said = lagslope.log();
+    assert!(said.contains("no bootstrap server answers"), "{said}");
+    for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/nowhere"] {
+        said += &lagslope.get(path).await.1;
+    }
+    assert!(!said.contains(PLANTED), "{said}");
+}
