@@ -1,5 +1,6 @@
 //! What is known of a consumer group, from cycle to cycle: a watch for each topic that it has commits in.
 
+mod ceilings;
 mod delays;
 mod growth;
 mod partition;
@@ -81,8 +82,8 @@ impl GroupWatch {
     }
 
     /// What is now known of it.
-    pub(super) fn report(&self, group: &GroupSample, cycle: &Cycle) -> GroupReport {
-        let now = cycle.sample.at;
+    pub(super) fn report(&mut self, group: &GroupSample, cycle: &Cycle) -> GroupReport {
+        let (now, churns) = (cycle.sample.at, self.rebalances.churn());
         GroupReport {
             name: group.name.clone(),
             state: group.state.clone(),
@@ -91,8 +92,8 @@ impl GroupWatch {
             sample_age_seconds: self.answered_at.map(|at| (now - at).max(0.0)),
             topics: self
                 .topics
-                .iter()
-                .map(|(name, topic)| topic.report(name, now, self.rebalances.churn(), cycle))
+                .iter_mut()
+                .map(|(name, topic)| topic.report(name, now, churns, cycle))
                 .collect(),
         }
     }

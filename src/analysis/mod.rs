@@ -155,7 +155,7 @@ impl Analysis {
         let mut groups: Vec<_> = sample
             .groups
             .iter()
-            .filter_map(|group| Some(self.groups.get(&group.name)?.report(group, &cycle)))
+            .filter_map(|group| Some(self.groups.get_mut(&group.name)?.report(group, &cycle)))
             .collect();
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         Report {

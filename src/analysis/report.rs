@@ -95,6 +95,23 @@ pub struct CeilingReport {
     pub utilization_ratio: f64,
     /// When it will be reached; only while accumulating or stalled.
     pub eta: Option<Eta>,
+    /// How many times it was reached since the daemon first saw it.
+    pub hits: u64,
+    /// Seconds spent there.
+    pub seconds_at: f64,
+}
+
+impl CeilingReport {
+    /// A depth that was looked at for the first time.
+    pub fn new(kind: CeilingKind, utilization_ratio: f64, eta: Option<Eta>) -> Self {
+        Self {
+            kind,
+            utilization_ratio,
+            eta,
+            hits: 0,
+            seconds_at: 0.0,
+        }
+    }
 }
 
 /// What makes a queue full.
@@ -148,6 +165,8 @@ pub struct LagGrowth {
 pub struct CeilingVerdict {
     /// How bad it is; absent while no ceiling applies whose depth is known.
     pub severity: Option<Severity>,
+    /// Unread messages are being deleted.
+    pub loses: bool,
 }
 
 /// The verdict of signal 4.

@@ -7,6 +7,8 @@ pub enum Kind {
     Gauge,
     /// A count that only rises while the daemon runs.
     Counter,
+    /// Quantiles; ours are of a window, without a sum or a count.
+    Summary,
 }
 
 impl Kind {
@@ -15,6 +17,7 @@ impl Kind {
         match self {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
+            Self::Summary => "summary",
         }
     }
 }
@@ -70,6 +73,11 @@ families! {
     CeilingEta Gauge "ceiling_eta_seconds" "Seconds until the ceiling is reached; only while the lag accumulates or stalls.";
     CeilingEtaLower Gauge "ceiling_eta_lower_seconds" "The earliest that the ceiling may be reached, in seconds from now.";
     CeilingEtaUpper Gauge "ceiling_eta_upper_seconds" "The latest that the ceiling may be reached, in seconds from now.";
+    CeilingHits Counter "ceiling_hits_total" "Times that a depth came near its ceiling, having been well below it before.";
+    CeilingSeconds Counter "ceiling_seconds_total" "Seconds spent at a ceiling.";
+    Delay Summary "delay_seconds" "How long the messages of the last minute had waited until they were committed, those that still wait included; no less than what sampling can resolve.";
+    RetryAmplification Gauge "retry_amplification_ratio" "Messages produced to the retry topics for each message consumed from the main topic, over five minutes.";
+    TailPartition Gauge "tail_partition" "1 for each partition that falls behind while the others do not.";
     Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while that is not known: too little history, or no cycle that read every partition.";
     Stalled Gauge "stalled" "1 while messages arrive and nothing is committed, 0 otherwise; absent while that is not known.";
     HabitsKnown Gauge "habits_known" "1 when the verdicts rest on what the group usually does, 0 while the cautious limits apply.";

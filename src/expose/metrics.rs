@@ -210,13 +210,28 @@ impl Renderer {
         self.slope(&labels, "trend", topic.trend_slope);
         self.add(Family::Drain, &labels, &[], topic.drain_seconds);
         self.ceilings(&labels, topic);
-        let severity = topic.lag_growth.severity.map(severity_value);
+        self.delays(&labels, topic);
         self.add(
-            Family::Signal,
+            Family::RetryAmplification,
             &labels,
-            &[("signal", "lag_growth")],
-            severity,
+            &[],
+            topic.retry_storm.amplification_ratio,
         );
+        let severity = topic.lag_growth.severity;
+        for (signal, severity) in [
+            ("lag_growth", severity),
+            ("ceiling", topic.ceiling.severity),
+            ("divergence", topic.divergence.severity),
+            ("retry_storm", topic.retry_storm.severity),
+        ] {
+            let extra = [("signal", signal)];
+            self.add(
+                Family::Signal,
+                &labels,
+                &extra,
+                severity.map(severity_value),
+            );
+        }
         let stalled = topic.lag_growth.state == GrowthState::Stalled;
         self.add(
             Family::Stalled,
@@ -263,10 +278,39 @@ impl Renderer {
                 &extra,
                 ceiling.utilization_ratio,
             );
+            self.add(Family::CeilingHits, labels, &extra, ceiling.hits as f64);
+            self.add(Family::CeilingSeconds, labels, &extra, ceiling.seconds_at);
             let Some(eta) = ceiling.eta else { continue };
             self.add(Family::CeilingEta, labels, &extra, eta.seconds);
             self.add(Family::CeilingEtaLower, labels, &extra, eta.lower_seconds);
             self.add(Family::CeilingEtaUpper, labels, &extra, eta.upper_seconds);
+        }
+    }
+
+    fn delays(&mut self, labels: &Labels, topic: &TopicReport) {
+        if let Some(delays) = topic.delays {
+            for (quantile, seconds) in [
+                ("0.5", delays.p50),
+                ("0.9", delays.p90),
+                ("0.99", delays.p99),
+            ] {
+                self.add(Family::Delay, labels, &[("quantile", quantile)], seconds);
+            }
+        }
+        if topic
+            .divergence
+            .severity
+            .is_some_and(|severity| severity > Severity::Ok)
+        {
+            for partition in &topic.divergence.tail {
+                let partition = partition.to_string();
+                self.add(
+                    Family::TailPartition,
+                    labels,
+                    &[("partition", &partition)],
+                    1.0,
+                );
+            }
         }
     }
 

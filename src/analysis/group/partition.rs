@@ -121,6 +121,12 @@ impl PartitionWatch {
         self.delays.as_deref_mut()
     }
 
+    /// Unread messages of it have been deleted.
+    pub(super) fn loses(&self) -> bool {
+        self.known()
+            .is_some_and(|offsets| offsets.log_start > offsets.committed)
+    }
+
     pub(super) fn read_at(&self) -> Option<Time> {
         self.read_at
     }

@@ -76,13 +76,11 @@ pub(super) fn report(
         .then(|| delay::worst(partitions.iter().map(filled)))
         .flatten();
     let known = by_age.into_iter().chain(by_size);
-    Some(CeilingReport {
-        kind: CeilingKind::Retention,
-        utilization_ratio: known.reduce(f64::max)?,
-        eta: (state >= GrowthState::Accumulating)
-            .then(|| nearest(topic, watches, state == GrowthState::Stalled))
-            .flatten(),
-    })
+    let eta = (state >= GrowthState::Accumulating)
+        .then(|| nearest(topic, watches, state == GrowthState::Stalled))
+        .flatten();
+    let filled = known.reduce(f64::max)?;
+    Some(CeilingReport::new(CeilingKind::Retention, filled, eta))
 }
 
 /// Of the partition and the limit that come first.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ceilings::{Depths, TopicCeilings, growth_severity};
 use super::growth::Growth;
 use super::partition::{PartitionWatch, Watched};
 use super::retention;
@@ -11,8 +12,7 @@ use super::{Cycle, delays};
 use crate::analysis::history::partition::Step;
 use crate::analysis::history::{Restart, TopicHistory};
 use crate::analysis::report::{
-    CeilingKind, CeilingReport, CeilingVerdict, Counts, DivergenceReport, Eta, GrowthState,
-    LagGrowth, PartitionReport, Severity, Slope, TopicReport,
+    Counts, DivergenceReport, GrowthState, LagGrowth, PartitionReport, TopicReport,
 };
 use crate::analysis::sample::{PartitionSample, Time, TopicSample};
 use crate::analysis::signal::divergence::Divergence;
@@ -21,7 +21,7 @@ use crate::analysis::{Ceilings, Settings};
 
 /// A group in one topic.
 pub(super) struct TopicWatch {
-    ceilings: Ceilings,
+    ceilings: TopicCeilings,
     /// Those with a commit, in order of their numbers.
     partitions: Vec<PartitionWatch>,
     sum: Sum,
@@ -44,7 +44,7 @@ impl TopicWatch {
     pub(super) fn new(ceilings: Ceilings, cycle: &Cycle) -> Self {
         let settings = cycle.settings;
         Self {
-            ceilings: positive(ceilings),
+            ceilings: TopicCeilings::new(ceilings),
             partitions: Vec::new(),
             sum: Sum::new(settings.window(settings.rate_window_seconds)),
             divergence: Divergence::new(cycle.sample.at),
@@ -56,9 +56,9 @@ impl TopicWatch {
 
     /// Goes on with other settings and ceilings.
     pub(super) fn retune(&mut self, ceilings: Ceilings, settings: &Settings) {
-        self.ceilings = positive(ceilings);
+        self.ceilings.retune(ceilings);
         self.sum.retune(settings);
-        let has_delay_ceiling = self.ceilings.delay_seconds.is_some();
+        let has_delay_ceiling = self.ceilings.delay_seconds().is_some();
         for partition in &mut self.partitions {
             partition.retune(has_delay_ceiling, settings);
         }
@@ -136,7 +136,7 @@ impl TopicWatch {
 
     /// What is now known.
     pub(super) fn report(
-        &self,
+        &mut self,
         name: &Arc<str>,
         now: Time,
         churns: bool,
@@ -156,8 +156,19 @@ impl TopicWatch {
         let state = growth.state;
         let trend_slope = judged.and_then(|series| series.slope(&settings.lag_growth));
         let rate_slope = self.sum.rate_slope().filter(|_| followed);
-        let ceilings = self.ceilings(name, &present, state, trend_slope, cycle);
+        let sum_grows = judged.is_some_and(|series| series.state() >= GrowthState::Accumulating);
+        let depths = Depths {
+            lag: present.lag,
+            time_lag: present.time_lag,
+            partitions: &present.partitions,
+            watches: &self.partitions,
+            topic: present.lag.and(cycle.history.topic(name)),
+            state,
+            slope: trend_slope.filter(|_| sum_grows),
+        };
+        let ceilings = self.ceilings.follow(now, &depths, &settings.ceiling);
         let onset = growth.onset;
+        let loses = self.partitions.iter().any(PartitionWatch::loses);
         TopicReport {
             topic: name.clone(),
             lag_messages: present.lag,
@@ -173,7 +184,7 @@ impl TopicWatch {
             lag_growth: LagGrowth {
                 state,
                 partition: growth.partition,
-                severity: severity(state, &ceilings, settings.critical_eta_seconds),
+                severity: growth_severity(state, &ceilings, settings.critical_eta_seconds),
                 onset: onset.map(|onset| onset.at),
                 // A partition that left took its last lag along, which may be more than was there at the onset: then nobody knows.
                 onset_lag_messages: onset.map(|onset| onset.lag).filter(|lag| *lag >= 0.0),
@@ -181,11 +192,13 @@ impl TopicWatch {
             divergence: DivergenceReport {
                 severity: self
                     .divergence
-                    .severity(self.ceilings.delay_seconds, &settings.divergence)
+                    .severity(self.ceilings.delay_seconds(), &settings.divergence)
                     .filter(|_| followed),
                 tail: self.divergence.tail().to_vec(),
             },
-            ceiling: CeilingVerdict::default(),
+            ceiling: self
+                .ceilings
+                .verdict(&ceilings, state, loses, &settings.ceiling),
             retry_storm: self.retries.report(churns, &settings.retry_storm),
             delays: self.divergence.quantiles().filter(|_| followed),
             ceilings,
@@ -211,7 +224,7 @@ impl TopicWatch {
     fn index_of(&mut self, number: u32, settings: &Settings) -> usize {
         let found = self.partitions.binary_search_by_key(&number, |p| p.number);
         found.unwrap_or_else(|index| {
-            let has_delay_ceiling = self.ceilings.delay_seconds.is_some();
+            let has_delay_ceiling = self.ceilings.delay_seconds().is_some();
             let watch = PartitionWatch::new(number, has_delay_ceiling, settings);
             self.partitions.insert(index, watch);
             index
@@ -241,68 +254,6 @@ impl TopicWatch {
             time_lag: is_known.then(time_lag).flatten(),
             partitions,
         }
-    }
-
-    fn ceilings(
-        &self,
-        name: &str,
-        present: &Present,
-        state: GrowthState,
-        slope: Option<Slope>,
-        cycle: &Cycle,
-    ) -> Vec<CeilingReport> {
-        let nears = state >= GrowthState::Accumulating;
-        let lag = self.ceilings.lag_messages.zip(present.lag);
-        let lag = lag.map(|(ceiling, lag)| CeilingReport {
-            kind: CeilingKind::Lag,
-            utilization_ratio: lag as f64 / ceiling,
-            eta: slope
-                .filter(|_| nears)
-                .and_then(|slope| forecast::lag_eta(ceiling, lag as f64, slope)),
-        });
-        let delay = self.ceilings.delay_seconds.zip(present.time_lag);
-        let delay = delay.map(|(ceiling, time_lag)| CeilingReport {
-            kind: CeilingKind::Delay,
-            utilization_ratio: time_lag / ceiling,
-            eta: nears
-                .then(|| self.delay_eta(name, ceiling, cycle))
-                .flatten(),
-        });
-        let arrivals = present.lag.and(cycle.history.topic(name));
-        let retention = arrivals.and_then(|topic| {
-            let (partitions, time_lag) = (&present.partitions, present.time_lag);
-            retention::report(topic, &self.partitions, partitions, time_lag, state)
-        });
-        lag.into_iter().chain(delay).chain(retention).collect()
-    }
-
-    /// Of the partition that gets there first.
-    fn delay_eta(&self, name: &str, ceiling_seconds: f64, cycle: &Cycle) -> Option<Eta> {
-        let topic = cycle.history.topic(name)?;
-        let etas = self.partitions.iter().filter_map(|partition| {
-            partition.delay_eta(ceiling_seconds, topic.partition(partition.number)?)
-        });
-        etas.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
-    }
-}
-
-/// A ceiling of nothing is none.
-fn positive(ceilings: Ceilings) -> Ceilings {
-    Ceilings {
-        lag_messages: ceilings.lag_messages.filter(|ceiling| *ceiling > 0.0),
-        delay_seconds: ceilings.delay_seconds.filter(|ceiling| *ceiling > 0.0),
-    }
-}
-
-/// Worst first: nothing leaves at all; a ceiling is near; it grows. A rise that has yet to last is ok.
-fn severity(state: GrowthState, ceilings: &[CeilingReport], critical_eta: f64) -> Option<Severity> {
-    let is_near = |c: &CeilingReport| c.eta.is_some_and(|eta| eta.seconds < critical_eta);
-    match state {
-        GrowthState::Stalled => Some(Severity::Critical),
-        GrowthState::Accumulating if ceilings.iter().any(is_near) => Some(Severity::Critical),
-        GrowthState::Accumulating => Some(Severity::Warning),
-        GrowthState::Rising | GrowthState::Stable => Some(Severity::Ok),
-        GrowthState::Unknown => None,
     }
 }
 

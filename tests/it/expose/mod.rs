@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lagslope::analysis::report::{
-    CeilingKind, CeilingReport, Counts, Eta, GroupReport, GrowthState, LagGrowth, PartitionReport,
-    Report, Severity, Slope, TopicReport,
+    CeilingKind, CeilingReport, CeilingVerdict, Counts, DivergenceReport, Eta, GroupReport,
+    GrowthState, LagGrowth, PartitionReport, Quantiles, Report, RetryReport, Severity, Slope,
+    TopicReport,
 };
 use lagslope::analysis::sample::Cycle;
 use lagslope::expose::board::Board;
@@ -104,22 +105,42 @@ fn full_topic() -> TopicReport {
                 kind: CeilingKind::Lag,
                 utilization_ratio: 0.125,
                 eta: Some(eta),
+                hits: 3,
+                seconds_at: 90.0,
             },
             CeilingReport {
                 kind: CeilingKind::Delay,
                 utilization_ratio: 0.5,
                 eta: None,
+                hits: 3,
+                seconds_at: 90.0,
             },
             CeilingReport {
                 kind: CeilingKind::Retention,
                 utilization_ratio: 0.25,
                 eta: Some(eta),
+                hits: 3,
+                seconds_at: 90.0,
             },
         ],
-        delays: None,
-        divergence: Default::default(),
-        ceiling: Default::default(),
-        retry_storm: Default::default(),
+        delays: Some(Quantiles {
+            p50: 20.0,
+            p90: 30.0,
+            p99: 600.0,
+        }),
+        divergence: DivergenceReport {
+            severity: Some(Severity::Warning),
+            tail: vec![3],
+        },
+        ceiling: CeilingVerdict {
+            severity: Some(Severity::Ok),
+            loses: false,
+        },
+        retry_storm: RetryReport {
+            severity: Some(Severity::Ok),
+            reason: None,
+            amplification_ratio: Some(0.02),
+        },
         lag_growth: LagGrowth {
             partition: None,
             state: GrowthState::Accumulating,
