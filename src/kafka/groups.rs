@@ -35,6 +35,8 @@ pub(crate) struct Listing {
     pub(crate) groups: Vec<ListedGroup>,
     /// Of those groups. When they could not be read at all, that was counted, and the list still counts.
     pub(crate) commits: Vec<GroupCommits>,
+    /// Nothing of it was taken away: a group that isn't in it isn't at that broker.
+    pub(crate) whole: bool,
 }
 
 impl Question for AskGroups {
@@ -55,6 +57,7 @@ impl Question for AskGroups {
         Ok(Listing {
             groups,
             commits: commits.unwrap_or_default(),
+            whole: true,
         })
     }
 }
@@ -95,7 +98,7 @@ impl Groups {
         self.known.values_mut().for_each(Group::begin_listing);
         let mut answering = Vec::new();
         for (broker, listing) in listings {
-            answering.push(broker);
+            answering.extend(listing.whole.then_some(broker));
             let answered = Answered::of(listing);
             for group in &listing.groups {
                 self.list(broker, group, answered.has(&group.group_id), now);
@@ -189,6 +192,7 @@ mod tests {
         Listing {
             groups: groups.collect(),
             commits: commits.collect(),
+            whole: true,
         }
     }
 

@@ -1,7 +1,8 @@
 //! IN: asks a Kafka cluster, and never writes to it.
 //!
 //! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
-//! `members`, `configs` and `past` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the sample.
+//! `members`, `configs` and `past` are the questions; `seldom` shares out what is left of the budget; `trust` is
+//! whose answers count; `harvest` makes the sample.
 //! [`doctor`] asks the same, once, and says what came of it.
 
 mod client;
@@ -13,6 +14,7 @@ mod filter;
 mod group;
 mod groups;
 mod harvest;
+mod leader;
 mod members;
 mod offsets;
 mod past;
@@ -24,6 +26,7 @@ mod settings;
 mod token;
 mod topic;
 mod topics;
+mod trust;
 
 pub use error::BadFile;
 pub use filter::{BadPattern, Filter};

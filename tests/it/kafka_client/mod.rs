@@ -5,6 +5,7 @@ mod moved;
 mod past;
 mod returned;
 pub(crate) mod scripted;
+mod zombie;
 
 use std::time::Duration;
 
