@@ -98,6 +98,11 @@ impl Error {
         )
     }
 
+    /// It said nothing in time.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::Late { .. } | Self::Busy | Self::Timeout { .. })
+    }
+
     /// Trying again soon could lock an account.
     pub(crate) fn is_refused_sign_in(&self) -> bool {
         matches!(self, Self::Security(error) if error.is_refused_sign_in())

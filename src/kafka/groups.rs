@@ -39,6 +39,8 @@ pub(crate) struct Listing {
     pub(crate) commits: Vec<GroupCommits>,
     /// Groups beyond the bound, which are in neither.
     pub(crate) refused: usize,
+    /// Nothing of it was taken away: a group that isn't in it isn't at that broker.
+    pub(crate) whole: bool,
 }
 
 impl Question for AskGroups {
@@ -61,6 +63,7 @@ impl Question for AskGroups {
             groups,
             commits: commits.unwrap_or_default(),
             refused,
+            whole: true,
         })
     }
 }
@@ -146,7 +149,7 @@ impl Groups {
         self.known.values_mut().for_each(Group::begin_listing);
         let mut answering = Vec::new();
         for (broker, listing) in listings {
-            answering.push(broker);
+            answering.extend(listing.whole.then_some(broker));
             let answered = Answered::of(listing);
             for group in &listing.groups {
                 self.list(broker, group, answered.has(&group.group_id), now);
@@ -242,6 +245,7 @@ mod tests {
             groups: groups.collect(),
             commits: commits.collect(),
             refused: 0,
+            whole: true,
         }
     }
 

@@ -8,7 +8,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::client::cluster::BrokerId;
 use super::group::Group;
 use super::groups::Groups;
-use super::offsets::{GroupCommits, TopicOffsets, Wanted};
+use super::offsets::{GroupCommits, Place, TopicOffsets, Wanted};
 use super::sampler::{Clock, CommitsByGroup};
 use super::topic::Topic;
 use super::topics::Topics;
@@ -44,18 +44,20 @@ pub(crate) fn these_partitions(topics: &Topics, partitions: &[(StrBytes, i32)]) 
 
 fn want(by_leader: &mut ByLeader, topic: &Topic, partitions: impl Iterator<Item = usize>) {
     for partition in partitions {
-        let Some(leader) = topic.leaders.get(partition).copied().flatten() else {
+        let leader = topic.leaders.get(partition).copied().unwrap_or_default();
+        let Some(broker) = leader.broker else {
             continue;
         };
-        let wanted = by_leader.entry(leader).or_default();
+        let place = Place::new(partition as i32, leader);
+        let wanted = by_leader.entry(broker).or_default();
         match wanted
             .last_mut()
             .filter(|last| last.topic == topic.wire_name)
         {
-            Some(last) => last.partitions.push(partition as i32),
+            Some(last) => last.partitions.push(place),
             None => wanted.push(Wanted {
                 topic: topic.wire_name.clone(),
-                partitions: vec![partition as i32],
+                partitions: vec![place],
             }),
         }
     }

@@ -1,8 +1,8 @@
 //! IN: asks a Kafka cluster, and never writes to it.
 //!
 //! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
-//! `members`, `configs`, `logdirs` and `past` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the
-//! sample. [`doctor`] asks the same, once, and says what came of it.
+//! `members`, `configs`, `logdirs` and `past` are the questions; `seldom` shares out what is left of the budget; `trust` is whose
+//! answers count; `harvest` makes the sample. [`doctor`] asks the same, once, and says what came of it.
 
 mod bounds;
 mod client;
@@ -14,6 +14,7 @@ mod filter;
 mod group;
 mod groups;
 mod harvest;
+mod leader;
 mod logdirs;
 mod members;
 mod offsets;
@@ -26,6 +27,7 @@ mod settings;
 mod token;
 mod topic;
 mod topics;
+mod trust;
 
 pub use bounds::Limits;
 pub use error::BadFile;

@@ -15,6 +15,7 @@ use super::client::connection::Answer;
 use super::client::session::Session;
 use super::client::tally::Tally;
 use super::error::{Code, Error};
+use super::leader::Leader;
 use super::settings::IsolationLevel;
 
 /// Groups in one OffsetFetch: an answer of a few MiB, a few milliseconds of a broker's time.
@@ -149,7 +150,27 @@ pub(crate) struct AskEnds {
 #[derive(Clone)]
 pub(crate) struct Wanted {
     pub(crate) topic: StrBytes,
-    pub(crate) partitions: Vec<i32>,
+    pub(crate) partitions: Vec<Place>,
+}
+
+/// A partition and the election since which its leader leads it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) index: i32,
+    /// As requests have it.
+    pub(crate) epoch: i32,
+}
+
+impl Place {
+    pub(crate) fn new(index: i32, leader: Leader) -> Self {
+        let epoch = leader.epoch();
+        Self { index, epoch }
+    }
+
+    /// Whoever leads it shall answer.
+    pub(crate) fn anywhere(index: i32) -> Self {
+        Self::new(index, Leader::default())
+    }
 }
 
 /// Which offset is asked for, by the timestamp that stands for it.
@@ -215,10 +236,10 @@ fn batches(wanted: Vec<Wanted>) -> Vec<Vec<Wanted>> {
 }
 
 fn end_request(batch: &[Wanted], end: End, isolation: IsolationLevel) -> ListOffsetsRequest {
-    let partition = |index: &i32| {
+    let partition = |place: &Place| {
         ListOffsetsPartition::default()
-            .with_partition_index(*index)
-            .with_current_leader_epoch(-1)
+            .with_partition_index(place.index)
+            .with_current_leader_epoch(place.epoch)
             .with_timestamp(end as i64)
     };
     let topic = |wanted: &Wanted| {
@@ -262,7 +283,7 @@ mod tests {
     fn wanted(sizes: &[usize]) -> Vec<Wanted> {
         let one = |size: &usize| Wanted {
             topic: StrBytes::from_static_str("t"),
-            partitions: (0..*size as i32).collect(),
+            partitions: (0..*size as i32).map(Place::anywhere).collect(),
         };
         sizes.iter().map(one).collect()
     }

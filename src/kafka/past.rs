@@ -17,7 +17,7 @@ use super::client::broker::Question;
 use super::client::connection::Answer;
 use super::client::session::Session;
 use super::error::{Code, Error, TIMESTAMP_IN_FUTURE, TIMESTAMP_NOT_SET};
-use super::offsets::list_offsets;
+use super::offsets::{Place, list_offsets};
 use super::settings::IsolationLevel;
 use crate::analysis::past::{Doubt, Millis, Record, Search, instant, instants};
 use crate::analysis::sample::{Reading, Time};
@@ -147,7 +147,7 @@ struct Batch {
 
 struct OneSearch {
     topic: StrBytes,
-    partition: i32,
+    place: Place,
     oldest_commit: Option<u64>,
     search: Search,
     refused: Option<Unknown>,
@@ -192,11 +192,11 @@ impl AskPast {
 impl Batch {
     fn new(wishes: &[Wish]) -> Self {
         let mut searches: Vec<OneSearch> = wishes.iter().map(OneSearch::new).collect();
-        searches.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        searches.sort_by(|a, b| (&a.topic, a.place.index).cmp(&(&b.topic, b.place.index)));
         let named = searches.iter().enumerate();
         Self {
             places: named
-                .map(|(place, one)| ((one.topic.clone(), one.partition), place))
+                .map(|(place, one)| ((one.topic.clone(), one.place.index), place))
                 .collect(),
             searches,
         }
@@ -228,8 +228,8 @@ impl Batch {
                 topics.push(ListOffsetsTopic::default().with_name(one.topic.clone().into()));
             }
             let partition = ListOffsetsPartition::default()
-                .with_partition_index(one.partition)
-                .with_current_leader_epoch(-1)
+                .with_partition_index(one.place.index)
+                .with_current_leader_epoch(one.place.epoch)
                 .with_timestamp(*instant);
             let topic = topics.last_mut().expect("pushed above");
             topic.partitions.push(partition);
@@ -275,7 +275,7 @@ impl OneSearch {
     fn new(wish: &Wish) -> Self {
         Self {
             topic: wish.topic.clone(),
-            partition: wish.partition,
+            place: wish.place,
             oldest_commit: wish.commits.iter().min().copied(),
             search: Search::new(wish.log_end, wish.commits.clone()),
             refused: None,
@@ -289,7 +289,7 @@ impl OneSearch {
         };
         Told {
             topic: self.topic,
-            partition: self.partition,
+            partition: self.place.index,
             oldest_commit: self.oldest_commit,
             points,
         }

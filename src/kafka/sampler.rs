@@ -1,7 +1,8 @@
 //! One cycle: groups and their commits, then log ends and starts, then the past of what is new, then one seldom question per broker.
 //! Commits come before log ends, so that lag can't come out negative. `returned` asks brokers that are back in between, `unsettled`
-//! asks again for groups that just moved.
+//! asks again for groups that just moved, and `doubted` takes away what brokers that were silent may not know to be old.
 
+mod doubted;
 mod returned;
 mod unsettled;
 
@@ -24,6 +25,7 @@ use super::seldom::{Asked, Seldom, Turns};
 use super::settings::Settings;
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
+use super::trust::Trust;
 use crate::analysis::sample::{Cycle, Reading, Refused, Retention, Sample, Time};
 use unsettled::Unsettled;
 
@@ -36,6 +38,7 @@ pub struct Sampler {
     refusals: Refusals,
     /// Beyond the bounds in this cycle.
     refused: Refused,
+    trust: Trust,
     metadata_asked: Option<Time>,
     /// Something pointed at a change since the metadata was read.
     metadata_is_stale: bool,
@@ -92,6 +95,7 @@ impl Sampler {
             groups: Groups::new(limits.max_groups),
             refused: Refused::default(),
             refusals: Refusals::default(),
+            trust: Trust::default(),
             metadata_asked: None,
             metadata_is_stale: false,
             retry_was_fruitless: false,
@@ -114,6 +118,8 @@ impl Sampler {
             self.topics.redefine_ends();
         }
         self.settings = settings;
+        // Connections that are made anew say nothing of silence.
+        self.trust = Trust::default();
         self.retry_was_fruitless = false;
     }
 
@@ -124,10 +130,12 @@ impl Sampler {
         self.cycles += 1;
         self.cluster.begin_cycle();
         self.topics.begin_cycle();
+        self.trust.begin_cycle();
 
         let mut listings = self.find_groups(clock).await;
         self.ask_returned(&mut listings, clock).await;
         let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
+        self.weigh(&mut listings);
         let unsettled = Unsettled::of(&listings);
         let mut commits = self.take_listings(listings, &unsettled, now);
         self.ask_unsettled(&unsettled, &answering, &mut commits, clock)
@@ -138,6 +146,7 @@ impl Sampler {
         self.look_back(&commits, clock).await;
         self.ask_seldom(&answering, clock).await;
         self.groups.drop_old_members(now);
+        self.trust.end_cycle();
 
         let cycle = Cycle {
             up: !answering.is_empty(),
@@ -156,7 +165,7 @@ impl Sampler {
     /// Asks all known brokers. When none answers, the bootstrap servers may know others.
     async fn find_groups(&mut self, clock: Clock) -> Listings {
         if !self.cluster.is_unknown() {
-            let listings = self.list_groups().await;
+            let listings = self.list_groups(clock).await;
             if !listings.is_empty() {
                 return listings;
             }
@@ -164,17 +173,17 @@ impl Sampler {
         match self.cluster.bootstrap().await {
             Some(metadata) => {
                 self.take_metadata(metadata, clock);
-                self.list_groups().await
+                self.list_groups(clock).await
             }
             None => Vec::new(),
         }
     }
 
-    async fn list_groups(&mut self) -> Listings {
-        self.list_groups_of(self.cluster.broker_ids()).await
+    async fn list_groups(&mut self, clock: Clock) -> Listings {
+        self.list_groups_of(self.cluster.broker_ids(), clock).await
     }
 
-    async fn list_groups_of(&mut self, brokers: Vec<BrokerId>) -> Listings {
+    async fn list_groups_of(&mut self, brokers: Vec<BrokerId>, clock: Clock) -> Listings {
         let ask = |broker| {
             let settings = Arc::clone(&self.settings);
             let admission = self.groups.admission();
@@ -189,18 +198,22 @@ impl Sampler {
         let questions = brokers.into_iter().map(ask).collect();
         let mut listings = Vec::new();
         for (broker, answer) in self.cluster.ask_each(questions).await {
+            // One that refuses has been heard, too.
+            self.trust.hear(broker, clock.now);
             match answer {
                 Ok(listing) => listings.push((broker, listing)),
-                Err(error) => self.suspect(&error),
+                Err(error) => self.suspect(broker, &error),
             }
         }
         listings
     }
 
     /// A broker that is silent or can't be reached may have another address by now, or another may have its partitions.
-    fn suspect(&mut self, error: &Error) {
-        let silent = matches!(error, Error::Late { .. } | Error::Busy);
-        self.metadata_is_stale |= silent || error.breaks_connection();
+    fn suspect(&mut self, broker: BrokerId, error: &Error) {
+        if error.is_silence() || error.breaks_connection() {
+            self.metadata_is_stale = true;
+            self.trust.miss(broker);
+        }
     }
 
     fn take_listings(
@@ -209,7 +222,8 @@ impl Sampler {
         unsettled: &Unsettled,
         now: Time,
     ) -> CommitsByGroup {
-        let everyone = listings.len() == self.cluster.broker_ids().len() && !listings.is_empty();
+        let whole = listings.iter().filter(|(_, listing)| listing.whole);
+        let everyone = whole.count() == self.cluster.broker_ids().len() && !listings.is_empty();
         let reach = match everyone {
             _ if self.topics.coordinators().are_missing() => Reach::Leaderless,
             true => Reach::Complete,
@@ -296,9 +310,12 @@ impl Sampler {
             };
             (broker, ask)
         };
-        let questions = wanted.into_iter().map(ask).collect();
+        // Who may not have noticed that another leads them by now would answer with an old end.
+        let wanted = wanted.into_iter();
+        let wanted = wanted.filter(|(broker, _)| self.trust.leads(*broker));
+        let questions = wanted.map(ask).collect();
         let mut misplaced = Vec::new();
-        for (_, answer) in self.cluster.ask_each(questions).await {
+        for (broker, answer) in self.cluster.ask_each(questions).await {
             match answer {
                 Ok(ends) => place(
                     &mut self.topics,
@@ -307,7 +324,7 @@ impl Sampler {
                     self.cluster.tally(),
                     &mut misplaced,
                 ),
-                Err(error) => self.suspect(&error),
+                Err(error) => self.suspect(broker, &error),
             }
         }
         misplaced
@@ -329,20 +346,28 @@ impl Sampler {
             match answer {
                 Ok(told) => past::put(&mut self.topics, told, cycle, self.cluster.tally()),
                 Err(error) => {
-                    self.suspect(&error);
+                    self.suspect(broker, &error);
                     past::put_off(&mut self.topics, &asked[&broker], cycle);
                 }
             }
         }
     }
 
-    /// Reads the metadata at once, from a broker that is known to answer.
+    /// Reads the metadata at once, from a broker that is known to answer; best from one whose word counts.
     async fn refresh(&mut self, answering: &[BrokerId], clock: Clock) -> bool {
-        let Some(broker) = self.rotated(answering).first().copied() else {
+        let believed = answering.iter().copied();
+        let believed: Vec<BrokerId> = believed.filter(|id| self.trust.is_believed(*id)).collect();
+        let from = if believed.is_empty() {
+            answering
+        } else {
+            &believed
+        };
+        let Some(broker) = self.rotated(from).first().copied() else {
             return false;
         };
         for (_, answer) in self.cluster.ask_each(vec![(broker, AskMetadata)]).await {
             if let Ok(metadata) = answer {
+                self.trust.read_metadata_of(broker);
                 self.take_metadata(metadata, clock);
                 return true;
             }
@@ -351,6 +376,7 @@ impl Sampler {
     }
 
     fn take_metadata(&mut self, metadata: Metadata, clock: Clock) {
+        self.trust.count(metadata.brokers.len());
         self.cluster.adopt(&metadata.brokers);
         self.topics.update(metadata, &self.settings.topics);
         self.metadata_asked = Some(clock.now);
@@ -359,8 +385,11 @@ impl Sampler {
     }
 
     async fn ask_seldom(&mut self, answering: &[BrokerId], clock: Clock) {
-        let brokers = self.rotated(answering);
-        let turns = Turns::new(clock.now, self.metadata_asked, self.metadata_is_stale);
+        let current = answering.iter().copied();
+        let current: Vec<BrokerId> = current.filter(|id| self.trust.is_current(*id)).collect();
+        let brokers = self.rotated(&current);
+        let is_stale = self.metadata_is_stale && !self.has_looked(clock);
+        let turns = Turns::new(clock.now, self.metadata_asked, is_stale);
         let questions = turns.take(&brokers, &self.groups, &self.topics);
         // By broker: one that the metadata dropped in this cycle is not asked, and answers nothing.
         let asked = questions.iter().map(|(broker, ask)| (*broker, ask.asked()));
@@ -370,6 +399,9 @@ impl Sampler {
                 answer,
                 Ok(Seldom::NoRoom) | Err(Error::Late { .. } | Error::Busy)
             );
+            if answer.as_ref().is_err_and(Error::is_silence) {
+                self.trust.miss(broker);
+            }
             match answer {
                 Ok(Seldom::Metadata(metadata)) => self.take_metadata(metadata, clock),
                 Ok(Seldom::Members(members)) => self.take_members(members, clock.now),

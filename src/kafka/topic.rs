@@ -7,6 +7,7 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::protocol::StrBytes;
 
 use super::client::cluster::BrokerId;
+use super::leader::{Leader, comparable, leaders, topic_id};
 use super::offsets::End;
 use super::past::PastState;
 use crate::analysis::sample::{PartitionSample, Reading, Retention, Time};
@@ -24,7 +25,7 @@ pub(crate) struct Topic {
     pub(crate) id: Option<u128>,
     pub(crate) internal: bool,
     /// By partition number.
-    pub(crate) leaders: Vec<Option<BrokerId>>,
+    pub(crate) leaders: Vec<Leader>,
     /// What this cycle read of them, by partition number.
     pub(crate) ends: Vec<PartitionSample>,
     /// By partition number.
@@ -58,9 +59,10 @@ impl Topic {
         wire_name: &StrBytes,
         old: Option<&Self>,
     ) -> Self {
-        let id = Some(answered.topic_id.as_u128()).filter(|id| *id != 0);
+        let id = topic_id(answered);
         let same = old.filter(|old| old.id == id);
-        let leaders = leaders(answered);
+        let known = old.map(|old| (old.id, &*old.leaders));
+        let leaders = leaders(answered, comparable(id, known));
         let mut ends = same.map_or_else(Vec::new, |old| old.ends.clone());
         ends.resize(leaders.len(), PartitionSample::default());
         let mut last_ends = same.map_or_else(Vec::new, Topic::settled_ends);
@@ -123,7 +125,7 @@ impl Topic {
 
     /// Must the metadata be read again soon?
     pub(crate) fn is_unsettled(&self) -> bool {
-        self.missed > 0 || self.leaders.iter().any(Option::is_none)
+        self.missed > 0 || self.leaders.iter().any(|leader| leader.broker.is_none())
     }
 
     /// A log of it fell, and it may be another topic by now: then that goes for its other partitions, too.
@@ -158,7 +160,7 @@ impl Topic {
             let Ok(index) = usize::try_from(*partition) else {
                 continue;
             };
-            if self.leaders.get(index).copied().flatten() != Some(broker) {
+            if self.leaders.get(index).and_then(|leader| leader.broker) != Some(broker) {
                 continue;
             }
             let messages = self.ends.get(index).and_then(PartitionSample::kept);
@@ -183,16 +185,4 @@ impl Topic {
             }
         }
     }
-}
-
-/// Leaders by partition number. The answer lists every partition, so that a number beyond their count is nonsense.
-pub(crate) fn leaders(topic: &MetadataResponseTopic) -> Vec<Option<BrokerId>> {
-    let mut leaders = vec![None; topic.partitions.len()];
-    for partition in &topic.partitions {
-        let index = usize::try_from(partition.partition_index).ok();
-        if let Some(place) = index.and_then(|index| leaders.get_mut(index)) {
-            *place = Some(partition.leader_id.0).filter(|leader| *leader >= 0);
-        }
-    }
-    leaders
 }

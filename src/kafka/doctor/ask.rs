@@ -20,7 +20,7 @@ use crate::kafka::error::{Code, Error, is_for_want_of_a_right, is_refusal};
 use crate::kafka::groups::{AskGroups, Listing};
 use crate::kafka::harvest;
 use crate::kafka::members::{self, AskClassicMembers, AskConsumerMembers};
-use crate::kafka::offsets::{AskEnds, End, Wanted, end_of};
+use crate::kafka::offsets::{AskEnds, End, Place, Wanted, end_of};
 use crate::kafka::sampler::CommitsByGroup;
 use crate::kafka::settings::Settings;
 use crate::kafka::topics::Topics;
@@ -254,9 +254,9 @@ const TOPICS_BY_TIME_MAX: usize = 20;
 
 /// Asks for the first record at or after a timestamp, or for what a negative one stands for.
 pub(super) fn request(wanted: &[Wanted], timestamp_ms: i64) -> ListOffsetsRequest {
-    let partition = |index: &i32| {
+    let partition = |place: &Place| {
         ListOffsetsPartition::default()
-            .with_partition_index(*index)
+            .with_partition_index(place.index)
             .with_current_leader_epoch(-1)
             .with_timestamp(timestamp_ms)
     };

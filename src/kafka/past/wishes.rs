@@ -9,6 +9,7 @@ use crate::analysis::sample::Reading;
 use crate::kafka::client::broker::Question;
 use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::client::tally::Tally;
+use crate::kafka::offsets::Place;
 use crate::kafka::sampler::CommitsByGroup;
 use crate::kafka::topic::Topic;
 use crate::kafka::topics::Topics;
@@ -71,7 +72,7 @@ impl PastState {
 /// A partition whose past is asked for.
 pub(crate) struct Wish {
     pub(crate) topic: StrBytes,
-    pub(crate) partition: i32,
+    pub(crate) place: Place,
     pub(crate) log_end: Reading,
     /// Behind the log end; none when only the rate of arrivals is asked for.
     pub(crate) commits: Vec<u64>,
@@ -94,12 +95,12 @@ pub(crate) fn wishes(
     let mut by_leader: BTreeMap<BrokerId, Vec<Wish>> = BTreeMap::new();
     for ((index, partition), commits) in wanted(topics, commits, cycle) {
         let topic = &topics.list()[index];
-        let leader = topic.leaders.get(partition).copied().flatten();
+        let leader = topic.leaders.get(partition).copied().unwrap_or_default();
         let log_end = topic.ends.get(partition).and_then(|end| end.log_end);
-        if let (Some(leader), Some(log_end)) = (leader, log_end) {
-            by_leader.entry(leader).or_default().push(Wish {
+        if let (Some(broker), Some(log_end)) = (leader.broker, log_end) {
+            by_leader.entry(broker).or_default().push(Wish {
                 topic: topic.wire_name.clone(),
-                partition: partition as i32,
+                place: Place::new(partition as i32, leader),
                 log_end,
                 commits,
             });
@@ -152,7 +153,7 @@ pub(crate) type Names = Vec<(StrBytes, i32)>;
 
 /// Who is asked about what.
 pub(crate) fn names(wishes: &BTreeMap<BrokerId, Vec<Wish>>) -> BTreeMap<BrokerId, Names> {
-    let name = |wish: &Wish| (wish.topic.clone(), wish.partition);
+    let name = |wish: &Wish| (wish.topic.clone(), wish.place.index);
     let of_broker = |(broker, wishes): (&BrokerId, &Vec<Wish>)| {
         (*broker, wishes.iter().map(name).collect::<Names>())
     };

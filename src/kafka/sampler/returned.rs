@@ -13,11 +13,13 @@ impl Sampler {
     /// once. Should it hang, that costs this cycle its patience a second time; afterwards it is one hung broker like another.
     pub(super) async fn ask_returned(&mut self, listings: &mut Listings, clock: Clock) {
         let pauses = |failed: Time| clock.now - failed < PAUSE_SECONDS;
-        let is_due = self.metadata_is_stale && !self.has_looked(clock);
+        let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
+        let are_believed = answering.iter().all(|id| self.trust.is_believed(*id));
+        let is_amiss = self.metadata_is_stale || !are_believed;
+        let is_due = is_amiss && !self.has_looked(clock);
         if !is_due || listings.is_empty() || self.early_look_failed.is_some_and(pauses) {
             return;
         }
-        let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
         let before = self.cluster.addresses();
         if !self.refresh(&answering, clock).await {
             self.early_look_failed = Some(clock.now);
@@ -26,7 +28,7 @@ impl Sampler {
         let known = self.cluster.addresses().into_iter();
         let returned = known.filter(|broker| !before.contains(broker));
         let returned = returned.map(|(id, _)| id).collect();
-        listings.extend(self.list_groups_of(returned).await);
+        listings.extend(self.list_groups_of(returned, clock).await);
     }
 
     /// The metadata was read in this cycle.

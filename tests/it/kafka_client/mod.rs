@@ -8,6 +8,7 @@ mod past;
 mod returned;
 pub(crate) mod scripted;
 mod sizes;
+mod zombie;
 
 use std::time::Duration;
 

@@ -62,7 +62,7 @@ pub(crate) struct Group {
 }
 
 /// The truth that all brokers tell.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct World {
     pub(crate) brokers: BTreeMap<i32, SocketAddr>,
     pub(crate) moods: BTreeMap<i32, Mood>,
@@ -81,7 +81,10 @@ pub(crate) struct World {
     pub(crate) retention_bytes: Option<i64>,
     /// What DescribeLogDirs answers instead of sizes.
     pub(crate) sizes_error: i16,
-    /// `(broker, api)` of each request read.
+    /// Brokers that answer with what was true at a moment in the past.
+    pub(crate) frozen: BTreeMap<i32, Box<World>>,
+    /// By topic: the epoch of each partition's leader. Others have none.
+    pub(crate) epochs: BTreeMap<&'static str, Vec<i32>>,
     /// `(broker, api)` of each request read, but for look-ups by time.
     pub(crate) requests: Vec<(i32, ApiKey)>,
     /// Look-ups by time: of each request the broker, and the first partition with its instant.
@@ -93,6 +96,8 @@ pub(crate) struct World {
     pub(crate) connections: usize,
     /// The highest version of `OffsetFetch` offered.
     pub(crate) offset_fetch_max: i16,
+    /// The highest version of `Metadata` offered.
+    pub(crate) metadata_max: i16,
     /// What Metadata says of each topic, with no partitions, instead of telling it.
     pub(crate) metadata_error: i16,
     /// Metadata tells nothing at all.
@@ -109,6 +114,7 @@ impl Scripted {
         let leader = |partition: i32| (partition % brokers + 1, 100 + i64::from(partition));
         this.change(|world| {
             world.offset_fetch_max = 9;
+            world.metadata_max = 12;
             world.topics.insert("orders", (0..3).map(leader).collect());
         });
         for id in 1..=brokers {
@@ -156,6 +162,21 @@ impl Scripted {
 
     pub(crate) fn mood(&self, id: i32, mood: Mood) {
         self.change(|world| world.moods.insert(id, mood));
+    }
+
+    /// It hangs; when it answers again, then with what is true now.
+    pub(crate) fn stop(&self, id: i32) {
+        self.mood(id, Mood::Hangs);
+        self.change(|world| world.frozen.insert(id, Box::new(world.clone())));
+    }
+
+    pub(crate) fn resume(&self, id: i32) {
+        self.mood(id, Mood::Answers);
+    }
+
+    /// It has heard what happened.
+    pub(crate) fn notices(&self, id: i32) {
+        self.change(|world| world.frozen.remove(&id));
     }
 
     pub(crate) fn address(&self, id: i32) -> String {
@@ -207,7 +228,10 @@ impl Scripted {
                 let takes = self.change(|world| world.lookup_takes);
                 tokio::time::sleep(takes).await;
             }
-            let answer = self.change(|world| world.answer(id, api, &header, request));
+            let answer = self.change(|world| {
+                let view = world.frozen.get(&id).map_or(&*world, |frozen| frozen);
+                view.answer(id, api, &header, request)
+            });
             stream.write_all(&answer).await.ok()?;
         }
     }
@@ -220,7 +244,7 @@ impl World {
             ApiKey::ApiVersions => {
                 frame::<ApiVersionsRequest>(header, &self.versions(), version.min(3))
             }
-            ApiKey::Metadata => frame::<MetadataRequest>(header, &self.metadata(), version),
+            ApiKey::Metadata => frame::<MetadataRequest>(header, &self.metadata(version), version),
             ApiKey::ListGroups => frame::<ListGroupsRequest>(header, &self.list(id), version),
             ApiKey::OffsetFetch => {
                 let asked =
@@ -252,7 +276,7 @@ impl World {
     fn versions(&self) -> ApiVersionsResponse {
         let offered = [
             (ApiKey::ApiVersions, 3),
-            (ApiKey::Metadata, 12),
+            (ApiKey::Metadata, self.metadata_max),
             (ApiKey::ListGroups, 5),
             (ApiKey::OffsetFetch, self.offset_fetch_max),
             (ApiKey::ListOffsets, 8),
@@ -268,7 +292,7 @@ impl World {
         ApiVersionsResponse::default().with_api_keys(keys.to_vec())
     }
 
-    fn metadata(&self) -> MetadataResponse {
+    fn metadata(&self, version: i16) -> MetadataResponse {
         if self.metadata_is_empty {
             return MetadataResponse::default();
         }
@@ -283,6 +307,7 @@ impl World {
                 metadata::MetadataResponsePartition::default()
                     .with_partition_index(index as i32)
                     .with_leader_id((*leader).into())
+                    .with_leader_epoch(self.epoch(name, index))
             });
             let told = if self.metadata_error == 0 {
                 usize::MAX
@@ -294,7 +319,7 @@ impl World {
                 .with_is_internal(name.starts_with("__"))
                 .with_name(Some(StrBytes::from_static_str(name).into()))
                 .with_topic_id(
-                    format!("{:032x}", self.topic_ids.get(name).unwrap_or(&1))
+                    format!("{:032x}", self.topic_id(name, version))
                         .parse()
                         .expect("32 hexadecimal digits"),
                 )
@@ -303,6 +328,28 @@ impl World {
         MetadataResponse::default()
             .with_brokers(brokers.collect())
             .with_topics(topics.collect())
+    }
+
+    fn topic_id(&self, name: &str, version: i16) -> u128 {
+        let known = self.topic_ids.get(name).copied().unwrap_or(1);
+        if version < 10 { 0 } else { known }
+    }
+
+    /// −1: none.
+    fn epoch(&self, topic: &str, partition: usize) -> i32 {
+        let epochs = self.epochs.get(topic);
+        epochs.map_or(-1, |epochs| epochs[partition])
+    }
+
+    /// The error for a request that names another epoch than the leader knows.
+    fn fence(&self, topic: &str, asked: &ListOffsetsPartition) -> i16 {
+        let known = self.epoch(topic, asked.partition_index as usize);
+        match asked.current_leader_epoch {
+            -1 => 0,
+            epoch if epoch < known => 74,
+            epoch if epoch > known => 75,
+            _ => 0,
+        }
     }
 
     fn list(&self, id: i32) -> ListGroupsResponse {
@@ -385,6 +432,9 @@ impl World {
                 let (error, offset, at) = match known.map(|t| t[asked.partition_index as usize]) {
                     None => (3, -1, -1),
                     Some((leader, _)) if leader != id => (6, -1, -1),
+                    Some(_) if self.fence(&topic.name.0, asked) != 0 => {
+                        (self.fence(&topic.name.0, asked), -1, -1)
+                    }
                     Some(_) if asked.timestamp == -2 => (0, 0, -1),
                     Some((_, end)) if asked.timestamp == -1 => (0, end, -1),
                     Some((_, end)) => self.look_up(asked.timestamp, end),
