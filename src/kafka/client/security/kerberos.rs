@@ -6,9 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext};
+use libgssapi::credential::{Cred, CredUsage};
 use libgssapi::error::{Error as GssError, MajorFlags};
 use libgssapi::name::Name;
-use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_HOSTBASED_SERVICE};
+use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_HOSTBASED_SERVICE, OidSet};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
@@ -128,7 +129,8 @@ impl Talk {
         let name = Name::new(name.as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE));
         let name = name.map_err(|error| self.explained(error))?;
         let flags = CtxFlags::GSS_C_MUTUAL_FLAG | CtxFlags::GSS_C_INTEG_FLAG;
-        Ok(ClientCtx::new(None, name, flags, Some(GSS_MECH_KRB5)))
+        let ours = Some(ours()?);
+        Ok(ClientCtx::new(ours, name, flags, Some(GSS_MECH_KRB5)))
     }
 
     fn tickets(
@@ -149,10 +151,9 @@ impl Talk {
     /// On the thread where it happened: libkrb5 keeps its words there.
     fn explained(&self, error: GssError) -> SecurityError {
         let what = words(&error.to_string());
-        let absent = MajorFlags::GSS_S_NO_CRED | MajorFlags::GSS_S_CREDENTIALS_EXPIRED;
         let error = if error.minor.cast_signed() == PREAUTH_FAILED {
             KerberosError::KeyRefused(what)
-        } else if error.major.intersects(absent) {
+        } else if error.major.contains(MajorFlags::GSS_S_CREDENTIALS_EXPIRED) {
             KerberosError::NoTicket(what)
         } else {
             KerberosError::Failed {
@@ -162,6 +163,14 @@ impl Talk {
         };
         error.into()
     }
+}
+
+/// Our ticket, or the key to get one. That there is neither is found out here: later libkrb5 also says "no credentials" of a
+/// service that the KDC doesn't know, and of a KDC that is not there.
+fn ours() -> Result<Cred, SecurityError> {
+    let none = |error: GssError| KerberosError::NoTicket(words(&error.to_string())).into();
+    let kerberos = OidSet::singleton(GSS_MECH_KRB5).map_err(none)?;
+    Cred::acquire(None, None, CredUsage::Initiate, Some(&kerberos)).map_err(none)
 }
 
 /// The broker says which layers it has and how long its messages may be; we choose none.
@@ -184,30 +193,41 @@ fn failed(what: &'static str) -> SecurityError {
     }
 }
 
-/// Of "Unspecified GSS failure.  Minor code may provide more information (the cause)" the cause.
+/// Of "Unspecified GSS failure.  Minor code may provide more information (the cause)" the cause, if there is one.
 fn words(text: &str) -> String {
-    let cause =
-        text.strip_prefix("Unspecified GSS failure.  Minor code may provide more information (");
-    cause
-        .map_or(text, |cause| cause.trim_end_matches(')'))
-        .to_owned()
+    let parts = text
+        .strip_suffix(')')
+        .and_then(|text| text.split_once(" ("));
+    match parts {
+        Some((_, cause)) if !NO_CAUSE.iter().any(|none| cause.starts_with(none)) => cause,
+        _ => text,
+    }
+    .to_owned()
 }
+
+/// What libkrb5 calls a number that it has no more to say about.
+const NO_CAUSE: [&str; 2] = ["Success", "Unknown"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn of_an_unspecified_failure_the_cause_is_told() {
+    fn of_a_failure_the_cause_is_told_if_there_is_one() {
         for (text, told) in [
             (
                 "Unspecified GSS failure.  Minor code may provide more information (Clock skew too great)",
                 "Clock skew too great",
             ),
             (
-                "An invalid name was supplied (x)",
-                "An invalid name was supplied (x)",
+                "No credentials were supplied (No Kerberos credentials available (default cache: MEMORY:))",
+                "No Kerberos credentials available (default cache: MEMORY:)",
             ),
+            (
+                "A token was invalid (Success)",
+                "A token was invalid (Success)",
+            ),
+            ("A token was invalid", "A token was invalid"),
         ] {
             assert_eq!(words(text), told);
         }
