@@ -47,10 +47,11 @@ impl Kdc {
         self.folder().join(name).display().to_string()
     }
 
-    /// The same settings as `krb5.conf`, but with a KDC where nothing listens. Returns the file.
-    pub(super) fn settings_without_kdc(&self) -> String {
-        self.write("nowhere.conf", &client_settings(free_port()));
-        self.file("nowhere.conf")
+    /// The same settings as `krb5.conf`, but with a KDC at another port. Returns the file.
+    pub(super) fn settings_with_kdc_at(&self, port: u16) -> String {
+        let name = format!("kdc-at-{port}.conf");
+        self.write(&name, &client_settings(port));
+        self.file(&name)
     }
 
     /// A new principal that has to prove who it is, with a random key in a keytab of its own. Returns the keytab.
