@@ -8,6 +8,8 @@ use super::leaf::Text;
 use super::properties::{File, Hidden, Identification, Kafka, Mechanism, Method, Protocol};
 use super::secret_file;
 use crate::kafka::Secret;
+#[cfg(feature = "gssapi")]
+use crate::kafka::security::Kerberos;
 use crate::kafka::security::{Identity, Login, MskIam, Oidc, Sasl, Security, Tls, TokenSource};
 
 /// A key of the block, and what is wrong with it.
@@ -90,18 +92,19 @@ fn sasl(
         );
         return refuse(sasl_keys(written), &message).map(|()| None);
     }
-    let sasl = match mechanism(written)? {
+    let mechanism = mechanism(written)?;
+    if mechanism != Mechanism::Gssapi {
+        refuse(
+            kerberos_keys(written),
+            "this is for sasl.mechanism GSSAPI: remove it",
+        )?;
+    }
+    let sasl = match mechanism {
         Mechanism::Plain => Sasl::Plain(login(written)?),
         Mechanism::ScramSha256 => Sasl::ScramSha256(login(written)?),
         Mechanism::ScramSha512 => Sasl::ScramSha512(login(written)?),
         Mechanism::OAuthBearer => Sasl::OAuthBearer(token_source(written, protocol, brokers, aws)?),
-        Mechanism::Gssapi => {
-            return Err((
-                mechanism_key(written),
-                "GSSAPI (Kerberos) is not in this build: it needs the cargo feature `gssapi`"
-                    .to_owned(),
-            ));
-        }
+        Mechanism::Gssapi => kerberos(written)?,
     };
     Ok(Some(sasl))
 }
@@ -120,11 +123,28 @@ fn mechanism(written: &Kafka) -> Result<Mechanism, Wrong> {
     }
 }
 
-fn mechanism_key(written: &Kafka) -> &'static str {
-    match written.mechanism {
+#[cfg(feature = "gssapi")]
+fn kerberos(written: &Kafka) -> Result<Sasl, Wrong> {
+    /// librdkafka's default, and what Kafka's documents call the service.
+    const SERVICE: &str = "kafka";
+    refuse(
+        login_keys(written).into_iter().chain(token_keys(written)),
+        "GSSAPI signs in with a Kerberos ticket (KRB5CCNAME, KRB5_CLIENT_KTNAME): remove this",
+    )?;
+    let named = value(&written.service_name).map(|service| service.0.clone());
+    Ok(Sasl::Gssapi(Kerberos {
+        service_name: named.unwrap_or_else(|| SERVICE.to_owned()),
+    }))
+}
+
+#[cfg(not(feature = "gssapi"))]
+fn kerberos(written: &Kafka) -> Result<Sasl, Wrong> {
+    let message = "GSSAPI (Kerberos) is not in this build: it needs the cargo feature `gssapi`";
+    let key = match written.mechanism {
         Some(_) => "sasl.mechanism",
         None => "sasl.mechanisms",
-    }
+    };
+    Err((key, message.to_owned()))
 }
 
 fn login(written: &Kafka) -> Result<Login, Wrong> {
@@ -324,7 +344,12 @@ fn sasl_keys(written: &Kafka) -> impl Iterator<Item = (&'static str, bool)> {
         ("sasl.mechanisms", written.mechanisms.is_some()),
     ];
     let rest = login_keys(written).into_iter().chain(token_keys(written));
+    let rest = rest.chain(kerberos_keys(written));
     mechanism.into_iter().chain(rest)
+}
+
+fn kerberos_keys(written: &Kafka) -> [(&'static str, bool); 1] {
+    [("sasl.kerberos.service.name", written.service_name.is_some())]
 }
 
 fn login_keys(written: &Kafka) -> [(&'static str, bool); 3] {

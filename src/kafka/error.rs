@@ -2,10 +2,14 @@
 //!
 //! [`Error`] is about a broker that could not be asked, [`SecurityError`] about one that let nobody in; [`Code`] is what a broker answered instead of an answer.
 
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod security;
 
 use std::time::Duration;
 
+#[cfg(feature = "gssapi")]
+pub(crate) use kerberos::KerberosError;
 pub use security::BadFile;
 pub(crate) use security::SecurityError;
 

@@ -1,13 +1,15 @@
 //! How a cluster's brokers let us in: [`Entrance`] is shared by all connections of a cluster. `security/tls` makes a connection
-//! secure, from `security/files`; `security/sasl` signs in, with what `security/dialogue` says.
+//! secure, from `security/files`; `security/sasl` signs in, with what `security/dialogue` or `security/kerberos` says.
 
 mod dialogue;
 mod files;
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod sasl;
 mod tls;
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::AlertDescription;
@@ -21,13 +23,16 @@ use super::lookup::Lookups;
 use crate::kafka::error::{Error, SecurityError};
 use crate::kafka::settings::security::{Sasl, Security};
 use crate::kafka::token::Tokens;
-use dialogue::Credentials;
+use dialogue::{Credentials, Dialogue};
+use sasl::Speaker;
 
 /// The way in to the brokers of one cluster.
 pub(crate) struct Entrance {
     security: Security,
     lookups: Lookups,
     tokens: Option<Tokens>,
+    #[cfg(feature = "gssapi")]
+    steps: kerberos::Steps,
     attempts: Mutex<Attempts>,
 }
 
@@ -49,6 +54,8 @@ impl Entrance {
             security: security.clone(),
             lookups,
             tokens,
+            #[cfg(feature = "gssapi")]
+            steps: kerberos::Steps::default(),
             attempts: Mutex::default(),
         }
     }
@@ -76,14 +83,20 @@ impl Entrance {
         }
     }
 
-    /// Signs in, if that is asked for.
-    pub(crate) async fn sign_in(&self, open: &mut Open, patience: Duration) -> Result<(), Error> {
+    /// Signs in to the broker at `address`, if that is asked for.
+    pub(crate) async fn sign_in(
+        &self,
+        open: &mut Open,
+        address: &str,
+        patience: Duration,
+    ) -> Result<(), Error> {
         let Some(sasl) = &self.security.sasl else {
             return Ok(());
         };
-        let who = self.credentials(sasl, patience).await?;
+        let who = Arc::new(self.credentials(sasl, patience).await?);
         let began = Instant::now();
-        let result = sasl::sign_in(open, sasl, who, patience).await;
+        let speaker = self.speaker(sasl, &who, address, patience)?;
+        let result = sasl::sign_in(open, sasl, who, speaker, patience).await;
         self.remember(&result);
         if let Some(lifetime) = result? {
             open.hold(began, lifetime);
@@ -101,7 +114,33 @@ impl Entrance {
                 let token = tokens.token(patience).await;
                 Ok(Credentials::Token(token.map_err(SecurityError::from)?))
             }
+            #[cfg(feature = "gssapi")]
+            (Sasl::Gssapi(_), _) => Ok(Credentials::Ticket),
         }
+    }
+
+    #[cfg_attr(
+        not(feature = "gssapi"),
+        expect(
+            unused_variables,
+            reason = "only a ticket is for one host, and can take time"
+        )
+    )]
+    fn speaker(
+        &self,
+        sasl: &Sasl,
+        who: &Arc<Credentials>,
+        address: &str,
+        patience: Duration,
+    ) -> Result<Speaker, Error> {
+        #[cfg(feature = "gssapi")]
+        if let Sasl::Gssapi(settings) = sasl {
+            let steps = self.steps.clone();
+            let dialogue = kerberos::Dialogue::new(settings, host(address), steps, patience);
+            return Ok(Speaker::Kerberos(dialogue));
+        }
+        let dialogue = Dialogue::new(sasl, Arc::clone(who))?;
+        Ok(Speaker::Rsasl(dialogue))
     }
 
     fn remember<T>(&self, result: &Result<T, Error>) {
@@ -157,6 +196,12 @@ fn is_about_us(alert: AlertDescription) -> bool {
             | AlertDescription::AccessDenied
             | AlertDescription::CertificateRequired
     )
+}
+
+/// The host of `host:port`; an IPv6 address is in brackets there.
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Why a stream ended: what TLS says of it, or merely that it ended.

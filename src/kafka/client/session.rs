@@ -224,7 +224,9 @@ impl Session {
         self.extra += 1;
         let open = Open::greet(connection, &self.tally, self.timeout).await;
         let mut open = self.note(ApiVersionsRequest::NAME, open)?;
-        let entered = entrance.sign_in(&mut open, self.timeout).await;
+        let entered = entrance
+            .sign_in(&mut open, &self.address, self.timeout)
+            .await;
         self.note(SaslAuthenticateRequest::NAME, entered)?;
         Ok(open)
     }

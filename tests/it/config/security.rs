@@ -96,6 +96,19 @@ fn each_mechanism_gets_its_name_and_password() {
     }
 }
 
+#[cfg(feature = "gssapi")]
+#[test]
+fn kerberos_wants_nothing_and_may_name_its_service() {
+    let service = |lines: &[&str]| match security(lines, &[]).unwrap().sasl {
+        Some(Sasl::Gssapi(kerberos)) => kerberos.service_name,
+        other => panic!("{other:?}"),
+    };
+    let least = [SASL, "sasl.mechanism: gssapi"];
+    assert_eq!(service(&least), "kafka");
+    let named = [&least[..], &["sasl.kerberos.service.name: broker"]].concat();
+    assert_eq!(service(&named), "broker");
+}
+
 #[test]
 fn the_environment_gives_secrets_and_their_files() {
     let file = crate::lagslope::config_file("from a file\n");

@@ -1,6 +1,10 @@
 //! The query client against a secured Kafka: each way in, each way that is wrong, and a sign-in that ends.
 
 mod entries;
+#[cfg(feature = "gssapi")]
+mod kdc;
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod log;
 mod refusals;
 mod renewal;
