@@ -216,7 +216,8 @@ impl Sampler {
             false => Reach::Partial,
         };
         let listed = listings.iter().map(|(broker, listing)| (*broker, listing));
-        self.groups.update(listed, reach, now);
+        let coordinators = self.topics.coordinators();
+        self.groups.update(listed, coordinators, reach, now);
         let beyond = listings.iter().map(|(_, listing)| listing.refused as u64);
         self.refused.groups = beyond.sum();
         let mut commits = CommitsByGroup::new();
