@@ -5,7 +5,7 @@
 mod returned;
 mod unsettled;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use kafka_protocol::protocol::StrBytes;
@@ -73,7 +73,7 @@ impl Clock {
     }
 }
 
-/// What each broker listed; only those that answered.
+/// What each broker listed; only those that answered, each once.
 type Listings = Vec<(BrokerId, Listing)>;
 /// Commits by group, from the broker that coordinates it.
 pub(crate) type CommitsByGroup = HashMap<StrBytes, GroupCommits>;
@@ -209,7 +209,9 @@ impl Sampler {
         unsettled: &Unsettled,
         now: Time,
     ) -> CommitsByGroup {
-        let everyone = listings.len() == self.cluster.broker_ids().len() && !listings.is_empty();
+        let heard: BTreeSet<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
+        let brokers = self.cluster.broker_ids();
+        let everyone = !brokers.is_empty() && brokers.iter().all(|id| heard.contains(id));
         let reach = match everyone {
             _ if self.topics.coordinators().are_missing() => Reach::Leaderless,
             true => Reach::Complete,
