@@ -64,7 +64,7 @@ pub struct Retention {
 pub struct PartitionSample {
     /// The offset of the oldest message that is kept.
     pub log_start: Option<Reading>,
-    /// The offset that the next message will get (with `read_committed`: the last stable offset).
+    /// The first offset that consumers can't read yet: the high watermark (with `read_committed`: the last stable offset).
     pub log_end: Option<Reading>,
 }
 

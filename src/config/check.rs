@@ -21,9 +21,6 @@ const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 const SAMPLE_INTERVAL_BOUNDS: (Duration, Duration) =
     (Duration::from_secs(1), Duration::from_secs(600));
 
-/// Long for an answer that takes milliseconds, and short enough to end within an interval.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// About 30 MB of text, which takes Prometheus seconds to read: its habit is to limit what it scrapes to less.
 const MAX_SERIES: usize = 200_000;
 
@@ -144,33 +141,26 @@ fn cluster(
         .collect();
     let security = security::check(written.kafka.as_ref(), &servers, aws)
         .map_err(|(key, message)| (at.key(properties::BLOCK).key(key), message))?;
-    let kafka = kafka::Settings {
-        name: name.clone(),
-        bootstrap_servers: servers,
-        request_timeout: written
-            .request_timeout
-            .as_ref()
-            .map_or(REQUEST_TIMEOUT, |Text(span)| span.0),
-        security,
-        rate_window: kafka::RATE_WINDOW,
-        isolation_level: written
-            .isolation_level
-            .as_ref()
-            .map_or_else(Default::default, |Text(level)| *level),
-        groups: filter(written.groups.as_ref()),
-        topics: filter(written.topics.as_ref()),
-        limits: limits(written),
-    };
+    let mut kafka = kafka::Settings::new(name.clone(), servers);
+    kafka.security = security;
+    kafka.groups = filter(written.groups.as_ref());
+    kafka.topics = filter(written.topics.as_ref());
+    kafka.limits = limits(written, kafka.limits);
+    if let Some(Text(span)) = &written.request_timeout {
+        kafka.request_timeout = span.0;
+    }
+    if let Some(Text(level)) = &written.isolation_level {
+        kafka.isolation_level = *level;
+    }
     Ok(Cluster { name, kafka })
 }
 
-fn limits(written: &written::Cluster) -> kafka::Limits {
+fn limits(written: &written::Cluster, default: kafka::Limits) -> kafka::Limits {
     let given = |bound: Option<&Text<Bound>>, default| {
         bound.map_or(default, |Text(bound)| {
             usize::try_from(bound.0).expect("no bound of ours is beyond a usize")
         })
     };
-    let default = kafka::Limits::default();
     kafka::Limits {
         max_groups: given(written.max_groups.as_ref(), default.max_groups),
         max_partitions: given(written.max_partitions.as_ref(), default.max_partitions),

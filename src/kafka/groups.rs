@@ -12,6 +12,7 @@ use super::bounds::Admission;
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
+use super::coordinators::Coordinators;
 use super::error::Error;
 use super::filter::Filter;
 use super::group::{Group, Reach};
@@ -143,6 +144,7 @@ impl Groups {
     pub(crate) fn update<'a>(
         &mut self,
         listings: impl Iterator<Item = (BrokerId, &'a Listing)>,
+        coordinators: &Coordinators,
         reach: Reach,
         now: Time,
     ) {
@@ -155,8 +157,8 @@ impl Groups {
                 self.list(broker, group, answered.has(&group.group_id), now);
             }
         }
-        for group in self.known.values_mut() {
-            group.end_listing(reach, &answering);
+        for (name, group) in &mut self.known {
+            group.end_listing(reach, &answering, coordinators.coordinator(name));
         }
         self.known.retain(|_, group| !group.is_gone(now));
         self.admission.keep(|name| self.known.contains_key(name));
@@ -249,6 +251,18 @@ mod tests {
         }
     }
 
+    impl Groups {
+        /// Of a cluster whose metadata says nothing of coordinators.
+        fn hear<'a>(
+            &mut self,
+            listings: impl Iterator<Item = (BrokerId, &'a Listing)>,
+            reach: Reach,
+            now: Time,
+        ) {
+            self.update(listings, &Coordinators::default(), reach, now);
+        }
+    }
+
     fn names(groups: &Groups) -> Vec<&str> {
         groups.iter().map(|(name, _)| &**name).collect()
     }
@@ -258,7 +272,7 @@ mod tests {
         let mut groups = Groups::default();
         let both = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
         let one = listing(&[("a", "Stable")], &[]);
-        groups.update([(1, &both)].into_iter(), Reach::Complete, 0.0);
+        groups.hear([(1, &both)].into_iter(), Reach::Complete, 0.0);
         let cases = [
             (&one, Reach::Complete, 2, "missed once"),
             (
@@ -272,43 +286,8 @@ mod tests {
             (&one, Reach::Complete, 1, "missed twice"),
         ];
         for (listing, reach, left, why) in cases {
-            groups.update([(1, listing)].into_iter(), reach, 0.0);
+            groups.hear([(1, listing)].into_iter(), reach, 0.0);
             assert_eq!(names(&groups).len(), left, "{why}");
-        }
-    }
-
-    #[test]
-    fn a_silent_broker_keeps_no_group_that_another_coordinated() {
-        let nothing = listing(&[], &[]);
-        let cases = [
-            (
-                1,
-                Reach::Partial,
-                [1, 1, 0],
-                "its coordinator lacks it three times",
-            ),
-            (
-                2,
-                Reach::Partial,
-                [1, 1, 1],
-                "another broker says nothing of it",
-            ),
-            (
-                1,
-                Reach::Leaderless,
-                [1, 1, 1],
-                "it may have no coordinator",
-            ),
-            (1, Reach::Complete, [1, 0, 0], "all brokers lack it twice"),
-        ];
-        for (broker, reach, left, why) in cases {
-            let mut groups = Groups::default();
-            let listed = listing(&[("a", "Stable")], &[]);
-            groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
-            for left in left {
-                groups.update([(broker, &nothing)].into_iter(), reach, 0.0);
-                assert_eq!(names(&groups).len(), left, "{why}");
-            }
         }
     }
 
@@ -316,9 +295,9 @@ mod tests {
     fn a_group_that_nobody_listed_for_a_day_is_gone() {
         let mut groups = Groups::default();
         let listed = listing(&[("a", "Stable")], &[]);
-        groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+        groups.hear([(1, &listed)].into_iter(), Reach::Complete, 0.0);
         for (now, left) in [(86_000.0, 1), (86_400.0, 0)] {
-            groups.update(std::iter::empty(), Reach::Leaderless, now);
+            groups.hear(std::iter::empty(), Reach::Leaderless, now);
             assert_eq!(names(&groups).len(), left);
         }
     }
@@ -331,7 +310,7 @@ mod tests {
         );
         for order in [[(1, &yes), (2, &no)], [(2, &no), (1, &yes)]] {
             let mut groups = Groups::default();
-            groups.update(order.into_iter(), Reach::Complete, 0.0);
+            groups.hear(order.into_iter(), Reach::Complete, 0.0);
             assert_eq!(groups.get_mut("a").unwrap().coordinator, 1);
         }
     }
@@ -339,19 +318,19 @@ mod tests {
     #[test]
     fn what_was_known_of_a_group_that_nobody_lists_any_more_is_not_repeated() {
         let mut groups = Groups::default();
-        groups.update(
+        groups.hear(
             [(1, &listing(&[("a", "Stable")], &[]))].into_iter(),
             Reach::Complete,
             0.0,
         );
         groups.get_mut("a").unwrap().tell_members(2, 1000.0);
         for (cycle, known) in [(1, true), (2, true), (3, false), (4, false)] {
-            groups.update(std::iter::empty(), Reach::Partial, 0.0);
+            groups.hear(std::iter::empty(), Reach::Partial, 0.0);
             let group = groups.get_mut("a").unwrap();
             assert_eq!(group.state.is_some(), known, "cycle {cycle}");
             assert_eq!(group.members.is_some(), known, "cycle {cycle}");
         }
-        groups.update(
+        groups.hear(
             [(1, &listing(&[("a", "Empty")], &[]))].into_iter(),
             Reach::Complete,
             0.0,
@@ -363,11 +342,11 @@ mod tests {
     fn members_that_are_not_told_again_are_unknown_after_a_while() {
         let mut groups = Groups::default();
         let listed = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
-        groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+        groups.hear([(1, &listed)].into_iter(), Reach::Complete, 0.0);
         groups.get_mut("a").unwrap().tell_members(2, 1000.0);
         let mut until = 0;
         for cycle in 0..30 {
-            groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+            groups.hear([(1, &listed)].into_iter(), Reach::Complete, 0.0);
             groups.drop_old_members(1000.0 + 10.0 * f64::from(cycle));
             if groups.get_mut("a").unwrap().members.is_some() {
                 until = cycle;
@@ -386,7 +365,7 @@ mod tests {
         let mut groups = Groups::default();
         let states = [("Stable", None), ("Empty", Some(0)), ("Stable", None)];
         for (state, members) in states {
-            groups.update(
+            groups.hear(
                 [(1, &listing(&[("a", state)], &[]))].into_iter(),
                 Reach::Complete,
                 0.0,

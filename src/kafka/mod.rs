@@ -34,7 +34,7 @@ pub use error::BadFile;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
 pub use secret::Secret;
-pub use settings::{IsolationLevel, RATE_WINDOW, Settings, security};
+pub use settings::{IsolationLevel, Settings, security};
 
 /// The doors through which `fuzz/` comes in.
 #[doc(hidden)]

@@ -3,6 +3,10 @@
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
 use kafka_protocol::messages::{
     ListOffsetsRequest, ListOffsetsResponse, OffsetFetchRequest, OffsetFetchResponse,
 };
@@ -58,11 +62,8 @@ pub(crate) async fn committed(
         .await?;
     let mut commits = Vec::with_capacity(groups.len());
     for (answer, asked) in answers.into_iter().zip(groups) {
-        if answer.version >= BATCHED_SINCE {
-            many_groups(answer, session.tally(), &mut commits);
-        } else {
-            commits.push(one_group(answer, asked, session.tally()));
-        }
+        let groups = answered(answer.body, answer.version, asked).into_iter();
+        commits.extend(groups.map(|group| commits_of(group, answer.at, session.tally())));
     }
     Ok(commits)
 }
@@ -87,31 +88,43 @@ fn commit_requests(groups: &[StrBytes], version: i16) -> Vec<OffsetFetchRequest>
     groups.chunks(GROUPS_MAX).map(batch).collect()
 }
 
-fn many_groups(answer: Answer<OffsetFetchResponse>, tally: &Tally, into: &mut Vec<GroupCommits>) {
-    for group in answer.body.groups {
-        let topics = group.topics.into_iter().map(|topic| {
-            let partitions = topic.partitions.iter();
-            let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
-            Ok((topic.name.0, offsets(raw, tally)?))
-        });
-        into.push(GroupCommits {
-            name: group.group_id.0,
-            at: answer.at,
-            topics: checked(group.error_code, tally).and_then(|()| topics.collect()),
-        });
+/// The groups of an answer. An old one is about the one group that was asked for, and doesn't name it.
+fn answered(
+    body: OffsetFetchResponse,
+    version: i16,
+    asked: &StrBytes,
+) -> Vec<OffsetFetchResponseGroup> {
+    if version >= BATCHED_SINCE {
+        return body.groups;
     }
+    let partition = |old: OffsetFetchResponsePartition| {
+        OffsetFetchResponsePartitions::default()
+            .with_partition_index(old.partition_index)
+            .with_committed_offset(old.committed_offset)
+            .with_error_code(old.error_code)
+    };
+    let topic = |old: OffsetFetchResponseTopic| {
+        OffsetFetchResponseTopics::default()
+            .with_name(old.name)
+            .with_partitions(old.partitions.into_iter().map(partition).collect())
+    };
+    let group = OffsetFetchResponseGroup::default()
+        .with_group_id(asked.clone().into())
+        .with_topics(body.topics.into_iter().map(topic).collect())
+        .with_error_code(body.error_code);
+    vec![group]
 }
 
-fn one_group(answer: Answer<OffsetFetchResponse>, name: &StrBytes, tally: &Tally) -> GroupCommits {
-    let topics = answer.body.topics.into_iter().map(|topic| {
+fn commits_of(group: OffsetFetchResponseGroup, at: Instant, tally: &Tally) -> GroupCommits {
+    let topics = group.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter();
         let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
         Ok((topic.name.0, offsets(raw, tally)?))
     });
     GroupCommits {
-        name: name.clone(),
-        at: answer.at,
-        topics: checked(answer.body.error_code, tally).and_then(|()| topics.collect()),
+        name: group.group_id.0,
+        at,
+        topics: checked(group.error_code, tally).and_then(|()| topics.collect()),
     }
 }
 

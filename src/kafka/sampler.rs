@@ -6,7 +6,7 @@ mod doubted;
 mod returned;
 mod unsettled;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use kafka_protocol::protocol::StrBytes;
@@ -76,7 +76,7 @@ impl Clock {
     }
 }
 
-/// What each broker listed; only those that answered.
+/// What each broker listed; only those that answered, each once.
 type Listings = Vec<(BrokerId, Listing)>;
 /// Commits by group, from the broker that coordinates it.
 pub(crate) type CommitsByGroup = HashMap<StrBytes, GroupCommits>;
@@ -223,14 +223,17 @@ impl Sampler {
         now: Time,
     ) -> CommitsByGroup {
         let whole = listings.iter().filter(|(_, listing)| listing.whole);
-        let everyone = whole.count() == self.cluster.broker_ids().len() && !listings.is_empty();
+        let heard: BTreeSet<BrokerId> = whole.map(|(broker, _)| *broker).collect();
+        let brokers = self.cluster.broker_ids();
+        let everyone = !brokers.is_empty() && brokers.iter().all(|id| heard.contains(id));
         let reach = match everyone {
             _ if self.topics.coordinators().are_missing() => Reach::Leaderless,
             true => Reach::Complete,
             false => Reach::Partial,
         };
         let listed = listings.iter().map(|(broker, listing)| (*broker, listing));
-        self.groups.update(listed, reach, now);
+        let coordinators = self.topics.coordinators();
+        self.groups.update(listed, coordinators, reach, now);
         let beyond = listings.iter().map(|(_, listing)| listing.refused as u64);
         self.refused.groups = beyond.sum();
         let mut commits = CommitsByGroup::new();

@@ -302,17 +302,7 @@ mod tests {
 
     #[test]
     fn what_a_broker_is_too_old_for_is_unsupported_and_not_bad() {
-        let settings = Settings {
-            name: "old".to_owned(),
-            bootstrap_servers: Vec::new(),
-            request_timeout: std::time::Duration::ZERO,
-            security: Default::default(),
-            rate_window: crate::kafka::RATE_WINDOW,
-            limits: Default::default(),
-            isolation_level: Default::default(),
-            groups: crate::kafka::Filter::all(),
-            topics: crate::kafka::Filter::all(),
-        };
+        let settings = Settings::new("old".to_owned(), Vec::new());
         let evidence = Evidence {
             versions: Versions::from([(DESCRIBE_GROUPS.api, 5)]),
             heard: &Heard::default(),

@@ -11,6 +11,7 @@ const PAUSE_SECONDS: f64 = 300.0;
 impl Sampler {
     /// While something is amiss the metadata is read before the log ends, not after them, and whoever is new in it lists its groups at
     /// once. Should it hang, that costs this cycle its patience a second time; afterwards it is one hung broker like another.
+    /// What a broker listed at a former address doesn't count: nobody says that it is still there.
     pub(super) async fn ask_returned(&mut self, listings: &mut Listings, clock: Clock) {
         let pauses = |failed: Time| clock.now - failed < PAUSE_SECONDS;
         let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
@@ -27,7 +28,8 @@ impl Sampler {
         }
         let known = self.cluster.addresses().into_iter();
         let returned = known.filter(|broker| !before.contains(broker));
-        let returned = returned.map(|(id, _)| id).collect();
+        let returned: Vec<BrokerId> = returned.map(|(id, _)| id).collect();
+        listings.retain(|(broker, _)| !returned.contains(broker));
         listings.extend(self.list_groups_of(returned, clock).await);
     }
 

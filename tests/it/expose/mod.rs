@@ -26,6 +26,7 @@ pub(crate) const FOR_EVER: Duration = Duration::MAX;
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) board: Arc<Board>,
+    pub(crate) own: OwnMetrics,
     _stop: oneshot::Sender<()>,
 }
 
@@ -35,9 +36,11 @@ impl Server {
         let address = listener.local_addr().expect("bound");
         let board = Arc::new(Board::new(clusters.iter().map(ToString::to_string)));
         let (stop, stopped) = oneshot::channel::<()>();
+        let own = OwnMetrics::new("0.0.0", "test");
+        own.configured(1_700_000_000.0);
         let exposed = Exposed {
             board: Arc::clone(&board),
-            own: OwnMetrics::new("0.0.0", "test"),
+            own: own.clone(),
             reload: None,
         };
         tokio::spawn(serve(listener, exposed, async move {
@@ -46,6 +49,7 @@ impl Server {
         Self {
             address,
             board,
+            own,
             _stop: stop,
         }
     }

@@ -4,25 +4,18 @@ use std::collections::BTreeSet;
 
 use kafka_protocol::messages::ApiKey;
 use lagslope::analysis::sample::Sample;
-use lagslope::kafka::{Filter, IsolationLevel, Limits, Sampler, Settings};
+use lagslope::kafka::{Limits, Sampler, Settings};
 
-use super::TIMEOUT;
 use super::scripted::Scripted;
+use super::{TIMEOUT, settings};
 
 fn sampler(cluster: &Scripted, max_groups: usize, max_partitions: usize) -> Sampler {
     Sampler::new(Settings {
-        name: "test".to_owned(),
-        bootstrap_servers: vec![cluster.address(1)],
-        request_timeout: TIMEOUT,
-        security: lagslope::kafka::security::Security::default(),
-        rate_window: lagslope::kafka::RATE_WINDOW,
-        isolation_level: IsolationLevel::ReadUncommitted,
-        groups: Filter::all(),
-        topics: Filter::all(),
         limits: Limits {
             max_groups,
             max_partitions,
         },
+        ..settings(cluster, TIMEOUT)
     })
 }
 

@@ -27,15 +27,8 @@ fn sampler(cluster: &Scripted, request_timeout: Duration) -> Sampler {
 
 fn settings(cluster: &Scripted, request_timeout: Duration) -> Settings {
     Settings {
-        name: "test".to_owned(),
-        bootstrap_servers: vec![cluster.address(1)],
         request_timeout,
-        security: lagslope::kafka::security::Security::default(),
-        rate_window: lagslope::kafka::RATE_WINDOW,
-        limits: Default::default(),
-        isolation_level: IsolationLevel::ReadUncommitted,
-        groups: Filter::all(),
-        topics: Filter::all(),
+        ..Settings::new("test".to_owned(), vec![cluster.address(1)])
     }
 }
 
@@ -234,15 +227,8 @@ async fn nobody_there_is_told_as_such() {
         free.to_string(),
     ];
     let mut settings = Settings {
-        name: "test".to_owned(),
-        bootstrap_servers,
-        request_timeout: TIMEOUT,
-        security: lagslope::kafka::security::Security::default(),
-        rate_window: lagslope::kafka::RATE_WINDOW,
-        limits: Default::default(),
         isolation_level: IsolationLevel::ReadCommitted,
-        groups: Filter::all(),
-        topics: Filter::all(),
+        ..Settings::new("test".to_owned(), bootstrap_servers)
     };
     let sample = Sampler::new(settings.clone()).sample(1000.0).await;
     assert!(!sample.cycle.up);
@@ -331,15 +317,9 @@ async fn filters_and_our_own_group_are_left_out() {
     }
     let exclude = ["console-.*".to_owned()];
     let mut sampler = Sampler::new(Settings {
-        name: "test".to_owned(),
-        bootstrap_servers: vec![cluster.address(1)],
-        request_timeout: TIMEOUT,
-        security: lagslope::kafka::security::Security::default(),
-        rate_window: lagslope::kafka::RATE_WINDOW,
-        limits: Default::default(),
-        isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::new(&[".*".to_owned()], &exclude).unwrap(),
         topics: Filter::new(&["other".to_owned()], &[]).unwrap(),
+        ..settings(&cluster, TIMEOUT)
     });
     let sample = sampler.sample(1000.0).await;
     let names: Vec<&str> = sample.groups.iter().map(|group| &*group.name).collect();

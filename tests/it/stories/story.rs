@@ -27,14 +27,21 @@ pub(crate) struct Pace {
     pub(crate) commits_every: u32,
 }
 
+/// What the daemon says about itself, on each page.
+pub(crate) struct OwnWords {
+    pub(crate) own: String,
+    /// While its configuration is refused.
+    pub(crate) refused: String,
+}
+
 /// What has been told so far.
 pub(crate) struct Story {
     analysis: Analysis,
     ceilings: Ceilings,
     board: Board,
     facts: Facts,
-    /// What the daemon says about itself, on each page.
-    own: String,
+    words: OwnWords,
+    configuration_is_refused: bool,
     seconds: u32,
     produced: f64,
     consumed: f64,
@@ -49,8 +56,8 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// Begins with an empty topic. `own` is the daemon's text about itself.
-    pub(crate) fn new(own: &str, ceilings: Ceilings) -> Self {
+    /// Begins with an empty topic.
+    pub(crate) fn new(words: OwnWords, ceilings: Ceilings) -> Self {
         Self {
             analysis: analysis(Settings::new(f64::from(INTERVAL)), ceilings),
             ceilings,
@@ -59,7 +66,8 @@ impl Story {
                 last_sample_at: None,
                 samples_skipped: vec![("overlap", 0), ("panic", 0)],
             },
-            own: own.to_owned(),
+            words,
+            configuration_is_refused: false,
             seconds: 0,
             produced: 0.0,
             consumed: 0.0,
@@ -170,6 +178,18 @@ impl Story {
         self
     }
 
+    /// The configuration is read again, and has a fault.
+    pub(crate) fn configuration_is_refused(mut self) -> Self {
+        self.configuration_is_refused = true;
+        self
+    }
+
+    /// The configuration is read again, and is in force.
+    pub(crate) fn configuration_is_mended(mut self) -> Self {
+        self.configuration_is_refused = false;
+        self
+    }
+
     /// The daemon doesn't answer.
     pub(crate) fn daemon_is_down(mut self, minutes: u32) -> Self {
         for _ in 0..cycles(minutes) {
@@ -223,7 +243,12 @@ impl Story {
     }
 
     fn scrape(&mut self) {
-        self.pages.push(Some(self.board.text() + &self.own));
+        let own = if self.configuration_is_refused {
+            &self.words.refused
+        } else {
+            &self.words.own
+        };
+        self.pages.push(Some(self.board.text() + own));
     }
 
     /// Commits and log ends read in one instant: the order of reading is the analysis' own test.
