@@ -105,6 +105,24 @@ fn slow_consumer_is_overtaken_when_the_log_start_gets_there_first() {
 }
 
 #[test]
+fn a_group_that_deletes_what_it_has_read_is_not_losing() {
+    // Half of what arrives is read; right behind each commit, before the log start is read, all that was read is deleted. A day is kept.
+    let offsets: Offsets = |t| [500.0 * t + 1_000.0, 1_000.0 * t + 2_000.0, 500.0 * t];
+    let mut told = Told::new(Ceilings::default());
+    told.retention = by_age(24.0 * HOUR);
+    let reports = tell(&mut told, offsets, 30.0 * MINUTE);
+    let (_, last) = reports.last().expect("there are some");
+    assert_eq!(last.lag_growth.state, GrowthState::Accumulating);
+    assert_eq!(last.lag_growth.severity, Some(Severity::Warning));
+    let eta = retention_of(last).and_then(|ceiling| ceiling.eta);
+    assert!(eta.is_none_or(|eta| eta.seconds > HOUR), "{eta:?}");
+    assert_eq!(
+        (last.counts.lost_messages, last.deleted_unread_messages),
+        (0, Some(0))
+    );
+}
+
+#[test]
 fn young_log_says_nothing_of_how_long_segments_outlive_the_limit() {
     // A day is kept and an hour was watched: it may be lost after a day at the earliest, and nobody knows the latest.
     let offsets: Offsets = |t| [0.0, 1_000.0 * t, 1_000.0 * t.min(HOUR)];
