@@ -14,7 +14,7 @@ impl Sampler {
     ) {
         let grew = self.notice_new_topics(commits);
         if grew && !self.has_looked(clock) {
-            self.refresh(answering, clock).await;
+            self.look_early(answering, clock).await;
         }
     }
 
