@@ -1,6 +1,7 @@
 //! The arrival curve of every topic partition, shared by the topic's groups. It forgets topics that are gone and restarts a
 //! curve whose log was recreated or truncated; each restart has a number, by which a group that looks later sees it.
 
+mod hole;
 pub(super) mod partition;
 mod start_age;
 

@@ -42,6 +42,9 @@ pub struct TopicReport {
     pub lag_messages: Option<u64>,
     /// Age of the oldest uncommitted message, worst partition, in seconds.
     pub time_lag_seconds: Option<f64>,
+    /// Not committed and deleted, summed over the partitions that have a lag; absent with the lag, and until a log start was read
+    /// before a commit in each of them.
+    pub deleted_unread_messages: Option<u64>,
     /// Messages per second that arrived, over the rate window.
     pub production_rate: Option<f64>,
     /// Messages per second that the commits advanced by, over the rate window.
@@ -163,11 +166,11 @@ pub enum Severity {
 pub struct Counts {
     /// Messages that will be read again because a commit moved backwards.
     pub reprocessed_messages: u64,
-    /// Messages deleted by retention before they were committed.
+    /// Messages deleted before they were committed, while we watched.
     pub lost_messages: u64,
     /// Commits that moved backwards.
     pub rewound: u64,
-    /// Commits that jumped forward over messages that retention had deleted.
+    /// Commits that jumped forward over messages that had been deleted.
     pub skipped: u64,
     /// Partitions whose topic was deleted and made again.
     pub recreated: u64,

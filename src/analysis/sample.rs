@@ -53,7 +53,7 @@ pub struct TopicSample {
 pub struct Retention {
     /// Age in seconds beyond which segments are deleted; absent = never by age.
     pub seconds: Option<f64>,
-    /// Bytes per partition beyond which segments are deleted; absent = never by size.
+    /// Bytes per partition beyond which segments are deleted; absent = never by size, or how many messages that is can't be told.
     pub bytes: Option<u64>,
     /// The topic is compacted: what is deleted is not decided by age or size alone.
     pub compacted: bool,

@@ -60,6 +60,7 @@ families! {
     GroupSampleAge Gauge "group_sample_age_seconds" "Seconds since the group's committed offsets were last read.";
     Lag Gauge "lag_messages" "Messages produced and not committed, sum over the partitions; without those whose commit was left over beyond the log end.";
     TimeLag Gauge "time_lag_seconds" "Age of the oldest uncommitted message, worst partition.";
+    DeletedUnread Gauge "deleted_unread_messages" "Messages ahead of the commits that are deleted already, sum over the partitions.";
     ProductionRate Gauge "production_rate" "Messages per second produced, over the rate window.";
     ConsumptionRate Gauge "consumption_rate" "Messages per second committed, over the rate window.";
     LagSlope Gauge "lag_slope" "Messages per second that the lag gains: least squares over the rate window, or Theil-Sen over the troughs (trend).";
@@ -75,7 +76,7 @@ families! {
     HabitsKnown Gauge "habits_known" "1 when the verdicts rest on what the group usually does, 0 while the cautious limits apply.";
     PartitionsUnknown Gauge "partitions_unknown" "Partitions with a commit whose lag is not known now: not read for too long, then no sum is published; or with a commit left over beyond the log end, then the sums are without them.";
     ReprocessedMessages Counter "reprocessed_messages_total" "Messages that are read again because a commit moved backwards.";
-    LostMessages Counter "lost_messages_total" "Messages deleted by retention before they were committed.";
+    LostMessages Counter "lost_messages_total" "Messages deleted before they were committed, while it was watched.";
     Resets Counter "resets_total" "Offsets that moved otherwise than forward, by reason.";
     PartitionLag Gauge "partition_lag_messages" "Messages produced and not committed, one partition.";
     PartitionTimeLag Gauge "partition_time_lag_seconds" "Age of the oldest uncommitted message, one partition.";

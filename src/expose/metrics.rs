@@ -199,6 +199,8 @@ impl Renderer {
             topic.lag_messages.map(|lag| lag as f64),
         );
         self.add(Family::TimeLag, &labels, &[], topic.time_lag_seconds);
+        let deleted = topic.deleted_unread_messages.map(|unread| unread as f64);
+        self.add(Family::DeletedUnread, &labels, &[], deleted);
         self.add(Family::ProductionRate, &labels, &[], topic.production_rate);
         self.add(
             Family::ConsumptionRate,

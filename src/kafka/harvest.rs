@@ -94,10 +94,13 @@ pub(crate) fn gather(
             samples.push(topic_sample(topic));
         }
     }
-    let find = |name: &str| topics.index(name).and_then(|index| place[index]);
+    let find = |name: &str| {
+        let index = topics.index(name)?;
+        Some((place[index]?, &topics.list()[index]))
+    };
     let groups = groups.iter().map(|(name, group)| {
         let read = commits.get(name.as_bytes());
-        let commits = read.and_then(|read| commits_of(read, &samples, find, clock));
+        let commits = read.and_then(|read| commits_of(read, find, clock));
         group_sample(name, group, commits)
     });
     Sample {
@@ -144,16 +147,18 @@ fn group_sample(name: &Arc<str>, group: &Group, commits: Option<Commits>) -> Gro
     }
 }
 
-/// Of topics and partitions that exist; a commit can outlive its topic for a moment.
-fn commits_of(
+/// Of topics and partitions that exist, or may by now: a partition that is not known yet is better told, and so its sum unknown.
+fn commits_of<'a>(
     read: &GroupCommits,
-    topics: &[TopicSample],
-    find: impl Fn(&str) -> Option<usize>,
+    find: impl Fn(&str) -> Option<(usize, &'a Topic)>,
     clock: Clock,
 ) -> Option<Commits> {
     let known = |(name, partitions): &TopicOffsets| {
-        let topic = find(name)?;
-        let count = topics[topic].partitions.len();
+        let (topic, known) = find(name)?;
+        let count = match known.may_have_grown() {
+            true => usize::MAX,
+            false => known.leaders.len(),
+        };
         let partitions: Vec<(u32, u64)> = partitions
             .iter()
             .copied()

@@ -1,8 +1,10 @@
 //! One cycle: groups and their commits, then log ends and starts, then the past of what is new, then one seldom question per broker.
 //! Commits come before log ends, so that lag can't come out negative. `returned` asks brokers that are back in between, `unsettled`
-//! asks again for groups that just moved, and `doubted` takes away what brokers that were silent may not know to be old.
+//! asks again for groups that just moved, `doubted` takes away what brokers that were silent may not know to be old, and `grown`
+//! looks for topics and partitions that commits tell of.
 
 mod doubted;
+mod grown;
 mod returned;
 mod unsettled;
 
@@ -22,7 +24,7 @@ use super::offsets::{AskEnds, End, Ends, GroupCommits, Wanted, end_of};
 use super::past::{self, AskPast};
 use super::refusals::Refusals;
 use super::seldom::{Asked, Seldom, Turns};
-use super::settings::Settings;
+use super::settings::{IsolationLevel, Settings};
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
 use super::trust::Trust;
@@ -140,7 +142,7 @@ impl Sampler {
         let mut commits = self.take_listings(listings, &unsettled, now);
         self.ask_unsettled(&unsettled, &answering, &mut commits, clock)
             .await;
-        self.notice_new_topics(&commits);
+        self.find_grown(&commits, &answering, clock).await;
         self.refuse_commits(&mut commits);
         self.read_ends(&commits, &answering, clock).await;
         self.look_back(&commits, clock).await;
@@ -254,25 +256,6 @@ impl Sampler {
         let counts = |name: &str| topics.index(name).is_some();
         let refused = self.groups.refuse_commits(commits, most, counts);
         self.refused.partitions = (refused + topics.refused()) as u64;
-    }
-
-    /// A commit to a topic that the metadata lacks: it is new, or gone.
-    fn notice_new_topics(&mut self, commits: &CommitsByGroup) {
-        let topics = commits
-            .values()
-            .filter_map(|group| group.topics.as_ref().ok());
-        for (name, partitions) in topics.flatten() {
-            let beyond = |known: &Topic| {
-                let last = partitions
-                    .last()
-                    .map_or(0, |(partition, _)| *partition as usize);
-                last >= known.leaders.len()
-            };
-            self.metadata_is_stale |= match self.topics.index(name) {
-                Some(index) => beyond(&self.topics.list()[index]),
-                None => self.settings.topics.passes(name) && self.topics.is_new(name),
-            };
-        }
     }
 
     /// When partitions are not where they were, the metadata is read again and their ends asked for once more, instead of
@@ -427,7 +410,10 @@ impl Sampler {
     }
 
     fn take_retention(&mut self, read: Vec<(StrBytes, Retention)>) {
-        for (name, retention) in read {
+        // The last stable offset is not where the bytes on the disk end.
+        let is_measured = self.settings.isolation_level == IsolationLevel::ReadUncommitted;
+        for (name, mut retention) in read {
+            retention.bytes = retention.bytes.filter(|_| is_measured);
             if let Some(topic) = self.topics.get_mut(&name) {
                 topic.retention = Some(retention);
             }

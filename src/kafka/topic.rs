@@ -16,6 +16,10 @@ use crate::analysis::sample::{PartitionSample, Reading, Retention, Time};
 /// and with a topic its whole history goes. Meanwhile nothing wrong is told of it: no broker gives an end of a topic that is gone.
 const ANSWERS_UNTIL_GONE: u8 = 2;
 
+/// Commits in partitions that two looks at the metadata lack are left over. One is not enough: a broker may be behind the one that
+/// took the commit.
+const LOOKS_UNTIL_LEFTOVER: u8 = 2;
+
 /// A watched topic.
 #[derive(Clone)]
 pub(crate) struct Topic {
@@ -41,6 +45,16 @@ pub(crate) struct Topic {
     pub(crate) config_asked: Option<Time>,
     /// Answers in a row that lacked it.
     missed: u8,
+    beyond: Beyond,
+}
+
+/// Commits in partitions that the metadata does not have: it grew, or they are left over from a topic that was larger.
+#[derive(Clone, Copy, Default)]
+struct Beyond {
+    /// Such a commit was read since the last metadata.
+    noticed: bool,
+    /// Metadata in a row that was read after such a commit, and had no more partitions.
+    looks: u8,
 }
 
 /// The last log end that was told of a partition; 0 before the first.
@@ -63,6 +77,7 @@ impl Topic {
         let same = old.filter(|old| old.id == id);
         let known = old.map(|old| (old.id, &*old.leaders));
         let leaders = leaders(answered, comparable(id, known));
+        let count = leaders.len();
         let mut ends = same.map_or_else(Vec::new, |old| old.ends.clone());
         ends.resize(leaders.len(), PartitionSample::default());
         let mut last_ends = same.map_or_else(Vec::new, Topic::settled_ends);
@@ -85,6 +100,28 @@ impl Topic {
             sizes_asked: same.map_or_else(BTreeMap::new, |old| old.sizes_asked.clone()),
             config_asked: same.and_then(|old| old.config_asked),
             missed: 0,
+            beyond: same
+                .filter(|old| old.leaders.len() == count)
+                .map_or_else(Beyond::default, Topic::looked_beyond),
+        }
+    }
+
+    /// A commit in a partition that is not known: is it worth a look at the metadata?
+    pub(crate) fn notice_beyond(&mut self) -> bool {
+        self.beyond.noticed = true;
+        self.may_have_grown()
+    }
+
+    /// Commits in partitions that are not known are not known to be left over.
+    pub(crate) fn may_have_grown(&self) -> bool {
+        self.beyond.looks < LOOKS_UNTIL_LEFTOVER
+    }
+
+    fn looked_beyond(&self) -> Beyond {
+        let looks = self.beyond.looks.saturating_add(self.beyond.noticed.into());
+        Beyond {
+            noticed: false,
+            looks,
         }
     }
 
@@ -101,9 +138,15 @@ impl Topic {
         last.fell
     }
 
-    /// Its log ends mean something else from here on.
+    /// Its log ends mean something else from here on, and so do the sizes of messages.
     pub(crate) fn redefine_ends(&mut self) {
         self.last_ends.fill_with(LastEnd::default);
+        self.message_bytes = Arc::default();
+        self.sizes_asked.clear();
+        self.config_asked = None;
+        if let Some(retention) = &mut self.retention {
+            retention.bytes = None;
+        }
     }
 
     /// The metadata was read again, and it is the same topic: a log that fell was truncated, and begins anew.

@@ -67,11 +67,11 @@ impl PartitionWatch {
             return Step::default();
         };
         let now = Offsets {
-            log_start: self.log_start(sample, arrivals),
             log_end: log_end.offset,
             committed,
         };
-        let step = self.partition.take(now, arrivals);
+        let log_start = sample.log_start.map(|read| read.offset);
+        let step = self.partition.take(now, log_start, arrivals);
         self.fresh = true;
         self.read_at = Some(log_end.at);
         if step.restart.is_some() || self.known().is_none() {
@@ -86,6 +86,11 @@ impl PartitionWatch {
     /// The last pair, if it is worth something.
     pub(super) fn known(&self) -> Option<Offsets> {
         self.partition.known()
+    }
+
+    /// Messages ahead of its commit that are deleted.
+    pub(super) fn deleted_unread(&self) -> Option<u64> {
+        self.partition.deleted_unread()
     }
 
     pub(super) fn read_at(&self) -> Option<Time> {
@@ -111,10 +116,8 @@ impl PartitionWatch {
 
     /// When its oldest uncommitted message reaches an age in seconds.
     pub(super) fn delay_eta(&self, ceiling_seconds: f64, arrivals: &Arrivals) -> Option<Eta> {
-        let (offsets, rates) = (self.known()?, self.approach.as_ref()?);
+        let (offsets, rates) = (self.present(arrivals)?, self.approach.as_ref()?);
         let now = self.read_at?;
-        // A pair from before a restart says nothing about the new log's curve.
-        self.partition.log_start_in(arrivals)?;
         delay_eta(
             ceiling_seconds,
             now,
@@ -131,9 +134,8 @@ impl PartitionWatch {
         arrivals: &Arrivals,
         stalled: bool,
     ) -> Option<Eta> {
-        let (offsets, now) = (self.known()?, self.read_at?);
-        let log_start = self.partition.log_start_in(arrivals)?;
-        if log_start > offsets.committed {
+        let (offsets, now) = (self.present(arrivals)?, self.read_at?);
+        if self.deleted_unread() > Some(0) {
             return Some(Eta::NOW);
         }
         let unread = Unread {
@@ -164,10 +166,9 @@ impl PartitionWatch {
         }
     }
 
-    /// The log start only moves forward in one log: one that was not read is where it last was.
-    fn log_start(&self, sample: &PartitionSample, arrivals: &Arrivals) -> u64 {
-        let before = self.partition.log_start_in(arrivals).unwrap_or(0);
-        sample.log_start.map_or(before, |read| read.offset)
+    /// The last pair, if it is of the present log: one from before a restart says nothing about the new log's curve.
+    fn present(&self, arrivals: &Arrivals) -> Option<Offsets> {
+        self.known().filter(|_| self.partition.is_of(arrivals))
     }
 
     fn follow(

@@ -33,6 +33,7 @@ struct Present {
     partitions_unknown: u32,
     lag: Option<u64>,
     time_lag: Option<f64>,
+    deleted_unread: Option<u64>,
 }
 
 impl TopicWatch {
@@ -115,6 +116,7 @@ impl TopicWatch {
             topic: name.clone(),
             lag_messages: present.lag,
             time_lag_seconds: present.time_lag,
+            deleted_unread_messages: present.deleted_unread,
             production_rate: self.sum.production_rate().filter(|_| followed),
             consumption_rate: self.sum.consumption_rate().filter(|_| followed),
             rate_slope,
@@ -181,8 +183,16 @@ impl TopicWatch {
             partitions_unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
             lag: is_known.then(lag),
             time_lag: is_known.then(time_lag).flatten(),
+            deleted_unread: is_known.then(|| self.deleted_unread()).flatten(),
             partitions,
         }
+    }
+
+    /// Of the partitions that have a lag, if of each is known where its log begins.
+    fn deleted_unread(&self) -> Option<u64> {
+        let known = self.partitions.iter().filter(|p| p.known().is_some());
+        let mut unread = known.map(PartitionWatch::deleted_unread);
+        unread.try_fold(0, |sum: u64, unread| Some(sum.saturating_add(unread?)))
     }
 
     fn ceilings(

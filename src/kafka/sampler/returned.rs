@@ -13,17 +13,15 @@ impl Sampler {
     /// once. Should it hang, that costs this cycle its patience a second time; afterwards it is one hung broker like another.
     /// What a broker listed at a former address doesn't count: nobody says that it is still there.
     pub(super) async fn ask_returned(&mut self, listings: &mut Listings, clock: Clock) {
-        let pauses = |failed: Time| clock.now - failed < PAUSE_SECONDS;
         let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
         let are_believed = answering.iter().all(|id| self.trust.is_believed(*id));
         let is_amiss = self.metadata_is_stale || !are_believed;
         let is_due = is_amiss && !self.has_looked(clock);
-        if !is_due || listings.is_empty() || self.early_look_failed.is_some_and(pauses) {
+        if !is_due || listings.is_empty() {
             return;
         }
         let before = self.cluster.addresses();
-        if !self.refresh(&answering, clock).await {
-            self.early_look_failed = Some(clock.now);
+        if !self.look_early(&answering, clock).await {
             return;
         }
         let known = self.cluster.addresses().into_iter();
@@ -31,6 +29,19 @@ impl Sampler {
         let returned: Vec<BrokerId> = returned.map(|(id, _)| id).collect();
         listings.retain(|(broker, _)| !returned.contains(broker));
         listings.extend(self.list_groups_of(returned, clock).await);
+    }
+
+    /// Reads the metadata before the log ends, unless that took too long lately.
+    pub(super) async fn look_early(&mut self, answering: &[BrokerId], clock: Clock) -> bool {
+        let pauses = |failed: Time| clock.now - failed < PAUSE_SECONDS;
+        if self.early_look_failed.is_some_and(pauses) {
+            return false;
+        }
+        let looked = self.refresh(answering, clock).await;
+        if !looked {
+            self.early_look_failed = Some(clock.now);
+        }
+        looked
     }
 
     /// The metadata was read in this cycle.

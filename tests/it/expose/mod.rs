@@ -98,6 +98,7 @@ fn full_topic() -> TopicReport {
         topic: "orders".into(),
         lag_messages: Some(123_456),
         time_lag_seconds: Some(12.5),
+        deleted_unread_messages: Some(12),
         production_rate: Some(10_000.0),
         consumption_rate: Some(9_500.0),
         rate_slope: Some(slope),

@@ -3,6 +3,7 @@
 mod bounds;
 mod change;
 mod disks;
+mod grown;
 mod moved;
 mod past;
 mod returned;

@@ -79,6 +79,8 @@ pub(crate) struct World {
     pub(crate) unaware: Vec<i32>,
     /// `retention.bytes` of every topic, where it is set; a message takes 100 bytes, half as much on a follower.
     pub(crate) retention_bytes: Option<i64>,
+    /// What else is set of every topic then.
+    pub(crate) other_configs: Vec<(&'static str, &'static str)>,
     /// What DescribeLogDirs answers instead of sizes.
     pub(crate) sizes_error: i16,
     /// Brokers that answer with what was true at a moment in the past.

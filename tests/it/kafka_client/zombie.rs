@@ -74,8 +74,12 @@ impl Stage {
                 return sample;
             }
             let (committed, end) = told(&sample);
-            assert!(committed.is_none_or(|offset| Some(offset) == TRUTH.0));
-            assert!(end.is_none_or(|offset| Some(offset) == TRUTH.1));
+            let truth = self.cluster.change(|world| {
+                let committed = world.groups["ship"].commits[0].2;
+                (committed, world.topics["orders"][OF_2].1)
+            });
+            assert!(committed.is_none_or(|offset| offset as i64 == truth.0));
+            assert!(end.is_none_or(|offset| offset as i64 == truth.1));
             self.now -= 9.99;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

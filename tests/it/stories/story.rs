@@ -140,6 +140,18 @@ impl Story {
         self
     }
 
+    /// The requests are too few for the log starts.
+    pub(crate) fn log_starts_have_no_room(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.advance(pace);
+            let mut sample = self.sample();
+            sample.topics[0].partitions[0].log_start = None;
+            self.take(sample);
+            self.scrape();
+        }
+        self
+    }
+
     /// No broker answers.
     pub(crate) fn cluster_is_down(mut self, minutes: u32) -> Self {
         for _ in 0..cycles(minutes) {
