@@ -48,6 +48,12 @@ impl GroupWatch {
         }
     }
 
+    /// Time broke off since the last sample.
+    pub(super) fn interrupt(&mut self) {
+        self.answered_at = None;
+        self.topics.values_mut().for_each(TopicWatch::interrupt);
+    }
+
     /// What is now known of it.
     pub(super) fn report(&self, group: &GroupSample, cycle: &Cycle) -> GroupReport {
         let now = cycle.sample.at;
@@ -80,8 +86,14 @@ impl GroupWatch {
                 self.topics.insert(sample.name.clone(), watch);
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {
-                let now = cycle.sample.at;
-                watch.take(&committed.partitions, sample, arrivals, now, cycle.settings);
+                let began = cycle.sample.began;
+                watch.take(
+                    &committed.partitions,
+                    sample,
+                    arrivals,
+                    began,
+                    cycle.settings,
+                );
             }
         }
         // A topic that is not in the answer has no commit any more.

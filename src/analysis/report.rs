@@ -7,7 +7,7 @@ use super::sample::{Cycle, Time};
 /// What is known of a cluster after one more sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// When the cycle began.
+    /// When the cycle ended.
     pub at: Time,
     /// Sorted by name.
     pub groups: Vec<GroupReport>,

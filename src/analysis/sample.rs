@@ -7,10 +7,31 @@ use std::sync::Arc;
 /// Seconds since the Unix epoch. The core never asks a clock: time is handed in, and never goes backwards.
 pub type Time = f64;
 
+/// A moment, by the time that is handed in and by the machine's own clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// The time that everything here is in.
+    pub time: Time,
+    /// By how many seconds the machine's clock is ahead of that: it may have been set since the time began.
+    pub wall_ahead_seconds: f64,
+}
+
+impl From<Time> for Moment {
+    /// By a clock that nobody has set.
+    fn from(time: Time) -> Self {
+        Self {
+            time,
+            wall_ahead_seconds: 0.0,
+        }
+    }
+}
+
 /// One cycle's harvest from one cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
-    /// When the cycle ended: how old its readings are is told from here.
+    /// When the cycle began: logs were asked for their past as from here.
+    pub began: Time,
+    /// When it ended: how old its readings are is told from here.
     pub at: Time,
     /// Every watched topic that exists, consumed or not: an arrival curve should be there before its first consumer is.
     pub topics: Vec<TopicSample>,

@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::Source;
-use super::clock::{Clock, Wall};
+use super::clock::{Clock, Clocks, Look};
 use super::orders::Orders;
 use super::publish::Bell;
 use super::watches::MakeSource;
@@ -24,7 +24,7 @@ pub(super) struct Assignment<S> {
     pub(super) cluster: String,
     pub(super) orders: Receiver<Arc<Orders>>,
     pub(super) source: MakeSource<S>,
-    pub(super) wall: Wall,
+    pub(super) clocks: Clocks,
     pub(super) place: Place,
     /// Says how much room there is.
     pub(super) board: Arc<Board>,
@@ -101,7 +101,7 @@ impl<S: Source> Watch<S> {
         Self {
             source: (assignment.source)(&in_force.cluster),
             analysis: Some(in_force.analysis()),
-            clock: Clock::start(Arc::clone(&assignment.wall)),
+            clock: Clock::start(assignment.clocks.clone()),
             assignment,
             orders,
             in_force,
@@ -168,19 +168,55 @@ impl<S: Source> Watch<S> {
     }
 
     async fn cycle(&mut self) {
-        let Some(now) = self.clock.tick(&self.assignment.cluster) else {
-            self.skipped.clock.fetch_add(1, Ordering::Relaxed);
+        let began = self.clock.look();
+        self.mind_step(&began).await;
+        let sample = self.source.sample(began.now).await;
+        let ended = self.clock.look();
+        if ended.is_torn() {
+            self.discard(&ended).await;
             return;
-        };
-        let wall = (self.assignment.wall)();
-        let sample = self.source.sample(now).await;
+        }
         if sample.cycle.up {
-            self.last_sample_at = Some(wall);
+            self.last_sample_at = Some(began.now.time + began.now.wall_ahead_seconds);
         }
         let fragment = self.understand(sample).await;
-        let Assignment { place, bell, .. } = &*self.assignment;
-        place.post(fragment, self.in_force.stays_up());
+        let Assignment {
+            place,
+            bell,
+            clocks,
+            ..
+        } = &*self.assignment;
+        place.post_at(fragment, self.in_force.stays_up(), clocks.uncounted());
         bell.ring();
+    }
+
+    /// After a step of unknown length nothing that was said or measured holds until it is read again.
+    async fn mind_step(&mut self, look: &Look) {
+        let Some(step_seconds) = look.step() else {
+            return;
+        };
+        let Assignment {
+            cluster,
+            place,
+            bell,
+            ..
+        } = &*self.assignment;
+        tracing::warn!(
+            cluster,
+            step_seconds,
+            "this machine's clock was set, or the machine was paused: rates and ages begin anew"
+        );
+        place.take_down();
+        bell.ring();
+        self.source.forget_past();
+        self.with_analysis(Analysis::interrupt).await;
+    }
+
+    /// Some of its readings were timed before a sleep or a step and some after it, and none of them says which.
+    async fn discard(&mut self, ended: &Look) {
+        self.skipped.clock.fetch_add(1, Ordering::Relaxed);
+        self.mind_step(ended).await;
+        self.source.forget_past();
     }
 
     async fn understand(&mut self, sample: Sample) -> Fragment {

@@ -54,6 +54,11 @@ impl Coordinators {
         self.are_missing
     }
 
+    /// Of the partitions of Kafka's offsets, by number.
+    pub(crate) fn leaders(&self) -> impl Iterator<Item = Leader> + '_ {
+        self.leaders.iter().copied()
+    }
+
     /// The broker that should have this group's commits. Only a guess with brokers that are not Apache Kafka and spread groups
     /// in another way: one that is asked in error says so.
     pub(crate) fn coordinator(&self, group: &str) -> Option<BrokerId> {

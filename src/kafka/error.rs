@@ -161,6 +161,8 @@ const LOADING_COORDINATOR: i16 = 14;
 /// Answers that came, and can't be believed.
 pub(crate) const TIMESTAMP_IN_FUTURE: &str = "timestamp_in_future";
 pub(crate) const TIMESTAMP_NOT_SET: &str = "timestamp_not_set";
+/// No record shows whether the clocks of those who stamp agree with ours.
+pub(crate) const CLOCK_UNVERIFIED: &str = "clock_unverified";
 
 /// Answers that mean "ask somebody else": the leader moved, or the topic is not what it was.
 const STALE_METADATA: &[i16] = &[3, 5, 6, 9, 56, 74, 75, 78, 100];

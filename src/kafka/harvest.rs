@@ -104,6 +104,7 @@ pub(crate) fn gather(
         group_sample(name, group, commits)
     });
     Sample {
+        began: clock.now(),
         at: clock.now(),
         groups: groups.collect(),
         topics: samples,

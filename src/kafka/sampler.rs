@@ -5,6 +5,7 @@
 
 mod doubted;
 mod grown;
+mod look_back;
 mod returned;
 mod unsettled;
 
@@ -21,14 +22,14 @@ use super::group::Reach;
 use super::groups::{AskGroups, Groups, Listing};
 use super::harvest;
 use super::offsets::{AskEnds, End, Ends, GroupCommits, Wanted, end_of};
-use super::past::{self, AskPast};
 use super::refusals::Refusals;
 use super::seldom::{Asked, Seldom, Turns};
 use super::settings::{IsolationLevel, Settings};
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
 use super::trust::Trust;
-use crate::analysis::sample::{Cycle, Reading, Refused, Retention, Sample, Time};
+use crate::analysis::sample::{Cycle, Moment, Reading, Refused, Retention, Sample, Time};
+use look_back::ClockTrust;
 use unsettled::Unsettled;
 
 /// One cluster, asked over and over.
@@ -50,6 +51,8 @@ pub struct Sampler {
     second_listing_was_fruitless: bool,
     /// When metadata that was asked for before the log ends last didn't come in time.
     early_look_failed: Option<Time>,
+    /// Do those who stamp records go by our clock?
+    clock_trust: ClockTrust,
     cycles: usize,
 }
 
@@ -58,14 +61,18 @@ pub struct Sampler {
 pub(crate) struct Clock {
     now: Time,
     began: Instant,
+    /// By how much this machine's clock, with which others compare theirs, is ahead of that time.
+    wall_ahead_seconds: f64,
 }
 
 impl Clock {
     /// It is `now` at this moment.
-    pub(crate) fn start(now: Time) -> Self {
+    pub(crate) fn start(now: impl Into<Moment>) -> Self {
+        let now = now.into();
         Self {
-            now,
+            now: now.time,
             began: Instant::now(),
+            wall_ahead_seconds: now.wall_ahead_seconds,
         }
     }
 
@@ -103,6 +110,7 @@ impl Sampler {
             retry_was_fruitless: false,
             second_listing_was_fruitless: false,
             early_look_failed: None,
+            clock_trust: ClockTrust::default(),
             cycles: 0,
         }
     }
@@ -122,13 +130,14 @@ impl Sampler {
         self.settings = settings;
         // Connections that are made anew say nothing of silence.
         self.trust = Trust::default();
+        self.clock_trust = ClockTrust::default();
         self.retry_was_fruitless = false;
     }
 
     /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
-    pub async fn sample(&mut self, now: Time) -> Sample {
-        let began = Instant::now();
-        let clock = Clock { now, began };
+    pub async fn sample(&mut self, now: impl Into<Moment>) -> Sample {
+        let clock = Clock::start(now);
+        let (now, began) = (clock.now, clock.began);
         self.cycles += 1;
         self.cluster.begin_cycle();
         self.topics.begin_cycle();
@@ -314,29 +323,6 @@ impl Sampler {
             }
         }
         misplaced
-    }
-
-    /// Asks for what had arrived before a partition was first seen. Not one request when there is nothing new.
-    async fn look_back(&mut self, commits: &CommitsByGroup, clock: Clock) {
-        let cycle = u32::try_from(self.cycles).unwrap_or(u32::MAX);
-        let wishes = past::wishes(&self.topics, commits, cycle);
-        if wishes.is_empty() {
-            return;
-        }
-        let asked = past::names(&wishes);
-        let isolation = self.settings.isolation_level;
-        let window = self.settings.rate_window.as_secs_f64();
-        let ask = |(broker, wishes)| (broker, AskPast::new(isolation, wishes, clock.now, window));
-        let questions = wishes.into_iter().map(ask).collect();
-        for (broker, answer) in self.cluster.ask_each(questions).await {
-            match answer {
-                Ok(told) => past::put(&mut self.topics, told, cycle, self.cluster.tally()),
-                Err(error) => {
-                    self.suspect(broker, &error);
-                    past::put_off(&mut self.topics, &asked[&broker], cycle);
-                }
-            }
-        }
     }
 
     /// Reads the metadata at once, from a broker that is known to answer; best from one whose word counts.

@@ -187,6 +187,13 @@ impl Topic {
         }
     }
 
+    /// Its past is asked for as at the first sight.
+    pub(crate) fn forget_past(&mut self) {
+        for last in &mut self.last_ends {
+            last.past = PastState::default();
+        }
+    }
+
     pub(crate) fn past_state(&self, partition: usize) -> Option<&PastState> {
         self.last_ends.get(partition).map(|last| &last.past)
     }

@@ -173,6 +173,11 @@ impl Topics {
         self.list.iter_mut().for_each(Topic::redefine_ends);
     }
 
+    /// What was told of the time before partitions were watched is of no use any more.
+    pub(crate) fn forget_pasts(&mut self) {
+        self.list.iter_mut().for_each(Topic::forget_past);
+    }
+
     /// Takes what a broker said of the partitions that it leads; a follower's copy may be longer or shorter.
     pub(crate) fn take_sizes(&mut self, broker: BrokerId, sizes: &Sizes) {
         for same in sizes.chunk_by(|a, b| a.0 == b.0) {

@@ -26,6 +26,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("yaml_rust2", &["config"]),
     ("std::env::var", &["config"]),
     ("SystemTime", &["daemon"]),
+    ("rustix", &["daemon"]),
     ("Instant::now", &["daemon", "kafka", "expose"]),
 ];
 

@@ -3,13 +3,14 @@
 
 mod bulkhead;
 mod changed;
+mod clocks;
 mod door;
 mod script;
 
 use std::time::Duration;
 
 use lagslope::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Past, Reading, Sample, Time, TopicCommits,
+    Commits, Cycle, GroupSample, Moment, PartitionSample, Past, Reading, Sample, TopicCommits,
     TopicSample,
 };
 use lagslope::config::Cluster;
@@ -85,7 +86,8 @@ async fn what_a_wedged_cluster_said_is_taken_down() {
 struct Lagging;
 
 impl Source for Lagging {
-    async fn sample(&mut self, at: Time) -> Sample {
+    async fn sample(&mut self, now: Moment) -> Sample {
+        let at = now.time;
         let reading = |seconds: f64, offset| Reading {
             offset,
             at: at - seconds,
@@ -93,6 +95,7 @@ impl Source for Lagging {
         let log_end = Some(reading(0.0, 100_000));
         let points = [(900.0, 10_000), (600.0, 40_000), (120.0, 76_000)];
         Sample {
+            began: at,
             at,
             topics: vec![TopicSample {
                 name: "orders".into(),

@@ -53,6 +53,14 @@ impl PartitionWatch {
         }
     }
 
+    /// Time broke off: the last pair stands for nothing until it is read again. Where its offsets were is still what movement is
+    /// counted from.
+    pub(super) fn interrupt(&mut self) {
+        self.read_at = None;
+        self.fresh = false;
+        self.begin_anew();
+    }
+
     /// Takes a commit, with the log end if that was read in the same cycle. Without it the last pair stands: a new end against an
     /// old commit, or the reverse, would be invented growth.
     pub(super) fn take(

@@ -57,17 +57,25 @@ impl TopicWatch {
         }
     }
 
+    /// Time broke off since the last sample.
+    pub(super) fn interrupt(&mut self) {
+        self.sum.interrupt();
+        let partitions = self.partitions.iter_mut();
+        partitions.for_each(PartitionWatch::interrupt);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.partitions.is_empty()
     }
 
-    /// Takes `(partition, committed offset)` in order of partition; one that is not among them has no commit.
+    /// Takes `(partition, committed offset)` in order of partition; one that is not among them has no commit. `began` is when the
+    /// cycle did.
     pub(super) fn take(
         &mut self,
         commits: &[(u32, u64)],
         topic: &TopicSample,
         arrivals: &TopicHistory,
-        now: Time,
+        began: Time,
         settings: &Settings,
     ) {
         self.seen = true;
@@ -89,7 +97,7 @@ impl TopicWatch {
         }
         let profile = &settings.lag_growth;
         self.sum
-            .follow(&mut self.partitions, arrivals, now, profile);
+            .follow(&mut self.partitions, arrivals, began, profile);
     }
 
     /// The group's coordinator did not answer: what is known grows old.

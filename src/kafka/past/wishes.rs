@@ -58,6 +58,11 @@ impl PastState {
         self.tries = (self.tries + 1).min(DOUBLINGS_MAX);
     }
 
+    /// It was not asked: whether the answer could be believed was not known.
+    fn postpone(&mut self, cycle: u32) {
+        self.asked = cycle;
+    }
+
     fn may_ask(&self, cycle: u32) -> bool {
         let wait = CYCLES_BETWEEN << self.tries;
         self.asked == 0 || cycle.saturating_sub(self.asked) >= wait
@@ -190,11 +195,20 @@ pub(crate) fn put(topics: &mut Topics, told: Vec<Told>, cycle: u32, tally: &Tall
 
 /// A broker did not answer about these.
 pub(crate) fn put_off(topics: &mut Topics, names: &Names, cycle: u32) {
+    each_state(topics, names, |state| state.put_off(cycle));
+}
+
+/// These were not asked about. That costs nothing but finding out why, so they don't wait longer each time.
+pub(crate) fn postpone(topics: &mut Topics, names: &Names, cycle: u32) {
+    each_state(topics, names, |state| state.postpone(cycle));
+}
+
+fn each_state(topics: &mut Topics, names: &Names, change: impl Fn(&mut PastState)) {
     for (name, partition) in names {
         if let Some((topic, partition)) = find(topics, name, *partition)
             && let Some(state) = topic.past_state_mut(partition)
         {
-            state.put_off(cycle);
+            change(state);
         }
     }
 }

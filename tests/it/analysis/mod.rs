@@ -2,6 +2,7 @@
 
 mod gaps;
 mod hygiene;
+mod interrupted;
 mod losses;
 mod models;
 mod past;
@@ -70,6 +71,10 @@ impl Told {
         self.analysis.begin_new_curves();
     }
 
+    pub(crate) fn interrupt(&mut self) {
+        self.analysis.interrupt();
+    }
+
     /// A cycle in which the group's coordinator answered.
     pub(crate) fn cycle(&mut self, at: f64, partitions: &[Read]) -> Option<TopicReport> {
         self.observe(at, partitions, true)
@@ -100,6 +105,7 @@ impl Told {
             log_end: read.log_end.map(|offset| Reading { offset, at }),
         });
         self.analysis.observe(Sample {
+            began: at,
             at,
             topics: vec![TopicSample {
                 name: "orders".into(),

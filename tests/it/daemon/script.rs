@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lagslope::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Reading, Sample, Time, TopicCommits, TopicSample,
+    Commits, Cycle, GroupSample, Moment, PartitionSample, Reading, Sample, Time, TopicCommits,
+    TopicSample,
 };
 use lagslope::config::{self, Cluster, Settings, Start};
 use lagslope::daemon::Source;
@@ -33,6 +34,7 @@ pub(super) enum Behaviour {
 pub(super) struct Done {
     pub(super) made: u64,
     pub(super) reconfigured: u64,
+    pub(super) pasts_forgotten: u64,
     /// When each reading began, in seconds since the test did.
     pub(super) readings: Vec<f64>,
 }
@@ -84,7 +86,8 @@ pub(super) struct Script {
 }
 
 impl Source for Script {
-    async fn sample(&mut self, at: Time) -> Sample {
+    async fn sample(&mut self, now: Moment) -> Sample {
+        let at = now.time;
         let began = self.scripts.began.elapsed().as_secs_f64();
         let reading = self.scripts.note(&self.cluster, |done| {
             done.readings.push(began);
@@ -102,6 +105,11 @@ impl Source for Script {
         group_that_lags(at, began, self.readings)
     }
 
+    fn forget_past(&mut self) {
+        self.scripts
+            .note(&self.cluster, |done| done.pasts_forgotten += 1);
+    }
+
     fn reconfigure(&mut self, _: &Cluster) {
         self.scripts
             .note(&self.cluster, |done| done.reconfigured += 1);
@@ -113,6 +121,7 @@ fn group_that_lags(at: Time, seconds: f64, requests: u64) -> Sample {
     let offset = 10_000 + (100.0 * seconds) as u64;
     let reading = |offset| Some(Reading { offset, at });
     Sample {
+        began: at,
         at,
         topics: vec![TopicSample {
             name: "orders".into(),

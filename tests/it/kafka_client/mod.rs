@@ -2,6 +2,7 @@
 
 mod bounds;
 mod change;
+mod clocks;
 mod disks;
 mod grown;
 mod moved;
@@ -78,6 +79,7 @@ async fn everything_is_read_and_time_is_the_time_handed_in() {
         2,
         &[("orders", 1, 40), ("orders", 0, 30), ("gone", 0, 5)],
     );
+    cluster.change(|world| world.newest.insert("orders", 1_000_000));
     let mut sampler = sampler(&cluster, TIMEOUT);
     sampler.sample(1000.0).await;
     let sample = sampler.sample(1010.0).await;

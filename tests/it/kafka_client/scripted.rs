@@ -93,13 +93,19 @@ pub(crate) struct World {
     pub(crate) lookups: Vec<(i32, i32, i64)>,
     /// What they are answered.
     pub(crate) lookup: Lookup,
-    /// How long each such request takes.
+    /// When the newest record of a topic's partitions was stamped, where that doesn't follow from `lookup`; in milliseconds.
+    pub(crate) newest: BTreeMap<&'static str, i64>,
+    /// Who was asked for newest records.
+    pub(crate) newest_asked: Vec<i32>,
+    /// How long each look-up takes.
     pub(crate) lookup_takes: Duration,
     pub(crate) connections: usize,
     /// The highest version of `OffsetFetch` offered.
     pub(crate) offset_fetch_max: i16,
     /// The highest version of `Metadata` offered.
     pub(crate) metadata_max: i16,
+    /// The highest version of `ListOffsets` offered.
+    pub(crate) list_offsets_max: i16,
     /// What Metadata says of each topic, with no partitions, instead of telling it.
     pub(crate) metadata_error: i16,
     /// Metadata tells nothing at all.
@@ -117,6 +123,7 @@ impl Scripted {
         this.change(|world| {
             world.offset_fetch_max = 9;
             world.metadata_max = 12;
+            world.list_offsets_max = 8;
             world.topics.insert("orders", (0..3).map(leader).collect());
         });
         for id in 1..=brokers {
@@ -194,11 +201,15 @@ impl Scripted {
             let header =
                 decode_request_header_from_buffer(&mut request).expect("a request of ours");
             let api = ApiKey::try_from(header.request_api_key).expect("a request of ours");
-            let lookup = lookup(api, &header, &request);
+            let first = first_instant(api, &header, &request);
+            let lookup = first.filter(|(_, instant)| *instant >= 0);
             let mood = self.change(|world| {
-                match lookup {
-                    Some((partition, instant)) => world.lookups.push((id, partition, instant)),
-                    None => world.requests.push((id, api)),
+                match first {
+                    Some((partition, instant @ 0..)) => {
+                        world.lookups.push((id, partition, instant));
+                    }
+                    Some((_, NEWEST)) => world.newest_asked.push(id),
+                    _ => world.requests.push((id, api)),
                 }
                 match (&world.lookup, lookup) {
                     (Lookup::Hangs, Some(_)) => Mood::Hangs,
@@ -281,7 +292,7 @@ impl World {
             (ApiKey::Metadata, self.metadata_max),
             (ApiKey::ListGroups, 5),
             (ApiKey::OffsetFetch, self.offset_fetch_max),
-            (ApiKey::ListOffsets, 8),
+            (ApiKey::ListOffsets, self.list_offsets_max),
             (ApiKey::DescribeGroups, 5),
             (ApiKey::DescribeConfigs, 4),
             (ApiKey::DescribeLogDirs, 4),
@@ -423,6 +434,20 @@ impl World {
         }
     }
 
+    /// The same for the newest record.
+    fn newest(&self, topic: &str, end: i64) -> (i16, i64, i64) {
+        if let Some(at) = self.newest.get(topic) {
+            return (0, end - 1, *at);
+        }
+        match self.lookup {
+            Lookup::Stamped(stamp) => {
+                let newest = (0..end).max_by_key(|offset| stamp(*offset));
+                newest.map_or((0, -1, -1), |offset| (0, offset, stamp(offset)))
+            }
+            _ => self.look_up(NEWEST, end),
+        }
+    }
+
     fn ends(&self, id: i32, asked: &ListOffsetsRequest) -> ListOffsetsResponse {
         let is_left_out = |partitions: &[ListOffsetsPartition]| {
             let is_lookup = partitions.iter().any(|partition| partition.timestamp >= 0);
@@ -439,6 +464,7 @@ impl World {
                     }
                     Some(_) if asked.timestamp == -2 => (0, 0, -1),
                     Some((_, end)) if asked.timestamp == -1 => (0, end, -1),
+                    Some((_, end)) if asked.timestamp == NEWEST => self.newest(&topic.name.0, end),
                     Some((_, end)) => self.look_up(asked.timestamp, end),
                 };
                 ends::ListOffsetsPartitionResponse::default()
@@ -468,15 +494,18 @@ impl World {
     }
 }
 
-/// Partition and instant of the first look-up by time in a request.
-fn lookup(api: ApiKey, header: &RequestHeader, body: &Bytes) -> Option<(i32, i64)> {
+/// "The newest record" in place of an instant.
+const NEWEST: i64 = -3;
+
+/// The first partition in a request for offsets, and the instant that is asked for.
+fn first_instant(api: ApiKey, header: &RequestHeader, body: &Bytes) -> Option<(i32, i64)> {
     if api != ApiKey::ListOffsets {
         return None;
     }
     let asked = ListOffsetsRequest::decode(&mut body.clone(), header.request_api_version)
         .expect("a request of ours");
     let first = asked.topics.first()?.partitions.first()?;
-    (first.timestamp >= 0).then_some((first.partition_index, first.timestamp))
+    Some((first.partition_index, first.timestamp))
 }
 
 fn by_topic(group: &Group) -> impl Iterator<Item = (&'static str, Vec<(i32, i64)>)> {

@@ -297,6 +297,7 @@ impl Story {
             }),
         };
         Sample {
+            began: at,
             at,
             topics: vec![topic],
             pasts: Vec::new(),

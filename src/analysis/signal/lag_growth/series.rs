@@ -115,6 +115,11 @@ impl Series {
         }
     }
 
+    /// Time broke off: what arrived until now tells no ages any more. Troughs, habits and a stall stay: what waited still waits.
+    pub fn interrupt(&mut self) {
+        self.curve = Curve::with_gaps(SUM_GAPS);
+    }
+
     /// Goes on with other thresholds. A level whose blocks have another length now begins anew; the arrival curve, the group's
     /// habits and the other levels stay.
     pub fn retune(&mut self, p: &Profile) {
