@@ -1,4 +1,5 @@
 //! How much of a cluster is watched. What is beyond is refused whole, and counted; what is known stays, so that curves don't churn.
+//! When a bound is lowered, the first by name stay.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,15 +46,23 @@ impl Admission {
         }
     }
 
-    /// At most so many from the next listing on.
+    /// At most so many from now on: the last ones by name are let go when there are more.
     pub(crate) fn bound(&self, max_groups: usize) {
+        let mut names = self.names();
         self.max_groups.store(max_groups, Ordering::Relaxed);
+        while names.len() > max_groups {
+            names.pop_last();
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names().contains(name)
     }
 
     /// Leaves those out that are beyond the bound; says how many.
     pub(crate) fn admit(&self, listed: &mut Vec<ListedGroup>) -> usize {
-        let max_groups = self.max_groups.load(Ordering::Relaxed);
         let mut names = self.names();
+        let max_groups = self.max_groups.load(Ordering::Relaxed);
         let before = listed.len();
         listed.retain(|group| {
             let name = &**group.group_id;

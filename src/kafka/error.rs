@@ -7,7 +7,7 @@ mod security;
 use std::time::Duration;
 
 pub use security::BadFile;
-pub(crate) use security::SecurityError;
+pub(crate) use security::{PAUSES, SecurityError};
 
 /// Why a broker gave no answer. The text continues "broker 3 at kafka-3:9092: …".
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -43,7 +43,7 @@ fn mechanism(sasl: &Sasl) -> &'static [Mechanism] {
 }
 
 /// Who signs in.
-pub(super) enum Credentials {
+pub(crate) enum Credentials {
     Login(Login),
     Token(Token),
 }

@@ -32,10 +32,9 @@ const ACKNOWLEDGED: &[u8] = b"\x01";
 pub(super) async fn sign_in(
     open: &mut Open,
     sasl: &Sasl,
-    who: Credentials,
+    who: Arc<Credentials>,
     patience: Duration,
 ) -> Result<Option<Duration>, Error> {
-    let who = Arc::new(who);
     let mut exchange = Exchange {
         open,
         mechanism: name(sasl),
@@ -121,7 +120,9 @@ impl Exchange<'_> {
     }
 
     fn refused(&self, reason: Option<&str>) -> SecurityError {
-        let reason = one_line(&self.who.hidden_in(reason.unwrap_or("it gives no reason")));
+        // Twice: what is no letter is taken out in between, and what it stood between may be the secret.
+        let reason = self.who.hidden_in(reason.unwrap_or("it gives no reason"));
+        let reason = self.who.hidden_in(&one_line(&reason));
         match &*self.who {
             Credentials::Token(_) => SecurityError::TokenRefused { reason },
             Credentials::Login(_) => SecurityError::SignInRefused {
