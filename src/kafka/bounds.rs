@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 
+use super::group::Group;
 use super::topic::Topic;
 
 /// Bounds on one cluster's memory.
@@ -85,6 +86,17 @@ impl Admission {
 impl Default for Admission {
     fn default() -> Self {
         Self::new(Limits::default().max_groups)
+    }
+}
+
+/// Takes from the groups that don't fit, in the order given, the partitions that they hold.
+pub(crate) fn hold_within<'a>(max_partitions: usize, groups: impl Iterator<Item = &'a mut Group>) {
+    let mut room = max_partitions;
+    for group in groups {
+        match room.checked_sub(group.partitions) {
+            Some(left) => room = left,
+            None => group.partitions = 0,
+        }
     }
 }
 

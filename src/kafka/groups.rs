@@ -8,7 +8,7 @@ use kafka_protocol::messages::ListGroupsRequest;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::protocol::StrBytes;
 
-use super::bounds::{Admission, Limits};
+use super::bounds::{self, Admission, Limits};
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
@@ -92,13 +92,7 @@ impl Groups {
     pub(crate) fn bound(&mut self, limits: Limits) {
         self.admission.bound(limits.max_groups);
         self.known.retain(|name, _| self.admission.has(name));
-        let mut room = limits.max_partitions;
-        for group in self.known.values_mut() {
-            match room.checked_sub(group.partitions) {
-                Some(left) => room = left,
-                None => group.partitions = 0,
-            }
-        }
+        bounds::hold_within(limits.max_partitions, self.known.values_mut());
     }
 
     pub(crate) fn admission(&self) -> Arc<Admission> {

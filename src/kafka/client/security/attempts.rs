@@ -138,19 +138,12 @@ mod tests {
         SecurityError::TokenRefused { reason }.into()
     }
 
-    /// `(broker, was let in, seconds later, all must wait after it)`
-    fn check(steps: &[(&str, bool, u64, bool)], attempts: &Attempts) -> Vec<bool> {
-        let run = |(broker, let_in, _, _): &(&str, bool, u64, bool)| {
-            let result = let_in.then_some(()).ok_or_else(refused);
-            attempts.remember(&Arc::from(*broker), &result);
-            attempts.too_early().is_some()
-        };
-        steps.iter().map(run).collect()
-    }
+    /// `(broker, was let in, seconds after the step before, all must wait from then on)`
+    type Step = (&'static str, bool, u64, bool);
 
     #[tokio::test(start_paused = true)]
     async fn a_second_broker_that_refuses_makes_all_wait() {
-        let stories: &[(&str, &[(&str, bool, u64, bool)])] = &[
+        let stories: &[(&str, &[Step])] = &[
             ("nobody let us in yet", &[("a", false, 0, true)]),
             (
                 "the odd one out is its own affair, however often it refuses",
@@ -190,10 +183,12 @@ mod tests {
         ];
         for (why, steps) in stories {
             let attempts = Attempts::default();
-            for (index, step) in steps.iter().enumerate() {
-                tokio::time::advance(Duration::from_secs(step.2)).await;
-                let waits = check(&[*step], &attempts);
-                assert_eq!(waits, [step.3], "{why}, step {index}");
+            for (index, (broker, let_in, seconds, waits)) in steps.iter().enumerate() {
+                tokio::time::advance(Duration::from_secs(*seconds)).await;
+                let result = let_in.then_some(()).ok_or_else(refused);
+                attempts.remember(&Arc::from(*broker), &result);
+                let told = attempts.too_early().is_some();
+                assert_eq!(told, *waits, "{why}, step {index}");
             }
         }
     }
