@@ -5,6 +5,7 @@ mod clock;
 mod crowding;
 mod orders;
 mod publish;
+mod relapse;
 mod reload;
 mod watch;
 mod watches;

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[cfg(feature = "gssapi")]
 pub(crate) use kerberos::KerberosError;
 pub use security::BadFile;
-pub(crate) use security::SecurityError;
+pub(crate) use security::{PAUSES, SecurityError};
 
 /// Why a broker gave no answer. The text continues "broker 3 at kafka-3:9092: …".
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -8,7 +8,7 @@ use kafka_protocol::messages::ListGroupsRequest;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::protocol::StrBytes;
 
-use super::bounds::Admission;
+use super::bounds::{self, Admission, Limits};
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
@@ -91,9 +91,12 @@ impl Groups {
         }
     }
 
-    /// At most so many from the next listing on.
-    pub(crate) fn bound(&self, max_groups: usize) {
-        self.admission.bound(max_groups);
+    /// At most so many from now on. Those beyond lower bounds, in order of name, are let go: groups are forgotten, and groups whose
+    /// commits are too many have to find room again like new ones.
+    pub(crate) fn bound(&mut self, limits: Limits) {
+        self.admission.bound(limits.max_groups);
+        self.known.retain(|name, _| self.admission.has(name));
+        bounds::hold_within(limits.max_partitions, self.known.values_mut());
     }
 
     pub(crate) fn admission(&self) -> Arc<Admission> {

@@ -115,15 +115,16 @@ impl Sampler {
         }
     }
 
-    /// Goes on with other settings: connections are made anew, what was learned of the cluster and the counts stay. Groups and
-    /// topics that the filters now leave out are forgotten; those they let in come with the next cycle.
+    /// Goes on with other settings: connections are made anew where they lead elsewhere, what was learned of the cluster and the
+    /// counts stay. Groups and topics that the filters now leave out, or that lower bounds have no room for, are forgotten; those
+    /// they let in come with the next cycle.
     pub fn reconfigure(&mut self, settings: Settings) {
         let settings = Arc::new(settings);
-        self.cluster = self.cluster.rebuilt(Arc::clone(&settings));
-        self.topics.bound(settings.limits.max_partitions);
+        self.cluster.reconfigure(Arc::clone(&settings));
         self.topics.forget_all_but(&settings.topics);
-        self.groups.bound(settings.limits.max_groups);
+        self.topics.bound(settings.limits.max_partitions);
         self.groups.forget_all_but(&settings.groups);
+        self.groups.bound(settings.limits);
         if settings.isolation_level != self.settings.isolation_level {
             self.topics.redefine_ends();
         }
@@ -132,6 +133,9 @@ impl Sampler {
         self.trust = Trust::default();
         self.clock_trust = ClockTrust::default();
         self.retry_was_fruitless = false;
+        // The metadata has topics that the filter or the bound left out.
+        self.metadata_is_stale = true;
+        self.early_look_failed = None;
     }
 
     /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.

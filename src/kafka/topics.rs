@@ -163,9 +163,17 @@ impl Topics {
         self.by_name.get(name).copied()
     }
 
-    /// At most so many partitions from the next metadata on.
+    /// At most so many partitions from now on: topics that don't fit, in order of name, are forgotten. What more room lets in comes
+    /// with the next metadata.
     pub(crate) fn bound(&mut self, max_partitions: usize) {
         self.max_partitions = max_partitions;
+        let list = std::mem::take(&mut self.list);
+        let held = list.iter().map(|t| (Arc::clone(&t.name), t.leaders.len()));
+        let held: HashMap<_, _> = held.collect();
+        let (list, refused) = topics_within(max_partitions, list, &held);
+        self.list = list;
+        self.refused += refused;
+        self.index_names();
     }
 
     /// Log ends mean something else from here on: what was read of them before can't be compared.

@@ -94,7 +94,7 @@ pub(crate) enum SecurityError {
 }
 
 /// What `backoff.rs` does after a refusal.
-pub(super) const PAUSES: &str =
+pub(crate) const PAUSES: &str =
     "The next attempt is made after 10 s, then ever more seldom, up to every 5 min";
 
 impl SecurityError {

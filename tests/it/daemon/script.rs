@@ -23,6 +23,8 @@ pub(super) enum Behaviour {
     Takes(Duration),
     /// The first readings panic, this many of them.
     Panics(usize),
+    /// This reading panics, counted from 0.
+    PanicsAt(usize),
     /// Answers this many readings, then none any more.
     Hangs(usize),
     /// Answers with so many groups.
@@ -97,6 +99,7 @@ impl Source for Script {
         match behaviour.copied().unwrap_or_default() {
             Behaviour::Takes(time) => sleep(time).await,
             Behaviour::Panics(times) => assert!(reading >= times, "a bug"),
+            Behaviour::PanicsAt(which) => assert!(reading != which, "a bug"),
             Behaviour::Hangs(after) if reading >= after => std::future::pending().await,
             Behaviour::Crowded(groups) => return crowd(at, groups),
             Behaviour::Answers | Behaviour::Hangs(_) => {}

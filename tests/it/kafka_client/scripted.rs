@@ -516,7 +516,11 @@ fn by_topic(group: &Group) -> impl Iterator<Item = (&'static str, Vec<(i32, i64)
     topics.into_iter()
 }
 
-fn frame<R: Request>(header: &RequestHeader, answer: &R::Response, version: i16) -> Bytes {
+pub(crate) fn frame<R: Request>(
+    header: &RequestHeader,
+    answer: &R::Response,
+    version: i16,
+) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_u32(0);
     let id = header.correlation_id;

@@ -48,7 +48,7 @@ fn mechanism(sasl: &Sasl) -> &'static [Mechanism] {
 }
 
 /// Who signs in.
-pub(super) enum Credentials {
+pub(crate) enum Credentials {
     Login(Login),
     Token(Token),
     /// Who has a ticket, as libkrb5 finds it.

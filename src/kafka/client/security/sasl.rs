@@ -141,7 +141,9 @@ impl Exchange<'_> {
     }
 
     fn refused(&self, reason: Option<&str>) -> SecurityError {
-        let reason = one_line(&self.who.hidden_in(reason.unwrap_or("it gives no reason")));
+        // Twice: what is no letter is taken out in between, and what it stood between may be the secret.
+        let reason = self.who.hidden_in(reason.unwrap_or("it gives no reason"));
+        let reason = self.who.hidden_in(&one_line(&reason));
         match &*self.who {
             Credentials::Token(_) => SecurityError::TokenRefused { reason },
             Credentials::Login(_) => SecurityError::SignInRefused {
