@@ -166,9 +166,8 @@ fn said(output: &Output) -> String {
 }
 
 /// One cluster for each place a secret is used in, none of which answers.
-fn everywhere(secret: &Path) -> String {
-    let secret = secret.display();
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+fn everywhere(secret: &Path, identity: &Path) -> String {
+    let (secret, identity) = (secret.display(), identity.display());
     let signing_in = [
         format!(
             "security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, sasl.username: u, sasl.password: {PLANTED}"
@@ -177,7 +176,7 @@ fn everywhere(secret: &Path) -> String {
             "security.protocol: SASL_SSL, sasl.mechanism: SCRAM-SHA-256, sasl.username: u, sasl.password_file: {secret}"
         ),
         format!(
-            "security.protocol: SSL, ssl.certificate.location: {manifest}, ssl.key.location: {manifest}, ssl.key.password: {PLANTED}"
+            "security.protocol: SSL, ssl.certificate.location: {identity}, ssl.key.location: {identity}, ssl.key.password: {PLANTED}"
         ),
         format!(
             "security.protocol: SASL_PLAINTEXT, sasl.mechanism: OAUTHBEARER, sasl.oauthbearer.method: oidc, sasl.oauthbearer.token.endpoint.url: 'http://127.0.0.1:1/', sasl.oauthbearer.client.id: me, sasl.oauthbearer.client.secret: {PLANTED}"
@@ -195,7 +194,9 @@ fn everywhere(secret: &Path) -> String {
 #[tokio::test]
 async fn the_daemon_shows_no_secret_in_its_log_or_over_http() {
     let secret = config_file(&format!("{PLANTED}\n"));
-    let config = everywhere(secret.path());
+    let made = rcgen::generate_simple_self_signed(vec!["me".to_owned()]).expect("made");
+    let identity = config_file(&(made.cert.pem() + &made.signing_key.serialize_pem()));
+    let config = everywhere(secret.path(), identity.path());
     let lagslope = Lagslope::start_with(&config, &["--log.level", "trace"]).await;
     lagslope
         .wait_for("each cluster is down", Duration::from_secs(60), |page| {
