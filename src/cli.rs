@@ -50,8 +50,11 @@ pub struct Cli {
 pub enum Command {
     /// Watch, and expose what is seen (the default)
     Run(Run),
-    /// Read a configuration and list everything that is wrong with it
-    #[command(after_help = "Exit codes: 0 nothing is wrong; 78 something is.")]
+    /// Read a configuration and list what is wrong with it
+    #[command(
+        after_help = "What hides behind a fault is found when that is mended: run it again then.\n\
+        Exit codes: 0 nothing is wrong; 78 something is."
+    )]
     CheckConfig {
         /// The configuration file; LAGSLOPE__… variables are applied to it
         file: PathBuf,

@@ -54,6 +54,7 @@ fn tls(written: &Kafka, protocol: Protocol) -> Result<Option<Tls>, Wrong> {
                 .to_owned(),
         ));
     }
+    secret_file::prove(&tls)?;
     Ok(Some(tls))
 }
 
@@ -215,6 +216,10 @@ fn oidc(written: &Kafka) -> Result<Oidc, Wrong> {
             "set it, or sasl.oauthbearer.client.secret_file",
         );
     };
+    let ca = file("https.ca.location", &written.https_ca)?;
+    if let Some(ca) = &ca {
+        secret_file::prove_authorities(ca).map_err(|message| ("https.ca.location", message))?;
+    }
     Ok(Oidc {
         token_endpoint: endpoint.0.clone(),
         client_id: id.0.clone(),
@@ -223,7 +228,7 @@ fn oidc(written: &Kafka) -> Result<Oidc, Wrong> {
         extensions: value(&written.extensions)
             .map(|extensions| extensions.0.clone())
             .unwrap_or_default(),
-        ca: file("https.ca.location", &written.https_ca)?,
+        ca,
     })
 }
 
@@ -285,7 +290,7 @@ fn missing<T>(key: &'static str, why: &str) -> Result<T, Wrong> {
     Err((key, format!("missing: {why}")))
 }
 
-/// A file that must be there already; it is read when it is used.
+/// A file that must be there already.
 fn file(key: &'static str, written: &Option<Text<File>>) -> Result<Option<PathBuf>, Wrong> {
     let Some(File(path)) = value(written) else {
         return Ok(None);

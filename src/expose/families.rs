@@ -48,7 +48,7 @@ families! {
     Up Gauge "up" "1 when at least one broker of the cluster answered in the last cycle.";
     LastSample Gauge "last_sample_timestamp_seconds" "When the last cycle began that the cluster answered in, seconds since the epoch.";
     SampleDuration Gauge "sample_duration_seconds" "How long the last cycle took to read the cluster.";
-    SampleErrors Counter "sample_errors_total" "Questions to Kafka that were not answered, by API and error.";
+    SampleErrors Counter "sample_errors_total" "Questions to Kafka that were not answered, or not believably, by API and error; busy: not asked, an earlier one is still open.";
     SamplesSkipped Counter "samples_skipped_total" "Cycles that did not happen, by reason.";
     KafkaRequests Counter "kafka_requests_total" "Requests sent to Kafka, by API.";
     GroupsRefused Gauge "groups_refused" "Groups that are not watched, because there are more than max_groups.";

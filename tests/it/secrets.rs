@@ -170,10 +170,9 @@ fn said(output: &Output) -> String {
 }
 
 /// One cluster for each place a secret is used in: a sign-in that is refused in words that repeat it, a token endpoint that does,
-/// a key that can't be read.
-async fn everywhere(secret: &Path) -> String {
-    let secret = secret.display();
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+/// a key for a broker that speaks no TLS.
+async fn everywhere(secret: &Path, identity: &Path) -> String {
+    let (secret, identity) = (secret.display(), identity.display());
     let refuses = listeners::endpoint_that_refuses(PLANTED).await;
     let gives = listeners::endpoint_that_gives(PLANTED).await;
     let login = "security.protocol: SASL_PLAINTEXT, sasl.username: u, sasl.mechanism:";
@@ -186,7 +185,7 @@ async fn everywhere(secret: &Path) -> String {
         format!("{oidc} '{refuses}'"),
         format!("{oidc} '{gives}'"),
         format!(
-            "security.protocol: SSL, ssl.certificate.location: {manifest}, ssl.key.location: {manifest}, ssl.key.password: {PLANTED}"
+            "security.protocol: SSL, ssl.certificate.location: {identity}, ssl.key.location: {identity}, ssl.key.password: {PLANTED}"
         ),
     ];
     let mut config = "sample_interval: 1s\nclusters:\n".to_owned();
@@ -211,7 +210,9 @@ const REFUSED: [&str; 5] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn the_daemon_shows_no_secret_in_its_log_or_over_http() {
     let secret = config_file(&format!("{PLANTED}\n"));
-    let config = everywhere(secret.path()).await;
+    let made = rcgen::generate_simple_self_signed(vec!["me".to_owned()]).expect("made");
+    let identity = config_file(&(made.cert.pem() + &made.signing_key.serialize_pem()));
+    let config = everywhere(secret.path(), identity.path()).await;
     let arguments = ["--log.level", "trace", "--web.enable-lifecycle"];
     let lagslope = Lagslope::start_with(&config, &arguments).await;
     let refused = |page: &Scrape, index: usize| {

@@ -32,15 +32,17 @@ fn each_way_of_signing_in_on_the_page_is_accepted() {
     let page = fs::read_to_string(path).expect("it is there");
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path().display().to_string();
-    for name in [
-        "ca.pem",
-        "client.pem",
-        "client.key",
-        "client.key.password",
-        "password",
-        "client-secret",
+    let made = rcgen::generate_simple_self_signed(vec!["lagslope".to_owned()]).expect("made");
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    for (name, text) in [
+        ("ca.pem", certificate.as_str()),
+        ("client.pem", &certificate),
+        ("client.key", &key),
+        ("client.key.password", "x"),
+        ("password", "x"),
+        ("client-secret", "x"),
     ] {
-        fs::write(folder.path().join(name), "x").expect("written");
+        fs::write(folder.path().join(name), text).expect("written");
     }
     let blocks = page.split("```yaml\n").skip(1);
     let blocks: Vec<&str> = blocks
