@@ -124,6 +124,13 @@ impl PartitionWatch {
         )
     }
 
+    /// Where the log begins, if that is above the commit: what lies between is gone, and was not committed.
+    pub(super) fn log_start_beyond_commit(&self, arrivals: &Arrivals) -> Option<u64> {
+        let committed = self.known()?.committed;
+        let log_start = self.partition.log_start_in(arrivals)?;
+        (log_start > committed).then_some(log_start)
+    }
+
     /// When the topic's retention begins to delete what is unread, by the limit that comes first.
     pub(super) fn retention_eta(
         &self,
@@ -132,10 +139,8 @@ impl PartitionWatch {
         stalled: bool,
     ) -> Option<Eta> {
         let (offsets, now) = (self.known()?, self.read_at?);
-        let log_start = self.partition.log_start_in(arrivals)?;
-        if log_start > offsets.committed {
-            return Some(Eta::NOW);
-        }
+        // A pair from before a restart says nothing about the new log's curve.
+        self.partition.log_start_in(arrivals)?;
         let unread = Unread {
             now,
             curve: &arrivals.curve,

@@ -3,6 +3,7 @@
 mod gaps;
 mod hygiene;
 mod models;
+mod overrun;
 mod past;
 mod random;
 mod retention;
