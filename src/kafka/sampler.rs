@@ -20,6 +20,7 @@ use super::groups::{AskGroups, Groups, Listing};
 use super::harvest;
 use super::offsets::{AskEnds, End, Ends, GroupCommits, Wanted, end_of};
 use super::past::{self, AskPast};
+use super::reached::Reached;
 use super::refusals::Refusals;
 use super::seldom::{Asked, Seldom, Turns};
 use super::settings::Settings;
@@ -36,6 +37,7 @@ pub struct Sampler {
     topics: Topics,
     groups: Groups,
     refusals: Refusals,
+    reached: Reached,
     /// Beyond the bounds in this cycle.
     refused: Refused,
     trust: Trust,
@@ -95,6 +97,7 @@ impl Sampler {
             groups: Groups::new(limits.max_groups),
             refused: Refused::default(),
             refusals: Refusals::default(),
+            reached: Reached::default(),
             trust: Trust::default(),
             metadata_asked: None,
             metadata_is_stale: false,
@@ -121,6 +124,7 @@ impl Sampler {
         // Connections that are made anew say nothing of silence.
         self.trust = Trust::default();
         self.retry_was_fruitless = false;
+        self.reached.look_again();
     }
 
     /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
@@ -149,7 +153,11 @@ impl Sampler {
         self.trust.end_cycle();
 
         let cycle = Cycle {
-            up: !answering.is_empty(),
+            up: self.cluster.was_heard(),
+            groups: self
+                .reached
+                .has_listed()
+                .then(|| self.groups.count() as u64),
             duration_seconds: began.elapsed().as_secs_f64(),
             requests: self.cluster.tally().requests(),
             errors: self.cluster.tally().errors(),
@@ -159,6 +167,8 @@ impl Sampler {
         let mut sample = harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle);
         // A cycle may have taken long: the machine slept, or had no time for us. What is old by now is judged by now.
         sample.at = clock.time(Instant::now());
+        let brokers = self.cluster.broker_ids().len();
+        self.reached.tell(&self.settings.name, brokers, &sample);
         sample
     }
 
@@ -224,6 +234,8 @@ impl Sampler {
     ) -> CommitsByGroup {
         let whole = listings.iter().filter(|(_, listing)| listing.whole);
         let everyone = whole.count() == self.cluster.broker_ids().len() && !listings.is_empty();
+        let told = listings.iter().map(|(_, listing)| listing);
+        self.reached.hear(&self.settings.name, told, everyone);
         let reach = match everyone {
             _ if self.topics.coordinators().are_missing() => Reach::Leaderless,
             true => Reach::Complete,

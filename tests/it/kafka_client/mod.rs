@@ -5,6 +5,7 @@ mod change;
 mod disks;
 mod moved;
 mod past;
+mod reached;
 mod returned;
 pub(crate) mod scripted;
 mod sizes;
