@@ -75,6 +75,8 @@ async fn a_hangup_and_a_request_reload_and_a_bad_file_is_refused() {
     assert_eq!(up(&without, "b"), None, "gone with the answer");
     assert_eq!(up(&without, "a"), Some(0.0));
 
+    // Names are told as they are written, joined by commas.
+    let added = "added=b,c removed= changed= ";
     lagslope.rewrite(&config(&[a, b, cluster("c", &nobody(), "")], ""));
     lagslope.signal("HUP").await;
     let ready = lagslope.get("/-/ready").await.0;

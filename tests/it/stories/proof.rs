@@ -22,6 +22,8 @@ pub(crate) enum About {
     Overlap,
     /// A cluster, with what of it has no room on the page.
     Groups,
+    /// A cluster, with a request that it refuses, and how.
+    Refused,
     /// The daemon itself.
     Daemon,
 }
@@ -135,6 +137,10 @@ impl About {
             Self::Topic => &[("group", "billing"), ("topic", "orders")],
             Self::Overlap => &[("reason", "overlap")],
             Self::Groups => &[("reason", "groups")],
+            Self::Refused => &[
+                ("api", "DescribeConfigs"),
+                ("error", "topic_authorization_failed"),
+            ],
             Self::Cluster | Self::Daemon => &[],
         };
         let scraped: &[_] = match self {
@@ -152,7 +158,9 @@ impl About {
             Self::Topic => {
                 "/d/lagslope-overview?var-cluster=prod&var-group=billing&var-topic=orders"
             }
-            Self::Cluster | Self::Overlap | Self::Groups => "/d/lagslope-overview?var-cluster=prod",
+            Self::Cluster | Self::Overlap | Self::Groups | Self::Refused => {
+                "/d/lagslope-overview?var-cluster=prod"
+            }
             Self::Daemon => "/d/lagslope-overview",
         }
     }
