@@ -75,8 +75,6 @@ async fn a_hangup_and_a_request_reload_and_a_bad_file_is_refused() {
     assert_eq!(up(&without, "b"), None, "gone with the answer");
     assert_eq!(up(&without, "a"), Some(0.0));
 
-    // Names are told as they are written, joined by commas.
-    let added = "added=b,c removed= changed= ";
     lagslope.rewrite(&config(&[a, b, cluster("c", &nobody(), "")], ""));
     lagslope.signal("HUP").await;
     let ready = lagslope.get("/-/ready").await.0;
@@ -86,6 +84,8 @@ async fn a_hangup_and_a_request_reload_and_a_bad_file_is_refused() {
             up(page, "c") == Some(0.0)
         })
         .await;
+    let log = lagslope.log();
+    assert!(log.contains("added=b,c"), "names as they are: {log}");
     Evidence::new("reload", "Reload").entry(
         "A bad configuration is refused with every fault; a good one comes into force by request and by SIGHUP",
         "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it reload",
