@@ -87,7 +87,7 @@ pub struct CeilingReport {
     pub kind: CeilingKind,
     /// Depth divided by ceiling.
     pub utilization_ratio: f64,
-    /// When it will be reached; only while accumulating or stalled.
+    /// When it will be reached; only while accumulating or stalled. What retention deletes unread already is told in any state.
     pub eta: Option<Eta>,
 }
 
@@ -138,7 +138,8 @@ pub struct LagGrowth {
 /// What a lag does, the worst last.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum GrowthState {
-    /// Too little history to say, or no whole cycle for too long.
+    /// Too little history to say, or no whole cycle for too long; also while messages wait and nothing is committed for as long as
+    /// makes a stall, and what the group usually does is not known.
     Unknown,
     /// Within what it does.
     Stable,

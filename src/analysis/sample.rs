@@ -144,8 +144,10 @@ pub struct TopicCommits {
 /// How the reading of a cluster went. Counts are totals since the daemon started, so that they can be published as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cycle {
-    /// At least one broker listed its groups in this cycle.
+    /// At least one broker answered something in this cycle, be it a refusal.
     pub up: bool,
+    /// Watched groups, as of the last listing; absent until a broker has listed its groups.
+    pub groups: Option<u64>,
     /// How long the reading took, in seconds.
     pub duration_seconds: f64,
     /// Requests sent, by API (`ListGroups`, `OffsetFetch`, …), sorted.

@@ -51,6 +51,7 @@ families! {
     SampleErrors Counter "sample_errors_total" "Questions to Kafka that were not answered, or not believably, by API and error; busy: not asked, an earlier one is still open.";
     SamplesSkipped Counter "samples_skipped_total" "Cycles that did not happen, by reason.";
     KafkaRequests Counter "kafka_requests_total" "Requests sent to Kafka, by API.";
+    Groups Gauge "groups" "Watched groups, as of the last listing.";
     GroupsRefused Gauge "groups_refused" "Groups that are not watched, because there are more than max_groups.";
     PartitionsRefused Gauge "partitions_refused" "Partitions of topics and of groups' commits that are not watched, because there are more than max_partitions.";
     SeriesDropped Gauge "series_dropped" "Series that are missing on this page, because it would have more than max_series: of partitions, or of whole groups.";
@@ -68,10 +69,10 @@ families! {
     LagSlopeUpper Gauge "lag_slope_upper" "Upper confidence bound (90 %) of lagslope_lag_slope.";
     Drain Gauge "drain_seconds" "Seconds until caught up at the present slope; absent when it is not draining.";
     CeilingUtilization Gauge "ceiling_utilization_ratio" "Depth divided by ceiling.";
-    CeilingEta Gauge "ceiling_eta_seconds" "Seconds until the ceiling is reached; only while the lag accumulates or stalls.";
+    CeilingEta Gauge "ceiling_eta_seconds" "Seconds until the ceiling is reached; only while the lag accumulates or stalls, or retention deletes unread messages already (0).";
     CeilingEtaLower Gauge "ceiling_eta_lower_seconds" "The earliest that the ceiling may be reached, in seconds from now.";
     CeilingEtaUpper Gauge "ceiling_eta_upper_seconds" "The latest that the ceiling may be reached, in seconds from now.";
-    Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while that is not known: too little history, or no cycle that read every partition.";
+    Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while that is not known: too little history, no cycle that read every partition, or a wait that may be a stall of a group whose habits are not known.";
     Stalled Gauge "stalled" "1 while messages arrive and nothing is committed, 0 otherwise; absent while that is not known.";
     HabitsKnown Gauge "habits_known" "1 when the verdicts rest on what the group usually does, 0 while the cautious limits apply.";
     PartitionsUnknown Gauge "partitions_unknown" "Partitions with a commit whose lag is not known now: not read for too long, then no sum is published; or with a commit left over beyond the log end, then the sums are without them.";

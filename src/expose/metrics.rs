@@ -131,6 +131,8 @@ impl Renderer {
             &[],
             report.cycle.duration_seconds,
         );
+        let groups = report.cycle.groups.map(|groups| groups as f64);
+        self.add(Family::Groups, labels, &[], groups);
         let refused = report.cycle.refused;
         self.add(Family::GroupsRefused, labels, &[], refused.groups as f64);
         let partitions = refused.partitions as f64;

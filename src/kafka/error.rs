@@ -112,6 +112,11 @@ impl Error {
         matches!(self, Self::Late { .. } | Self::Busy | Self::Timeout { .. })
     }
 
+    /// It said no, and so it is there.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Refusal { .. })
+    }
+
     /// Trying again soon could lock an account.
     pub(crate) fn is_refused_sign_in(&self) -> bool {
         matches!(self, Self::Security(error) if error.is_refused_sign_in())

@@ -130,6 +130,10 @@ impl Groups {
         refused
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Group)> {
         self.known.iter()
     }

@@ -19,6 +19,7 @@ mod logdirs;
 mod members;
 mod offsets;
 mod past;
+mod reached;
 mod refusals;
 mod sampler;
 mod secret;

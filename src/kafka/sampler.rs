@@ -22,6 +22,7 @@ use super::group::Reach;
 use super::groups::{AskGroups, Groups, Listing};
 use super::harvest;
 use super::offsets::{AskEnds, End, Ends, GroupCommits, Wanted, end_of};
+use super::reached::Reached;
 use super::refusals::Refusals;
 use super::seldom::{Asked, Seldom, Turns};
 use super::settings::{IsolationLevel, Settings};
@@ -39,6 +40,7 @@ pub struct Sampler {
     topics: Topics,
     groups: Groups,
     refusals: Refusals,
+    reached: Reached,
     /// Beyond the bounds in this cycle.
     refused: Refused,
     trust: Trust,
@@ -104,6 +106,7 @@ impl Sampler {
             groups: Groups::new(limits.max_groups),
             refused: Refused::default(),
             refusals: Refusals::default(),
+            reached: Reached::default(),
             trust: Trust::default(),
             metadata_asked: None,
             metadata_is_stale: false,
@@ -136,6 +139,7 @@ impl Sampler {
         // The metadata has topics that the filter or the bound left out.
         self.metadata_is_stale = true;
         self.early_look_failed = None;
+        self.reached.look_again();
     }
 
     /// Reads everything once. It never fails: what could not be read is absent from the sample, and counted.
@@ -164,7 +168,11 @@ impl Sampler {
         self.trust.end_cycle();
 
         let cycle = Cycle {
-            up: !answering.is_empty(),
+            up: self.cluster.was_heard(),
+            groups: self
+                .reached
+                .has_listed()
+                .then(|| self.groups.count() as u64),
             duration_seconds: began.elapsed().as_secs_f64(),
             requests: self.cluster.tally().requests(),
             errors: self.cluster.tally().errors(),
@@ -174,6 +182,8 @@ impl Sampler {
         let mut sample = harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle);
         // A cycle may have taken long: the machine slept, or had no time for us. What is old by now is judged by now.
         sample.at = clock.time(Instant::now());
+        let brokers = self.cluster.broker_ids().len();
+        self.reached.tell(&self.settings.name, brokers, &sample);
         sample
     }
 
@@ -241,6 +251,8 @@ impl Sampler {
         let heard: BTreeSet<BrokerId> = whole.map(|(broker, _)| *broker).collect();
         let brokers = self.cluster.broker_ids();
         let everyone = !brokers.is_empty() && brokers.iter().all(|id| heard.contains(id));
+        let told = listings.iter().map(|(_, listing)| listing);
+        self.reached.hear(&self.settings.name, told, everyone);
         let reach = match everyone {
             _ if self.topics.coordinators().are_missing() => Reach::Leaderless,
             true => Reach::Complete,

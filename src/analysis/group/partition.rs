@@ -135,6 +135,13 @@ impl PartitionWatch {
         )
     }
 
+    /// Where the log begins, if that is above the commit: what lies between is gone, and was not committed.
+    pub(super) fn log_start_beyond_commit(&self, arrivals: &Arrivals) -> Option<u64> {
+        let committed = self.present(arrivals)?.committed;
+        let gone = self.deleted_unread().filter(|messages| *messages > 0)?;
+        Some(committed.saturating_add(gone))
+    }
+
     /// When the topic's retention begins to delete what is unread, by the limit that comes first.
     pub(super) fn retention_eta(
         &self,
@@ -143,9 +150,6 @@ impl PartitionWatch {
         stalled: bool,
     ) -> Option<Eta> {
         let (offsets, now) = (self.present(arrivals)?, self.read_at?);
-        if self.deleted_unread() > Some(0) {
-            return Some(Eta::NOW);
-        }
         let unread = Unread {
             now,
             curve: &arrivals.curve,

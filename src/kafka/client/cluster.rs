@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
 
@@ -23,6 +24,8 @@ pub(crate) struct Cluster {
     tally: Arc<Tally>,
     bootstrap: Vec<Broker>,
     brokers: BTreeMap<BrokerId, Broker>,
+    /// Somebody answered something in this cycle.
+    heard: AtomicBool,
     /// What was told of the bootstrap servers since one last answered: addresses and labels, which are constants of ours.
     complaints: BTreeSet<(String, &'static str)>,
 }
@@ -63,6 +66,7 @@ impl Cluster {
             tally,
             bootstrap,
             brokers: BTreeMap::new(),
+            heard: AtomicBool::new(false),
             complaints: BTreeSet::new(),
         }
     }
@@ -89,6 +93,7 @@ impl Cluster {
     }
 
     pub(crate) fn begin_cycle(&self) {
+        self.heard.store(false, Ordering::Relaxed);
         for server in self.bootstrap.iter().filter(|server| !self.is_used(server)) {
             server.when_idle(Session::begin_cycle);
         }
@@ -101,6 +106,19 @@ impl Cluster {
         }
     }
 
+    /// Did somebody answer something in this cycle?
+    pub(crate) fn was_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    async fn ask<Q: Question>(&self, broker: &Broker, question: Q) -> Result<Q::Answer, Error> {
+        let answer = broker.ask(question).await;
+        if answer.as_ref().map_or_else(Error::is_answer, |_| true) {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+
     /// Is this bootstrap server one of the brokers, by the same address?
     fn is_used(&self, server: &Broker) -> bool {
         let mut brokers = self.brokers.values();
@@ -111,7 +129,7 @@ impl Cluster {
     pub(crate) async fn bootstrap(&mut self) -> Option<Metadata> {
         let mut reasons = Vec::new();
         for server in &self.bootstrap {
-            match server.ask(AskMetadata).await {
+            match self.ask(server, AskMetadata).await {
                 Ok(metadata) => {
                     self.report_recovery();
                     return Some(metadata);
@@ -158,7 +176,7 @@ impl Cluster {
     ) -> Vec<(BrokerId, Result<Q::Answer, Error>)> {
         join_all(questions.into_iter().filter_map(|(id, question)| {
             let broker = self.brokers.get(&id)?;
-            Some(async move { (id, broker.ask(question).await) })
+            Some(async move { (id, self.ask(broker, question).await) })
         }))
         .await
     }

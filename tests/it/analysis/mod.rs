@@ -5,6 +5,7 @@ mod hygiene;
 mod interrupted;
 mod losses;
 mod models;
+mod overrun;
 mod past;
 mod random;
 mod retention;

@@ -9,7 +9,7 @@ const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3600.0;
 
 /// Deletes by age.
-fn by_age(seconds: f64) -> Option<Retention> {
+pub(super) fn by_age(seconds: f64) -> Option<Retention> {
     Some(Retention {
         seconds: Some(seconds),
         bytes: None,
@@ -18,10 +18,10 @@ fn by_age(seconds: f64) -> Option<Retention> {
 }
 
 /// Seconds → log start, log end and commit.
-type Offsets = fn(f64) -> [f64; 3];
+pub(super) type Offsets = fn(f64) -> [f64; 3];
 
 /// Every report of one partition's story, with the seconds since it began.
-fn tell(told: &mut Told, offsets: Offsets, until: f64) -> Vec<(f64, TopicReport)> {
+pub(super) fn tell(told: &mut Told, offsets: Offsets, until: f64) -> Vec<(f64, TopicReport)> {
     let cycles = (until / INTERVAL) as u32;
     let times = (0..cycles).map(|cycle| f64::from(cycle) * INTERVAL);
     times
@@ -36,7 +36,7 @@ fn tell(told: &mut Told, offsets: Offsets, until: f64) -> Vec<(f64, TopicReport)
         .collect()
 }
 
-fn retention_of(report: &TopicReport) -> Option<&CeilingReport> {
+pub(super) fn retention_of(report: &TopicReport) -> Option<&CeilingReport> {
     let mut ceilings = report.ceilings.iter();
     ceilings.find(|ceiling| ceiling.kind == CeilingKind::Retention)
 }

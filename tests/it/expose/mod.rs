@@ -71,6 +71,7 @@ pub(crate) fn full_report(group: &str) -> Report {
     };
     let cycle = Cycle {
         up: true,
+        groups: Some(1),
         duration_seconds: 0.012,
         requests: vec![("ListGroups", 7)],
         errors: vec![("OffsetFetch", "not_coordinator", 1)],

@@ -7,6 +7,7 @@ mod disks;
 mod grown;
 mod moved;
 mod past;
+mod reached;
 mod returned;
 pub(crate) mod scripted;
 mod sizes;

@@ -73,6 +73,8 @@ pub(crate) struct World {
     pub(crate) groups: BTreeMap<String, Group>,
     /// Who lists a group, where it isn't its coordinator alone.
     pub(crate) listed_by: BTreeMap<String, Vec<i32>>,
+    /// The error that a broker answers when it is to list its groups.
+    pub(crate) list_errors: BTreeMap<i32, i16>,
     /// The error that its coordinator answers for a group's commits.
     pub(crate) commits_errors: BTreeMap<String, i16>,
     /// Brokers that haven't noticed that they lost their groups, and answer for all that they are asked for.
@@ -366,6 +368,9 @@ impl World {
     }
 
     fn list(&self, id: i32) -> ListGroupsResponse {
+        if let Some(error) = self.list_errors.get(&id) {
+            return ListGroupsResponse::default().with_error_code(*error);
+        }
         let groups = self.groups.iter().filter(|(name, group)| {
             let listed_by = self.listed_by.get(*name);
             listed_by.map_or(group.coordinator == id, |brokers| brokers.contains(&id))

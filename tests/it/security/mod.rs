@@ -5,7 +5,7 @@ mod entries;
 mod kdc;
 #[cfg(feature = "gssapi")]
 mod kerberos;
-mod log;
+pub(crate) mod log;
 mod refusals;
 mod renewal;
 mod tokens;

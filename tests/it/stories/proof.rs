@@ -22,6 +22,8 @@ pub(crate) enum About {
     Overlap,
     /// A cluster, with what of it has no room on the page.
     Groups,
+    /// A cluster, with a request that it refuses, and how.
+    Refused,
     /// The daemon itself, scraped by a job.
     Job,
     /// The daemon that nobody scrapes.
@@ -137,6 +139,10 @@ impl About {
             Self::Topic => &[("group", "billing"), ("topic", "orders")],
             Self::Overlap => &[("reason", "overlap")],
             Self::Groups => &[("reason", "groups")],
+            Self::Refused => &[
+                ("api", "DescribeConfigs"),
+                ("error", "topic_authorization_failed"),
+            ],
             Self::Cluster | Self::Job | Self::Daemon => &[],
         };
         let scraped: &[_] = match self {
@@ -155,7 +161,9 @@ impl About {
             Self::Topic => {
                 "/d/lagslope-overview?var-cluster=prod&var-group=billing&var-topic=orders"
             }
-            Self::Cluster | Self::Overlap | Self::Groups => "/d/lagslope-overview?var-cluster=prod",
+            Self::Cluster | Self::Overlap | Self::Groups | Self::Refused => {
+                "/d/lagslope-overview?var-cluster=prod"
+            }
             Self::Job | Self::Daemon => "/d/lagslope-overview",
         }
     }

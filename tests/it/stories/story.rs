@@ -51,6 +51,8 @@ pub(crate) struct Story {
     /// What had been produced after each second.
     arrivals: Vec<f64>,
     retention: Option<Retention>,
+    /// Requests that were refused for want of a right.
+    refused: u64,
     /// What each scrape got; nothing when nobody answered.
     pages: Vec<Option<String>>,
 }
@@ -75,6 +77,7 @@ impl Story {
             deleted: 0.0,
             arrivals: Vec::new(),
             retention: None,
+            refused: 0,
             pages: Vec::new(),
         }
     }
@@ -167,6 +170,30 @@ impl Story {
         self
     }
 
+    /// Kafka lists no group any more.
+    pub(crate) fn groups_vanish(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.advance(pace);
+            let mut sample = self.sample();
+            sample.groups.clear();
+            sample.cycle.groups = Some(0);
+            self.take(sample);
+            self.scrape();
+        }
+        self
+    }
+
+    /// Each cycle one request is refused for want of a right.
+    pub(crate) fn asks_in_vain(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.refused += 1;
+            self.advance(pace);
+            self.cycle();
+            self.scrape();
+        }
+        self
+    }
+
     /// A cycle that never ends: the page stays as it was.
     pub(crate) fn cycle_hangs(mut self, minutes: u32) -> Self {
         for _ in 0..cycles(minutes) {
@@ -179,6 +206,11 @@ impl Story {
     /// The cluster's task panics, and starts over with nothing.
     pub(crate) fn a_bug_ends_the_watch(mut self) -> Self {
         self.facts.samples_skipped[1].1 += 1;
+        self.starts_over()
+    }
+
+    /// The daemon was started again: it knows nothing.
+    pub(crate) fn starts_over(mut self) -> Self {
         self.analysis = analysis(Settings::new(f64::from(INTERVAL)), self.ceilings);
         self
     }
@@ -304,11 +336,22 @@ impl Story {
             groups: vec![group],
             cycle: Cycle {
                 up: true,
+                groups: Some(1),
                 duration_seconds: 0.25,
                 requests: vec![("OffsetFetch", u64::from(self.seconds / INTERVAL))],
+                errors: self.errors(),
                 ..Cycle::default()
             },
         }
+    }
+}
+
+impl Story {
+    /// Absent until there is one.
+    fn errors(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let refused = (self.refused > 0).then_some(self.refused);
+        let error = |count| ("DescribeConfigs", "topic_authorization_failed", count);
+        refused.map(error).into_iter().collect()
     }
 }
 
