@@ -204,7 +204,7 @@ const REFUSED: [&str; 5] = [
     "sign_in_refused",
     "no_token",
     "token_refused",
-    "no_tls",
+    "timeout",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
