@@ -25,6 +25,8 @@ USER 65534:65534
 ENTRYPOINT ["/usr/local/bin/pressure"]
 
 FROM debian:bookworm-slim AS lagslope
+# The platform's authorities, for TLS without ssl.ca.location. The image of the build has them; this one has none.
+COPY --from=build-lagslope /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build-lagslope /build/target/release/lagslope /usr/local/bin/lagslope
 USER 65534:65534
 EXPOSE 9877

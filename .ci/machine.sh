@@ -79,10 +79,18 @@ install_for_kafka() {
     install_packages "${packages[@]}"
 }
 
+# For building with the feature `gssapi`, and for a KDC to try it with: what its programs load is installed, they themselves not.
+install_for_kerberos() {
+    install_packages libkrb5-dev libclang-dev libverto-libev1 libss2
+    command -v apt-get >/dev/null || return 0
+    unpack_debian krb5-kdc krb5kdc
+    unpack_debian krb5-admin-server kadmin.local
+}
+
 # unpack_debian PACKAGE PROGRAM: below target/debian, not installed, since installing would start a service.
 unpack_debian() {
     local folder=$root/target/debian/$1
-    command -v "$2" >/dev/null || [ -x "$folder/usr/bin/$2" ] && return
+    command -v "$2" >/dev/null || [ -x "$folder/usr/bin/$2" ] || [ -x "$folder/usr/sbin/$2" ] && return
     rm -rf "$folder.part"
     mkdir -p "$folder.part"
     (

@@ -61,8 +61,11 @@ pub enum Command {
         #[arg(long = "config.file", value_name = "FILE")]
         config_file: Option<PathBuf>,
     },
-    /// Read a configuration and list everything that is wrong with it
-    #[command(after_help = "Exit codes: 0 nothing is wrong; 78 something is.")]
+    /// Read a configuration and list what is wrong with it
+    #[command(
+        after_help = "What hides behind a fault is found when that is mended: run it again then.\n\
+        Exit codes: 0 nothing is wrong; 78 something is."
+    )]
     CheckConfig {
         /// The configuration file; LAGSLOPE__… variables are applied to it
         file: PathBuf,

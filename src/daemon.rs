@@ -5,6 +5,7 @@ mod clock;
 mod crowding;
 mod orders;
 mod publish;
+mod relapse;
 mod reload;
 mod watch;
 mod watches;
@@ -13,12 +14,13 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use crate::analysis::sample::{Sample, Time};
+use crate::analysis::sample::{Moment, Sample, Time};
 use crate::cli::{REVISION, VERSION};
 use crate::config::{Cluster, Settings};
 use crate::expose::http::{self, Exposed};
 use crate::expose::own_metrics::OwnMetrics;
 use crate::expose::reload::ReloadDoor;
+pub use clock::Clocks;
 pub use reload::{Load, Reloading};
 pub use watches::{Changes, Watches};
 
@@ -30,15 +32,22 @@ pub fn wall_clock() -> Time {
 /// Where a cluster's samples come from: [`kafka::Sampler`](crate::kafka::Sampler), or a script in a test.
 pub trait Source: Send + 'static {
     /// Reads everything once, within its own deadline. What could not be read is absent.
-    fn sample(&mut self, now: Time) -> impl Future<Output = Sample> + Send;
+    fn sample(&mut self, now: Moment) -> impl Future<Output = Sample> + Send;
+
+    /// What it told last of the time before it was watched is of no use any more: where it can be told, it is to be told again.
+    fn forget_past(&mut self) {}
 
     /// Goes on by other settings of the same cluster: what it knows and has counted stays.
     fn reconfigure(&mut self, cluster: &Cluster);
 }
 
 impl Source for crate::kafka::Sampler {
-    async fn sample(&mut self, now: Time) -> Sample {
+    async fn sample(&mut self, now: Moment) -> Sample {
         crate::kafka::Sampler::sample(self, now).await
+    }
+
+    fn forget_past(&mut self) {
+        crate::kafka::Sampler::forget_past(self);
     }
 
     fn reconfigure(&mut self, cluster: &Cluster) {

@@ -81,6 +81,12 @@ impl GroupWatch {
         }
     }
 
+    /// Time broke off since the last sample.
+    pub(super) fn interrupt(&mut self) {
+        self.answered_at = None;
+        self.topics.values_mut().for_each(TopicWatch::interrupt);
+    }
+
     /// What is now known of it.
     pub(super) fn report(&mut self, group: &GroupSample, cycle: &Cycle) -> GroupReport {
         let (now, churns) = (cycle.sample.at, self.rebalances.churn());

@@ -1,6 +1,7 @@
 //! The arrival curve of every topic partition, shared by the topic's groups. It forgets topics that are gone and restarts a
 //! curve whose log was recreated or truncated; each restart has a number, by which a group that looks later sees it.
 
+mod hole;
 pub(super) mod partition;
 mod start_age;
 
@@ -163,6 +164,13 @@ impl History {
         partitions.for_each(|partition| partition.restart(Restart::Redefined));
     }
 
+    /// What arrived before says nothing of when, seen from after a break of unknown length.
+    pub(super) fn interrupt(&mut self) {
+        let topics = self.topics.values_mut();
+        let partitions = topics.flat_map(|topic| &mut topic.partitions);
+        partitions.for_each(Arrivals::forget_times);
+    }
+
     /// A topic that was in the sample.
     pub(super) fn topic(&self, name: &str) -> Option<&TopicHistory> {
         self.topics.get(name)
@@ -269,12 +277,17 @@ impl Arrivals {
         }
     }
 
-    fn restart(&mut self, reason: Restart) {
+    /// The log is the same and its offsets go on: no restart.
+    fn forget_times(&mut self) {
         self.curve = Curve::default();
         self.start_ages = StartAges::default();
+        self.since = None;
+    }
+
+    fn restart(&mut self, reason: Restart) {
+        self.forget_times();
         self.log_end = 0;
         self.was_read = false;
-        self.since = None;
         self.restarts = self.restarts.wrapping_add(1);
         self.reason = Some(reason);
     }

@@ -129,6 +129,14 @@ impl Analysis {
         self.history.begin_anew();
     }
 
+    /// Nobody knows how much time passed since the last sample, as after a pause of a virtual machine or when the clock was set:
+    /// what was measured across that would be wrong. Rates, quick slopes, ages and arrival curves begin anew, and no pair stands
+    /// for the present until it is read again. Counts, groups, what was learned and the verdicts on troughs stay.
+    pub fn interrupt(&mut self) {
+        self.history.interrupt();
+        self.groups.values_mut().for_each(GroupWatch::interrupt);
+    }
+
     /// Takes one sample and says what is now known. Samples must come in order of time.
     pub fn observe(&mut self, sample: Sample) -> Report {
         // What arrived, for every topic: groups share these curves.

@@ -27,7 +27,7 @@ pub const TARGETS_MAX: usize = 4;
 const PRECISE_SHARE: f64 = 0.005;
 
 /// Clocks kept by NTP differ by less than a second; a record from further ahead than this is not from now.
-const AHEAD_MS: Millis = 10_000;
+pub const AHEAD_MS: Millis = 10_000;
 
 /// Asks for the oldest record that is kept and has a time.
 const BEGINNING: Millis = 0;

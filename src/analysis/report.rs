@@ -8,7 +8,7 @@ pub use super::signal::divergence::Quantiles;
 /// What is known of a cluster after one more sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// When the cycle began.
+    /// When the cycle ended.
     pub at: Time,
     /// Sorted by name.
     pub groups: Vec<GroupReport>,
@@ -43,6 +43,9 @@ pub struct TopicReport {
     pub lag_messages: Option<u64>,
     /// Age of the oldest uncommitted message, worst partition, in seconds.
     pub time_lag_seconds: Option<f64>,
+    /// Not committed and deleted, summed over the partitions that have a lag; absent with the lag, and until a log start was read
+    /// before a commit in each of them.
+    pub deleted_unread_messages: Option<u64>,
     /// Messages per second that arrived, over the rate window.
     pub production_rate: Option<f64>,
     /// Messages per second that the commits advanced by, over the rate window.
@@ -93,7 +96,7 @@ pub struct CeilingReport {
     pub kind: CeilingKind,
     /// Depth divided by ceiling.
     pub utilization_ratio: f64,
-    /// When it will be reached; only while accumulating or stalled.
+    /// When it will be reached; only while accumulating or stalled. What retention deletes unread already is told in any state.
     pub eta: Option<Eta>,
     /// How many times it was reached since the daemon first saw it.
     pub hits: u64,
@@ -203,7 +206,8 @@ pub struct DivergenceReport {
 /// What a lag does, the worst last.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum GrowthState {
-    /// Too little history to say, or no whole cycle for too long.
+    /// Too little history to say, or no whole cycle for too long; also while messages wait and nothing is committed for as long as
+    /// makes a stall, and what the group usually does is not known.
     Unknown,
     /// Within what it does.
     Stable,
@@ -231,11 +235,11 @@ pub enum Severity {
 pub struct Counts {
     /// Messages that will be read again because a commit moved backwards.
     pub reprocessed_messages: u64,
-    /// Messages deleted by retention before they were committed.
+    /// Messages deleted before they were committed, while we watched.
     pub lost_messages: u64,
     /// Commits that moved backwards.
     pub rewound: u64,
-    /// Commits that jumped forward over messages that retention had deleted.
+    /// Commits that jumped forward over messages that had been deleted.
     pub skipped: u64,
     /// Partitions whose topic was deleted and made again.
     pub recreated: u64,

@@ -7,10 +7,31 @@ use std::sync::Arc;
 /// Seconds since the Unix epoch. The core never asks a clock: time is handed in, and never goes backwards.
 pub type Time = f64;
 
+/// A moment, by the time that is handed in and by the machine's own clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// The time that everything here is in.
+    pub time: Time,
+    /// By how many seconds the machine's clock is ahead of that: it may have been set since the time began.
+    pub wall_ahead_seconds: f64,
+}
+
+impl From<Time> for Moment {
+    /// By a clock that nobody has set.
+    fn from(time: Time) -> Self {
+        Self {
+            time,
+            wall_ahead_seconds: 0.0,
+        }
+    }
+}
+
 /// One cycle's harvest from one cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
-    /// When the cycle ended: how old its readings are is told from here.
+    /// When the cycle began: logs were asked for their past as from here.
+    pub began: Time,
+    /// When it ended: how old its readings are is told from here.
     pub at: Time,
     /// Every watched topic that exists, consumed or not: an arrival curve should be there before its first consumer is.
     pub topics: Vec<TopicSample>,
@@ -53,7 +74,7 @@ pub struct TopicSample {
 pub struct Retention {
     /// Age in seconds beyond which segments are deleted; absent = never by age.
     pub seconds: Option<f64>,
-    /// Bytes per partition beyond which segments are deleted; absent = never by size.
+    /// Bytes per partition beyond which segments are deleted; absent = never by size, or how many messages that is can't be told.
     pub bytes: Option<u64>,
     /// The topic is compacted: what is deleted is not decided by age or size alone.
     pub compacted: bool,
@@ -64,7 +85,7 @@ pub struct Retention {
 pub struct PartitionSample {
     /// The offset of the oldest message that is kept.
     pub log_start: Option<Reading>,
-    /// The offset that the next message will get (with `read_committed`: the last stable offset).
+    /// The first offset that consumers can't read yet: the high watermark (with `read_committed`: the last stable offset).
     pub log_end: Option<Reading>,
 }
 
@@ -125,8 +146,10 @@ pub struct TopicCommits {
 /// How the reading of a cluster went. Counts are totals since the daemon started, so that they can be published as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cycle {
-    /// At least one broker listed its groups in this cycle.
+    /// At least one broker answered something in this cycle, be it a refusal.
     pub up: bool,
+    /// Watched groups, as of the last listing; absent until a broker has listed its groups.
+    pub groups: Option<u64>,
     /// How long the reading took, in seconds.
     pub duration_seconds: f64,
     /// Requests sent, by API (`ListGroups`, `OffsetFetch`, …), sorted.

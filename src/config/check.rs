@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::duration;
 use super::leaf::{Pattern, Text};
 use super::problem::{Problem, Problems};
 use super::properties;
@@ -16,13 +17,6 @@ use crate::{analysis, kafka};
 
 /// Often enough to see a trend within minutes, seldom enough to cost a cluster nothing.
 pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Below it a cluster is asked faster than commits usually come; above it a trend takes hours to see.
-const SAMPLE_INTERVAL_BOUNDS: (Duration, Duration) =
-    (Duration::from_secs(1), Duration::from_secs(600));
-
-/// Long for an answer that takes milliseconds, and short enough to end within an interval.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// About 30 MB of text, which takes Prometheus seconds to read: its habit is to limit what it scrapes to less.
 const MAX_SERIES: usize = 200_000;
@@ -47,16 +41,17 @@ pub(super) fn check(
             problems.push(tree.problem(wrong.0, wrong.1));
         }
     };
-    let (interval, max_age) = times(file, &root).unwrap_or_else(|wrong| {
+    let interval = interval(file, &unread);
+    let max_age = max_age(file, interval, &root).unwrap_or_else(|wrong| {
         keep(wrong);
-        (SAMPLE_INTERVAL, SAMPLE_INTERVAL)
+        SAMPLE_INTERVAL
     });
     let mut clusters = clusters(file, aws, &root.key("clusters"), &mut keep);
     let ceilings = ceilings(file, &root.key("ceilings"), &mut keep);
     let analysis =
         analysis(file, interval, max_age, &root.key("signals")).unwrap_or_else(|wrong| {
             keep(wrong);
-            analysis::Settings::new(interval.as_secs_f64())
+            analysis::Settings::new(SAMPLE_INTERVAL.as_secs_f64())
         });
     if !problems.is_empty() {
         return Err(Problems::sorted(problems));
@@ -65,7 +60,7 @@ pub(super) fn check(
         cluster.kafka.rate_window = Duration::from_secs_f64(analysis.rate_window_seconds);
     }
     Ok(Settings {
-        sample_interval: interval,
+        sample_interval: interval.expect("what could not be read is a problem"),
         clusters,
         ceilings,
         analysis,
@@ -73,28 +68,35 @@ pub(super) fn check(
     })
 }
 
-fn times(file: &written::File, root: &Path) -> Result<(Duration, Duration), Wrong> {
-    let interval = file
-        .sample_interval
-        .as_ref()
-        .map_or(SAMPLE_INTERVAL, |Text(span)| span.0);
-    let (least, most) = SAMPLE_INTERVAL_BOUNDS;
-    if interval < least || interval > most {
-        return Err((
-            root.key("sample_interval"),
-            format!("must be from {least:?} to {most:?}, is {interval:?}"),
-        ));
+/// Absent when what was written for it could not be read: then nothing is judged against the default, which nobody wanted.
+fn interval(file: &written::File, unread: &BTreeSet<Vec<Step>>) -> Option<Duration> {
+    let at = Path::default().key("sample_interval");
+    match &file.sample_interval {
+        Some(Text(span)) => Some(span.0),
+        None if unread.contains(at.section()) => None,
+        None => Some(SAMPLE_INTERVAL),
     }
-    let default =
-        Duration::from_secs_f64(analysis::Settings::new(interval.as_secs_f64()).max_age_seconds);
-    let max_age = file.max_age.as_ref().map_or(default, |Text(span)| span.0);
+}
+
+fn max_age(
+    file: &written::File,
+    interval: Option<Duration>,
+    root: &Path,
+) -> Result<Duration, Wrong> {
+    let wanted = file.max_age.as_ref().map(|Text(span)| span.0);
+    let Some(interval) = interval else {
+        return Ok(wanted.unwrap_or(SAMPLE_INTERVAL));
+    };
+    let default = analysis::Settings::new(interval.as_secs_f64()).max_age_seconds;
+    let max_age = wanted.unwrap_or(Duration::from_secs_f64(default));
     if max_age < interval {
+        let (least, is) = (duration::shown(interval), duration::shown(max_age));
         return Err((
             root.key("max_age"),
-            format!("must not be below sample_interval ({interval:?}), is {max_age:?}"),
+            format!("must not be below sample_interval ({least}), is {is}"),
         ));
     }
-    Ok((interval, max_age))
+    Ok(max_age)
 }
 
 fn clusters(
@@ -144,33 +146,26 @@ fn cluster(
         .collect();
     let security = security::check(written.kafka.as_ref(), &servers, aws)
         .map_err(|(key, message)| (at.key(properties::BLOCK).key(key), message))?;
-    let kafka = kafka::Settings {
-        name: name.clone(),
-        bootstrap_servers: servers,
-        request_timeout: written
-            .request_timeout
-            .as_ref()
-            .map_or(REQUEST_TIMEOUT, |Text(span)| span.0),
-        security,
-        rate_window: kafka::RATE_WINDOW,
-        isolation_level: written
-            .isolation_level
-            .as_ref()
-            .map_or_else(Default::default, |Text(level)| *level),
-        groups: filter(written.groups.as_ref()),
-        topics: filter(written.topics.as_ref()),
-        limits: limits(written),
-    };
+    let mut kafka = kafka::Settings::new(name.clone(), servers);
+    kafka.security = security;
+    kafka.groups = filter(written.groups.as_ref());
+    kafka.topics = filter(written.topics.as_ref());
+    kafka.limits = limits(written, kafka.limits);
+    if let Some(Text(span)) = &written.request_timeout {
+        kafka.request_timeout = span.0;
+    }
+    if let Some(Text(level)) = &written.isolation_level {
+        kafka.isolation_level = *level;
+    }
     Ok(Cluster { name, kafka })
 }
 
-fn limits(written: &written::Cluster) -> kafka::Limits {
+fn limits(written: &written::Cluster, default: kafka::Limits) -> kafka::Limits {
     let given = |bound: Option<&Text<Bound>>, default| {
         bound.map_or(default, |Text(bound)| {
             usize::try_from(bound.0).expect("no bound of ours is beyond a usize")
         })
     };
-    let default = kafka::Limits::default();
     kafka::Limits {
         max_groups: given(written.max_groups.as_ref(), default.max_groups),
         max_partitions: given(written.max_partitions.as_ref(), default.max_partitions),
@@ -228,22 +223,24 @@ fn ceiling(written: &written::Ceiling, at: &Path) -> Result<CeilingRule, Wrong> 
 
 fn analysis(
     file: &written::File,
-    interval: Duration,
+    interval: Option<Duration>,
     max_age: Duration,
     at: &Path,
 ) -> Result<analysis::Settings, Wrong> {
-    let mut settings = analysis::Settings::new(interval.as_secs_f64());
+    let mut settings = analysis::Settings::new(interval.unwrap_or(SAMPLE_INTERVAL).as_secs_f64());
     settings.max_age_seconds = max_age.as_secs_f64();
     let Some(signals) = &file.signals else {
         return Ok(settings);
     };
     if let Some(Text(window)) = &signals.rate_window {
         // A slope over fewer than two samples is none.
-        let least = 2 * interval;
-        if window.0 < least {
+        if let Some(least) = interval.map(|interval| 2 * interval)
+            && window.0 < least
+        {
+            let least = duration::shown(least);
             return Err((
                 at.key("rate_window"),
-                format!("must be at least two sample intervals ({least:?})"),
+                format!("must be at least two sample intervals ({least})"),
             ));
         }
         settings.rate_window_seconds = window.0.as_secs_f64();

@@ -27,6 +27,23 @@ pub fn parse(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(total_ms))
 }
 
+/// As a file would say it: `10m`, `1h30m`. What is shorter than a millisecond is left out.
+pub(super) fn shown(duration: Duration) -> String {
+    let mut rest_ms = duration.as_millis();
+    let mut text = String::new();
+    for (unit, size_ms) in UNITS {
+        let count = rest_ms / u128::from(size_ms);
+        rest_ms %= u128::from(size_ms);
+        if count > 0 {
+            text += &format!("{count}{unit}");
+        }
+    }
+    if text.is_empty() {
+        return "0s".to_owned();
+    }
+    text
+}
+
 /// What fits at the beginning, and the rest.
 fn split(text: &str, fits: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|c| !fits(c)).unwrap_or(text.len()))
@@ -35,6 +52,13 @@ fn split(text: &str, fits: impl Fn(char) -> bool) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_written() {
+        for text in ["0s", "500ms", "15s", "10m", "1h30m", "3d", "1m1ms"] {
+            assert_eq!(shown(parse(text).expect("a duration")), text);
+        }
+    }
 
     #[test]
     fn units_add_up_and_nothing_else_is_accepted() {

@@ -10,6 +10,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use super::properties;
 use super::tree::{Path, Step};
 use super::written::File;
 
@@ -47,6 +48,15 @@ pub(super) fn nearest(path: &Path) -> Option<String> {
         .filter(|(distance, key)| *distance <= MAX_DISTANCE && *distance < key.len())
         .min()?;
     Some(key)
+}
+
+/// Is the last key of an unknown path a property of the `kafka` block, which it isn't in?
+pub(super) fn is_kafka_property(path: &Path) -> bool {
+    let Some(Step::Key(written)) = path.0.last() else {
+        return false;
+    };
+    let block = Path::default().key("clusters").index(0);
+    known().contains(&block.key(properties::BLOCK).key(written))
 }
 
 fn any_index(path: &Path) -> Path {

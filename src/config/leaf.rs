@@ -31,6 +31,10 @@ pub(super) struct Text<T>(pub(super) T);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span(pub(super) Duration);
 
+/// A length of time from `MIN` to `MAX` seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SpanWithin<const MIN: u64, const MAX: u64>(pub(super) Duration);
+
 /// A finite number above 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Positive(pub(super) f64);
@@ -59,6 +63,8 @@ pub(super) struct Pattern(pub(super) String);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offsets;
 
+const NOT_AN_ADDRESS: &str = "expected host:port, without a name or password in front of it (what is there is not shown: it may hold one); who signs in is said under `kafka`";
+
 impl Pattern {
     /// Passes the names that the pattern matches whole.
     pub(super) fn filter(&self) -> Filter {
@@ -74,6 +80,21 @@ impl FromText for Span {
             .filter(|duration| !duration.is_zero() && *duration <= LONGEST)
             .map(Self)
             .ok_or_else(|| expected("a duration above 0 such as 500ms, 15s, 5m or 1h30m", text))
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> FromText for SpanWithin<MIN, MAX> {
+    const EXAMPLE: &'static str = "15s";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let (least, most) = (Duration::from_secs(MIN), Duration::from_secs(MAX));
+        duration::parse(text)
+            .filter(|duration| (least..=most).contains(duration))
+            .map(Self)
+            .ok_or_else(|| {
+                let (least, most) = (duration::shown(least), duration::shown(most));
+                expected(&format!("a duration from {least} to {most}"), text)
+            })
     }
 }
 
@@ -142,6 +163,10 @@ impl FromText for Address {
         });
         if well_formed {
             return Ok(Self(text.to_owned()));
+        }
+        // As a URL has it, and then perhaps with a password.
+        if text.contains('@') {
+            return Err(NOT_AN_ADDRESS.to_owned());
         }
         Err(expected("host:port (an IPv6 address in brackets)", text))
     }

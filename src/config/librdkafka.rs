@@ -64,8 +64,16 @@ const INSTEAD: &[(&str, &str)] = &[
         "this can't be honoured: lagslope's TLS is rustls, not OpenSSL",
     ),
     (
-        "sasl.kerberos.service.name sasl.kerberos.principal sasl.kerberos.kinit.cmd sasl.kerberos.keytab sasl.kerberos.min.time.before.relogin",
-        "this can't be honoured: Kerberos takes its identity from the ticket cache or keytab of the system (KRB5CCNAME, KRB5_CLIENT_KTNAME)",
+        "sasl.kerberos.keytab",
+        "set the variable KRB5_CLIENT_KTNAME to that file: Kerberos reads it, and renews tickets by it, by itself",
+    ),
+    (
+        "sasl.kerberos.principal",
+        "Kerberos takes the principal of the ticket cache or keytab (KRB5CCNAME, KRB5_CLIENT_KTNAME): remove it",
+    ),
+    (
+        "sasl.kerberos.kinit.cmd sasl.kerberos.min.time.before.relogin",
+        "no kinit is run: Kerberos renews tickets by itself from a keytab (KRB5_CLIENT_KTNAME): remove it",
     ),
     (
         "sasl.oauthbearer.config enable.sasl.oauthbearer.unsecure.jwt",

@@ -52,6 +52,9 @@ pub(super) struct Kafka {
     #[serde(rename = "sasl.password_file")]
     pub(super) password_file: Option<Text<File>>,
 
+    #[serde(rename = "sasl.kerberos.service.name")]
+    pub(super) service_name: Option<Text<Service>>,
+
     #[serde(rename = "sasl.oauthbearer.method")]
     pub(super) method: Option<Text<Method>>,
     #[serde(rename = "sasl.oauthbearer.token.endpoint.url")]
@@ -126,6 +129,14 @@ pub(super) struct Endpoint(pub(super) String);
 /// `name=value` pairs.
 #[derive(Clone, Debug)]
 pub(super) struct Extensions(pub(super) Vec<(String, String)>);
+
+/// The first part of a Kerberos service's name.
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "gssapi"),
+    expect(dead_code, reason = "checked, and refused, in every build")
+)]
+pub(super) struct Service(pub(super) String);
 
 /// A region of Amazon's.
 #[derive(Clone, Debug)]
@@ -287,6 +298,22 @@ impl FromText for Extensions {
 /// What a value may consist of by RFC 7628; anything else would end it.
 fn is_extension_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t')
+}
+
+impl FromText for Service {
+    const EXAMPLE: &'static str = "kafka";
+
+    /// Host and realm are not said here: the broker's address and the system's Kerberos know them.
+    fn from_text(text: &str) -> Result<Self, String> {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if text.is_empty() || !text.bytes().all(good) {
+            return Err(expected(
+                "a service's name such as kafka, without host and realm",
+                text,
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
 }
 
 impl FromText for Region {

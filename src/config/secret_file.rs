@@ -1,11 +1,12 @@
-//! Files that the `kafka` block names: secrets are read at start, the others only looked at, so that a wrong path is told with its
-//! key and line and not by a failing connection.
+//! Files that the `kafka` block names: secrets are read at start, certificates and keys are tried, so that a wrong path or a file
+//! that can't work is told with its key and line and not by a failing connection.
 
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
 use crate::kafka::Secret;
+use crate::kafka::security::Tls;
 
 /// Far more than any password or token; a larger file is some other file.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
@@ -33,13 +34,38 @@ pub(super) fn read(file: &Path) -> Result<Secret, String> {
     Ok(Secret::new(text.to_owned()))
 }
 
-/// Says why a file cannot be read, if it can't. Its content is judged where it is used: certificates are renewed while we run.
+/// Says why a file cannot be read, if it can't.
 pub(super) fn look(file: &Path) -> Result<(), String> {
     let mut first = [0];
     fs::File::open(file)
         .and_then(|mut open| open.read(&mut first))
         .map(|_| ())
         .map_err(|error| unreadable(file, &error))
+}
+
+/// Reads certificates and keys as each connection will, or says of which property the file is of no use, and why. Nothing of them
+/// is kept: they are renewed while we run.
+pub(super) fn prove(tls: &Tls) -> Result<(), (&'static str, String)> {
+    tls.check().map_err(|bad| {
+        let certificate = tls.identity.as_ref().map(|identity| &identity.certificate);
+        let property = match Some(&bad.path) {
+            path if path == tls.ca.as_ref() => "ssl.ca.location",
+            path if path == certificate => "ssl.certificate.location",
+            _ => "ssl.key.location",
+        };
+        (property, bad.to_string())
+    })
+}
+
+/// The same for authorities alone, of whatever connection.
+pub(super) fn prove_authorities(file: &Path) -> Result<(), String> {
+    let authorities = Tls {
+        ca: Some(file.to_owned()),
+        identity: None,
+        verify_certificate: true,
+        verify_host_name: true,
+    };
+    authorities.check().map_err(|bad| bad.to_string())
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> String {

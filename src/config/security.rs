@@ -8,6 +8,8 @@ use super::leaf::Text;
 use super::properties::{File, Hidden, Identification, Kafka, Mechanism, Method, Protocol};
 use super::secret_file;
 use crate::kafka::Secret;
+#[cfg(feature = "gssapi")]
+use crate::kafka::security::Kerberos;
 use crate::kafka::security::{Identity, Login, MskIam, Oidc, Sasl, Security, Tls, TokenSource};
 
 /// A key of the block, and what is wrong with it.
@@ -52,6 +54,7 @@ fn tls(written: &Kafka, protocol: Protocol) -> Result<Option<Tls>, Wrong> {
                 .to_owned(),
         ));
     }
+    secret_file::prove(&tls)?;
     Ok(Some(tls))
 }
 
@@ -90,18 +93,19 @@ fn sasl(
         );
         return refuse(sasl_keys(written), &message).map(|()| None);
     }
-    let sasl = match mechanism(written)? {
+    let mechanism = mechanism(written)?;
+    if mechanism != Mechanism::Gssapi {
+        refuse(
+            kerberos_keys(written),
+            "this is for sasl.mechanism GSSAPI: remove it",
+        )?;
+    }
+    let sasl = match mechanism {
         Mechanism::Plain => Sasl::Plain(login(written)?),
         Mechanism::ScramSha256 => Sasl::ScramSha256(login(written)?),
         Mechanism::ScramSha512 => Sasl::ScramSha512(login(written)?),
         Mechanism::OAuthBearer => Sasl::OAuthBearer(token_source(written, protocol, brokers, aws)?),
-        Mechanism::Gssapi => {
-            return Err((
-                mechanism_key(written),
-                "GSSAPI (Kerberos) is not in this build: it needs the cargo feature `gssapi`"
-                    .to_owned(),
-            ));
-        }
+        Mechanism::Gssapi => kerberos(written)?,
     };
     Ok(Some(sasl))
 }
@@ -120,11 +124,28 @@ fn mechanism(written: &Kafka) -> Result<Mechanism, Wrong> {
     }
 }
 
-fn mechanism_key(written: &Kafka) -> &'static str {
-    match written.mechanism {
+#[cfg(feature = "gssapi")]
+fn kerberos(written: &Kafka) -> Result<Sasl, Wrong> {
+    /// librdkafka's default, and what Kafka's documents call the service.
+    const SERVICE: &str = "kafka";
+    refuse(
+        login_keys(written).into_iter().chain(token_keys(written)),
+        "GSSAPI signs in with a Kerberos ticket (KRB5CCNAME, KRB5_CLIENT_KTNAME): remove this",
+    )?;
+    let named = value(&written.service_name).map(|service| service.0.clone());
+    Ok(Sasl::Gssapi(Kerberos {
+        service_name: named.unwrap_or_else(|| SERVICE.to_owned()),
+    }))
+}
+
+#[cfg(not(feature = "gssapi"))]
+fn kerberos(written: &Kafka) -> Result<Sasl, Wrong> {
+    let message = "GSSAPI (Kerberos) is not in this build: it needs the cargo feature `gssapi`";
+    let key = match written.mechanism {
         Some(_) => "sasl.mechanism",
         None => "sasl.mechanisms",
-    }
+    };
+    Err((key, message.to_owned()))
 }
 
 fn login(written: &Kafka) -> Result<Login, Wrong> {
@@ -195,6 +216,10 @@ fn oidc(written: &Kafka) -> Result<Oidc, Wrong> {
             "set it, or sasl.oauthbearer.client.secret_file",
         );
     };
+    let ca = file("https.ca.location", &written.https_ca)?;
+    if let Some(ca) = &ca {
+        secret_file::prove_authorities(ca).map_err(|message| ("https.ca.location", message))?;
+    }
     Ok(Oidc {
         token_endpoint: endpoint.0.clone(),
         client_id: id.0.clone(),
@@ -203,7 +228,7 @@ fn oidc(written: &Kafka) -> Result<Oidc, Wrong> {
         extensions: value(&written.extensions)
             .map(|extensions| extensions.0.clone())
             .unwrap_or_default(),
-        ca: file("https.ca.location", &written.https_ca)?,
+        ca,
     })
 }
 
@@ -265,7 +290,7 @@ fn missing<T>(key: &'static str, why: &str) -> Result<T, Wrong> {
     Err((key, format!("missing: {why}")))
 }
 
-/// A file that must be there already; it is read when it is used.
+/// A file that must be there already.
 fn file(key: &'static str, written: &Option<Text<File>>) -> Result<Option<PathBuf>, Wrong> {
     let Some(File(path)) = value(written) else {
         return Ok(None);
@@ -324,7 +349,12 @@ fn sasl_keys(written: &Kafka) -> impl Iterator<Item = (&'static str, bool)> {
         ("sasl.mechanisms", written.mechanisms.is_some()),
     ];
     let rest = login_keys(written).into_iter().chain(token_keys(written));
+    let rest = rest.chain(kerberos_keys(written));
     mechanism.into_iter().chain(rest)
+}
+
+fn kerberos_keys(written: &Kafka) -> [(&'static str, bool); 1] {
+    [("sasl.kerberos.service.name", written.service_name.is_some())]
 }
 
 fn login_keys(written: &Kafka) -> [(&'static str, bool); 3] {

@@ -100,6 +100,9 @@ fn unknown_key(tree: &Node, path: Path) -> Problem {
         (None, None) if property.is_some() => {
             "neither lagslope nor librdkafka has this property".to_owned()
         }
+        (None, None) if keys::is_kafka_property(&path) => {
+            "unknown key here: it belongs under `kafka:`".to_owned()
+        }
         (None, None) => "unknown key".to_owned(),
     };
     tree.problem(path, message)
@@ -125,8 +128,13 @@ fn message(error: &ConfigError, got: &Value) -> String {
 
 fn wrong_kind(expected: &str, got: &Value) -> String {
     match (expected, got) {
+        // A name and a password may be in such an address.
+        ("a sequence", Value::Text(text)) if text.contains('@') => {
+            "expected a list, got text: write it in brackets".to_owned()
+        }
         ("a sequence", Value::Text(text)) => {
-            format!("expected a list, got {got}: write [{text:?}]")
+            let items: Vec<&str> = text.split(',').map(str::trim).collect();
+            format!("expected a list, got {got}: write {items:?}")
         }
         ("a sequence", _) => format!("expected a list, got {got}"),
         _ => format!("expected {expected}, got {got}"),

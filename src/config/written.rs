@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::leaf::{Address, Name, Offsets, Pattern, Span, Text, Whole};
+use super::leaf::{Address, Name, Offsets, Pattern, Span, SpanWithin, Text, Whole};
 use super::properties::Kafka;
 use super::thresholds::LagGrowth;
 use crate::expose::metrics::Granularity;
@@ -13,13 +13,16 @@ use crate::kafka::IsolationLevel;
 #[derive(Debug, Default, Deserialize)]
 #[serde(expecting = "a map")]
 pub(super) struct File {
-    pub(super) sample_interval: Option<Text<Span>>,
+    pub(super) sample_interval: Option<Text<SampleInterval>>,
     pub(super) max_age: Option<Text<Span>>,
     pub(super) clusters: Option<Vec<Cluster>>,
     pub(super) ceilings: Option<Vec<Ceiling>>,
     pub(super) signals: Option<Signals>,
     pub(super) metrics: Option<Metrics>,
 }
+
+/// Below it a cluster is asked faster than commits usually come; above it a trend takes hours to see.
+type SampleInterval = SpanWithin<1, 600>;
 
 /// How much of a cluster is watched. More partitions than Kafka has ever run would be a slip of the keyboard.
 pub(super) type Bound = Whole<1, 10_000_000>;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::clock::Clocks;
 use super::crowding::Crowding;
 use crate::expose::board::Board;
 use crate::expose::room::Dropped;
@@ -25,14 +26,14 @@ impl Bell {
 }
 
 /// Publishes until it is dropped.
-pub(super) async fn publish_for_ever(board: Arc<Board>, bell: Bell) {
+pub(super) async fn publish_for_ever(board: Arc<Board>, bell: Bell, clocks: Clocks) {
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut crowding = Crowding::default();
     loop {
         let changed = tokio::select! {
             () = bell.0.notified() => true,
-            _ = look.tick() => take_down_old(&board),
+            _ = look.tick() => take_down_old(&board, clocks.uncounted()),
         };
         if changed && let Some(crowded) = publish(&board).await {
             crowding.tell(&crowded);
@@ -50,13 +51,13 @@ pub(super) async fn publish(board: &Arc<Board>) -> Option<Vec<(String, Dropped)>
         .ok()
 }
 
-/// A cluster whose task is wedged says nothing rather than the same for ever.
-fn take_down_old(board: &Board) -> bool {
-    let old = board.take_down_old();
+/// A cluster whose task is wedged says nothing rather than the same for ever. So does one whose machine slept, until its next cycle.
+fn take_down_old(board: &Board, uncounted_seconds: f64) -> bool {
+    let old = board.take_down_old(uncounted_seconds);
     for cluster in &old {
         tracing::error!(
             cluster,
-            "no cycle has ended for too long: what this cluster said is taken down"
+            "no cycle has ended for too long, by this machine's clock: what this cluster said is taken down"
         );
     }
     !old.is_empty()

@@ -58,9 +58,9 @@ impl<S: Source> Reloader<S> {
                 } = self.watches.change(settings).await;
                 self.own.configured(clock::wall());
                 tracing::info!(
-                    ?added,
-                    ?removed,
-                    ?changed,
+                    added = added.join(","),
+                    removed = removed.join(","),
+                    changed = changed.join(","),
                     "the configuration was read again and is in force"
                 );
                 Ok(())

@@ -2,17 +2,18 @@
 //! shared with another cluster but the board. It takes new orders between two cycles.
 
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch::Receiver;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::Source;
-use super::clock::{Clock, Wall};
+use super::clock::{Clock, Clocks, Look};
 use super::orders::Orders;
 use super::publish::Bell;
+use super::relapse::{Relapses, Totals};
 use super::watches::MakeSource;
 use crate::analysis::Analysis;
 use crate::analysis::sample::{Sample, Time};
@@ -24,7 +25,7 @@ pub(super) struct Assignment<S> {
     pub(super) cluster: String,
     pub(super) orders: Receiver<Arc<Orders>>,
     pub(super) source: MakeSource<S>,
-    pub(super) wall: Wall,
+    pub(super) clocks: Clocks,
     pub(super) place: Place,
     /// Says how much room there is.
     pub(super) board: Arc<Board>,
@@ -33,22 +34,27 @@ pub(super) struct Assignment<S> {
 
 /// Watches one cluster until it is dropped, and starts over after a bug: a panic in here takes nothing else down.
 pub(super) async fn watch_for_ever<S: Source>(assignment: Assignment<S>) {
-    let (assignment, skipped) = (Arc::new(assignment), Arc::new(Skipped::default()));
+    let (assignment, lasting) = (Arc::new(assignment), Arc::new(Lasting::default()));
+    let mut relapses = Relapses::default();
     loop {
+        let began = Instant::now();
         let mut task = JoinSet::new();
-        task.spawn(Watch::new(Arc::clone(&assignment), Arc::clone(&skipped)).run());
+        task.spawn(Watch::new(Arc::clone(&assignment), Arc::clone(&lasting)).run());
         let Some(Err(error)) = task.join_next().await else {
             return;
         };
-        skipped.panic.fetch_add(1, Ordering::Relaxed);
+        lasting.skipped.panic.fetch_add(1, Ordering::Relaxed);
         let (cluster, reason) = (&assignment.cluster, reason(error));
-        tracing::error!(
-            cluster,
-            reason,
-            "a bug ended the watch of this cluster: it starts over with an empty history"
-        );
         let interval = assignment.orders.borrow().common.sample_interval;
-        sleep_until(Instant::now() + interval).await;
+        let (pause, is_news) = relapses.another(&reason, began.elapsed(), interval);
+        if is_news {
+            tracing::error!(
+                cluster,
+                reason,
+                "a bug ended the watch of this cluster: it starts over with an empty history; should it come back, that is only counted"
+            );
+        }
+        sleep_until(Instant::now() + pause).await;
     }
 }
 
@@ -62,12 +68,26 @@ fn reason(error: JoinError) -> String {
         .unwrap_or_else(|| "panic".to_owned())
 }
 
-/// Cycles that did not happen. It outlives a watch that starts over: these are counters.
+/// What a watch that starts over goes on with: counters.
+#[derive(Debug, Default)]
+struct Lasting {
+    skipped: Skipped,
+    totals: Mutex<Totals>,
+}
+
+/// Cycles that did not happen.
 #[derive(Debug, Default)]
 struct Skipped {
     clock: AtomicU64,
     overlap: AtomicU64,
     panic: AtomicU64,
+}
+
+impl Lasting {
+    /// A panic elsewhere leaves the counts right.
+    fn totals<T>(&self, work: impl FnOnce(&mut Totals) -> T) -> T {
+        work(&mut self.totals.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Skipped {
@@ -90,22 +110,23 @@ struct Watch<S> {
     source: S,
     /// Always there but while a blocking thread works with it.
     analysis: Option<Analysis>,
-    skipped: Arc<Skipped>,
+    lasting: Arc<Lasting>,
     last_sample_at: Option<Time>,
 }
 
 impl<S: Source> Watch<S> {
-    fn new(assignment: Arc<Assignment<S>>, skipped: Arc<Skipped>) -> Self {
+    fn new(assignment: Arc<Assignment<S>>, lasting: Arc<Lasting>) -> Self {
+        lasting.totals(Totals::start_over);
         let mut orders = assignment.orders.clone();
         let in_force = Arc::clone(&orders.borrow_and_update());
         Self {
             source: (assignment.source)(&in_force.cluster),
             analysis: Some(in_force.analysis()),
-            clock: Clock::start(Arc::clone(&assignment.wall)),
+            clock: Clock::start(assignment.clocks.clone()),
             assignment,
             orders,
             in_force,
-            skipped,
+            lasting,
             last_sample_at: None,
         }
     }
@@ -126,7 +147,7 @@ impl<S: Source> Watch<S> {
         let mut due = last + interval;
         while due < Instant::now() {
             due += interval;
-            self.skipped.overlap.fetch_add(1, Ordering::Relaxed);
+            self.lasting.skipped.overlap.fetch_add(1, Ordering::Relaxed);
         }
         due
     }
@@ -168,25 +189,63 @@ impl<S: Source> Watch<S> {
     }
 
     async fn cycle(&mut self) {
-        let Some(now) = self.clock.tick(&self.assignment.cluster) else {
-            self.skipped.clock.fetch_add(1, Ordering::Relaxed);
+        let began = self.clock.look();
+        self.mind_step(&began).await;
+        let mut sample = self.source.sample(began.now).await;
+        let ended = self.clock.look();
+        if ended.is_torn() {
+            self.discard(&ended).await;
             return;
-        };
-        let wall = (self.assignment.wall)();
-        let sample = self.source.sample(now).await;
+        }
+        self.lasting
+            .totals(|totals| totals.complete(&mut sample.cycle));
         if sample.cycle.up {
-            self.last_sample_at = Some(wall);
+            self.last_sample_at = Some(began.now.time + began.now.wall_ahead_seconds);
         }
         let fragment = self.understand(sample).await;
-        let Assignment { place, bell, .. } = &*self.assignment;
-        place.post(fragment, self.in_force.stays_up());
+        let Assignment {
+            place,
+            bell,
+            clocks,
+            ..
+        } = &*self.assignment;
+        place.post_at(fragment, self.in_force.stays_up(), clocks.uncounted());
         bell.ring();
+    }
+
+    /// After a step of unknown length nothing that was said or measured holds until it is read again.
+    async fn mind_step(&mut self, look: &Look) {
+        let Some(step_seconds) = look.step() else {
+            return;
+        };
+        let Assignment {
+            cluster,
+            place,
+            bell,
+            ..
+        } = &*self.assignment;
+        tracing::warn!(
+            cluster,
+            step_seconds,
+            "this machine's clock was set, or the machine was paused: rates and ages begin anew"
+        );
+        place.take_down();
+        bell.ring();
+        self.source.forget_past();
+        self.with_analysis(Analysis::interrupt).await;
+    }
+
+    /// Some of its readings were timed before a sleep or a step and some after it, and none of them says which.
+    async fn discard(&mut self, ended: &Look) {
+        self.lasting.skipped.clock.fetch_add(1, Ordering::Relaxed);
+        self.mind_step(ended).await;
+        self.source.forget_past();
     }
 
     async fn understand(&mut self, sample: Sample) -> Fragment {
         let facts = Facts {
             last_sample_at: self.last_sample_at,
-            samples_skipped: self.skipped.counts(),
+            samples_skipped: self.lasting.skipped.counts(),
         };
         let (orders, board) = (
             Arc::clone(&self.in_force),

@@ -7,11 +7,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Source;
-use super::clock::{self, Wall};
+use super::clock::Clocks;
 use super::orders::Orders;
 use super::publish::{Bell, publish, publish_for_ever};
 use super::watch::{Assignment, watch_for_ever};
-use crate::analysis::sample::Time;
 use crate::config::{Cluster, Settings};
 use crate::expose::board::Board;
 
@@ -23,7 +22,7 @@ pub struct Watches<S> {
     /// Where they post.
     pub board: Arc<Board>,
     source: MakeSource<S>,
-    wall: Wall,
+    clocks: Clocks,
     bell: Bell,
     running: BTreeMap<String, Running>,
     _publisher: JoinSet<()>,
@@ -52,12 +51,12 @@ impl<S: Source> Watches<S> {
         settings: Settings,
         source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
     ) -> Self {
-        Self::start_by(clock::wall, settings, source)
+        Self::start_by(Clocks::of_machine(), settings, source)
     }
 
-    /// The same by another wall clock than this machine's; it says seconds since the epoch.
+    /// The same by other clocks than this machine's.
     pub fn start_by(
-        wall: impl Fn() -> Time + Send + Sync + 'static,
+        clocks: Clocks,
         settings: Settings,
         source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
     ) -> Self {
@@ -65,11 +64,15 @@ impl<S: Source> Watches<S> {
         let (board, bell) = (Arc::new(Board::new(names)), Bell::default());
         board.bound(settings.metrics.max_series);
         let mut publisher = JoinSet::new();
-        publisher.spawn(publish_for_ever(Arc::clone(&board), bell.clone()));
+        publisher.spawn(publish_for_ever(
+            Arc::clone(&board),
+            bell.clone(),
+            clocks.clone(),
+        ));
         let mut watches = Self {
             board,
             source: Arc::new(source),
-            wall: Arc::new(wall),
+            clocks,
             bell,
             running: BTreeMap::new(),
             _publisher: publisher,
@@ -115,7 +118,7 @@ impl<S: Source> Watches<S> {
             cluster: cluster.clone(),
             orders: receiver,
             source: Arc::clone(&self.source),
-            wall: Arc::clone(&self.wall),
+            clocks: self.clocks.clone(),
             bell: self.bell.clone(),
         }));
         let running = Running {

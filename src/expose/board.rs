@@ -46,6 +46,7 @@ struct Slot {
 struct Post {
     fragment: Fragment,
     at: Instant,
+    uncounted_seconds: f64,
     stays_up: Duration,
 }
 
@@ -64,10 +65,17 @@ impl Place {
     /// Puts up a cluster's newest fragment. It is seen after the next [`publish`](Board::publish), and taken down when it has been
     /// up for so long without a newer one.
     pub fn post(&self, fragment: Fragment, stays_up: Duration) {
+        self.post_at(fragment, stays_up, 0.0);
+    }
+
+    /// The same where seconds may pass that the monotonic clock doesn't count, as while the machine sleeps: so many until now, since
+    /// some beginning that [`Board::take_down_old`] is told from, too.
+    pub fn post_at(&self, fragment: Fragment, stays_up: Duration, uncounted_seconds: f64) {
         let at = Instant::now();
         self.0.newest.store(Some(Arc::new(Post {
             fragment,
             at,
+            uncounted_seconds,
             stays_up,
         })));
     }
@@ -78,11 +86,12 @@ impl Place {
     }
 
     /// Was what it shows posted too long ago to be repeated?
-    fn is_old(&self) -> bool {
+    fn is_old(&self, uncounted_seconds: f64) -> bool {
         let newest = self.0.newest.load();
-        newest
-            .as_ref()
-            .is_some_and(|post| post.at.elapsed() > post.stays_up)
+        newest.as_ref().is_some_and(|post| {
+            let uncounted = (uncounted_seconds - post.uncounted_seconds).max(0.0);
+            post.at.elapsed().as_secs_f64() + uncounted > post.stays_up.as_secs_f64()
+        })
     }
 }
 
@@ -136,10 +145,13 @@ impl Board {
         });
     }
 
-    /// Takes down what was said too long ago to be repeated, and names the clusters that said it.
-    pub fn take_down_old(&self) -> Vec<String> {
+    /// Takes down what was said too long ago to be repeated, and names the clusters that said it. So many seconds were not counted
+    /// until now.
+    pub fn take_down_old(&self, uncounted_seconds: f64) -> Vec<String> {
         let places = self.places.load();
-        let old = places.iter().filter(|(_, place)| place.is_old());
+        let old = places
+            .iter()
+            .filter(|(_, place)| place.is_old(uncounted_seconds));
         old.map(|(cluster, place)| {
             place.take_down();
             cluster.clone()

@@ -51,9 +51,10 @@ families! {
     Up Gauge "up" "1 when at least one broker of the cluster answered in the last cycle.";
     LastSample Gauge "last_sample_timestamp_seconds" "When the last cycle began that the cluster answered in, seconds since the epoch.";
     SampleDuration Gauge "sample_duration_seconds" "How long the last cycle took to read the cluster.";
-    SampleErrors Counter "sample_errors_total" "Questions to Kafka that were not answered, by API and error.";
+    SampleErrors Counter "sample_errors_total" "Questions to Kafka that were not answered, or not believably, by API and error; busy: not asked, an earlier one is still open.";
     SamplesSkipped Counter "samples_skipped_total" "Cycles that did not happen, by reason.";
     KafkaRequests Counter "kafka_requests_total" "Requests sent to Kafka, by API.";
+    Groups Gauge "groups" "Watched groups, as of the last listing.";
     GroupsRefused Gauge "groups_refused" "Groups that are not watched, because there are more than max_groups.";
     PartitionsRefused Gauge "partitions_refused" "Partitions of topics and of groups' commits that are not watched, because there are more than max_partitions.";
     SeriesDropped Gauge "series_dropped" "Series that are missing on this page, because it would have more than max_series: of partitions, or of whole groups.";
@@ -63,6 +64,7 @@ families! {
     GroupSampleAge Gauge "group_sample_age_seconds" "Seconds since the group's committed offsets were last read.";
     Lag Gauge "lag_messages" "Messages produced and not committed, sum over the partitions; without those whose commit was left over beyond the log end.";
     TimeLag Gauge "time_lag_seconds" "Age of the oldest uncommitted message, worst partition.";
+    DeletedUnread Gauge "deleted_unread_messages" "Messages ahead of the commits that are deleted already, sum over the partitions.";
     ProductionRate Gauge "production_rate" "Messages per second produced, over the rate window.";
     ConsumptionRate Gauge "consumption_rate" "Messages per second committed, over the rate window.";
     LagSlope Gauge "lag_slope" "Messages per second that the lag gains: least squares over the rate window, or Theil-Sen over the troughs (trend).";
@@ -70,7 +72,7 @@ families! {
     LagSlopeUpper Gauge "lag_slope_upper" "Upper confidence bound (90 %) of lagslope_lag_slope.";
     Drain Gauge "drain_seconds" "Seconds until caught up at the present slope; absent when it is not draining.";
     CeilingUtilization Gauge "ceiling_utilization_ratio" "Depth divided by ceiling.";
-    CeilingEta Gauge "ceiling_eta_seconds" "Seconds until the ceiling is reached; only while the lag accumulates or stalls.";
+    CeilingEta Gauge "ceiling_eta_seconds" "Seconds until the ceiling is reached; only while the lag accumulates or stalls, or retention deletes unread messages already (0).";
     CeilingEtaLower Gauge "ceiling_eta_lower_seconds" "The earliest that the ceiling may be reached, in seconds from now.";
     CeilingEtaUpper Gauge "ceiling_eta_upper_seconds" "The latest that the ceiling may be reached, in seconds from now.";
     CeilingHits Counter "ceiling_hits_total" "Times that a depth came near its ceiling, having been well below it before.";
@@ -78,12 +80,12 @@ families! {
     Delay Summary "delay_seconds" "How long the messages of the last minute had waited until they were committed, those that still wait included; no less than what sampling can resolve.";
     RetryAmplification Gauge "retry_amplification_ratio" "Messages produced to the retry topics for each message consumed from the main topic, over five minutes.";
     TailPartition Gauge "tail_partition" "1 for each partition that falls behind while the others do not.";
-    Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while that is not known: too little history, or no cycle that read every partition.";
+    Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while that is not known: too little history, no cycle that read every partition, or a wait that may be a stall of a group whose habits are not known.";
     Stalled Gauge "stalled" "1 while messages arrive and nothing is committed, 0 otherwise; absent while that is not known.";
     HabitsKnown Gauge "habits_known" "1 when the verdicts rest on what the group usually does, 0 while the cautious limits apply.";
     PartitionsUnknown Gauge "partitions_unknown" "Partitions with a commit whose lag is not known now: not read for too long, then no sum is published; or with a commit left over beyond the log end, then the sums are without them.";
     ReprocessedMessages Counter "reprocessed_messages_total" "Messages that are read again because a commit moved backwards.";
-    LostMessages Counter "lost_messages_total" "Messages deleted by retention before they were committed.";
+    LostMessages Counter "lost_messages_total" "Messages deleted before they were committed, while it was watched.";
     Resets Counter "resets_total" "Offsets that moved otherwise than forward, by reason.";
     PartitionLag Gauge "partition_lag_messages" "Messages produced and not committed, one partition.";
     PartitionTimeLag Gauge "partition_time_lag_seconds" "Age of the oldest uncommitted message, one partition.";

@@ -131,6 +131,8 @@ impl Renderer {
             &[],
             report.cycle.duration_seconds,
         );
+        let groups = report.cycle.groups.map(|groups| groups as f64);
+        self.add(Family::Groups, labels, &[], groups);
         let refused = report.cycle.refused;
         self.add(Family::GroupsRefused, labels, &[], refused.groups as f64);
         let partitions = refused.partitions as f64;
@@ -199,6 +201,8 @@ impl Renderer {
             topic.lag_messages.map(|lag| lag as f64),
         );
         self.add(Family::TimeLag, &labels, &[], topic.time_lag_seconds);
+        let deleted = topic.deleted_unread_messages.map(|unread| unread as f64);
+        self.add(Family::DeletedUnread, &labels, &[], deleted);
         self.add(Family::ProductionRate, &labels, &[], topic.production_rate);
         self.add(
             Family::ConsumptionRate,

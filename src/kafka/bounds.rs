@@ -1,4 +1,5 @@
 //! How much of a cluster is watched. What is beyond is refused whole, and counted; what is known stays, so that curves don't churn.
+//! When a bound is lowered, the first by name stay.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 
+use super::group::Group;
 use super::topic::Topic;
 
 /// Bounds on one cluster's memory.
@@ -45,15 +47,23 @@ impl Admission {
         }
     }
 
-    /// At most so many from the next listing on.
+    /// At most so many from now on: the last ones by name are let go when there are more.
     pub(crate) fn bound(&self, max_groups: usize) {
+        let mut names = self.names();
         self.max_groups.store(max_groups, Ordering::Relaxed);
+        while names.len() > max_groups {
+            names.pop_last();
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names().contains(name)
     }
 
     /// Leaves those out that are beyond the bound; says how many.
     pub(crate) fn admit(&self, listed: &mut Vec<ListedGroup>) -> usize {
-        let max_groups = self.max_groups.load(Ordering::Relaxed);
         let mut names = self.names();
+        let max_groups = self.max_groups.load(Ordering::Relaxed);
         let before = listed.len();
         listed.retain(|group| {
             let name = &**group.group_id;
@@ -76,6 +86,17 @@ impl Admission {
 impl Default for Admission {
     fn default() -> Self {
         Self::new(Limits::default().max_groups)
+    }
+}
+
+/// Takes from the groups that don't fit, in the order given, the partitions that they hold.
+pub(crate) fn hold_within<'a>(max_partitions: usize, groups: impl Iterator<Item = &'a mut Group>) {
+    let mut room = max_partitions;
+    for group in groups {
+        match room.checked_sub(group.partitions) {
+            Some(left) => room = left,
+            None => group.partitions = 0,
+        }
     }
 }
 

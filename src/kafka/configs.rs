@@ -45,14 +45,21 @@ impl Question for AskRetention {
 }
 
 fn resource(name: StrBytes) -> DescribeConfigsResource {
-    let keys = ["cleanup.policy", "retention.ms", "retention.bytes"];
+    let keys = [
+        "cleanup.policy",
+        "retention.ms",
+        "retention.bytes",
+        "remote.storage.enable",
+    ];
     DescribeConfigsResource::default()
         .with_resource_type(TOPIC)
         .with_resource_name(name)
         .with_configuration_keys(Some(keys.map(StrBytes::from_static_str).to_vec()))
 }
 
-/// Absent when the policy is not told. What a policy without `delete` retains has no limit.
+/// Absent when the policy is not told. What a policy without `delete` retains has no limit. Bytes are left out where the leader's
+/// disk does not tell what a message takes: of a tiered topic it has the end only, and of a compacted one the unread end is denser
+/// than the rest.
 fn retention(result: &DescribeConfigsResult) -> Option<Retention> {
     let value = |key: &str| {
         let entry = result.configs.iter().find(|entry| *entry.name == *key);
@@ -65,9 +72,10 @@ fn retention(result: &DescribeConfigsResult) -> Option<Retention> {
         let limit = value(key).and_then(|text| text.parse::<u64>().ok());
         limit.filter(|_| has("delete"))
     };
+    let is_measured = !has("compact") && value("remote.storage.enable") != Some("true");
     Some(Retention {
         seconds: limit("retention.ms").map(|ms| ms as f64 / 1000.0),
-        bytes: limit("retention.bytes"),
+        bytes: limit("retention.bytes").filter(|_| is_measured),
         compacted: has("compact"),
     })
 }
@@ -88,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn retention_is_read_from_the_three_settings() {
+    fn retention_is_read_from_the_topics_settings() {
         let of = |seconds, bytes, compacted| {
             Some(Retention {
                 seconds,
@@ -122,8 +130,27 @@ mod tests {
                     ("cleanup.policy", "compact,delete"),
                     ("retention.bytes", "5"),
                 ],
-                of(None, Some(5), true),
-                "both",
+                of(None, None, true),
+                "both: how dense the unread end is nobody knows",
+            ),
+            (
+                &[
+                    ("cleanup.policy", "delete"),
+                    ("retention.ms", "1000"),
+                    ("retention.bytes", "5"),
+                    ("remote.storage.enable", "true"),
+                ],
+                of(Some(1.0), None, false),
+                "tiered: most bytes are elsewhere",
+            ),
+            (
+                &[
+                    ("cleanup.policy", "delete"),
+                    ("retention.bytes", "5"),
+                    ("remote.storage.enable", "false"),
+                ],
+                of(None, Some(5), false),
+                "all bytes are on the leader's disk",
             ),
         ];
         for (entries, expected, why) in cases {

@@ -4,7 +4,7 @@
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 
 use super::client::cluster::BrokerId;
-use super::topic::leaders;
+use super::leader::{Leader, comparable, leaders, topic_id};
 
 /// The leader of one of its partitions is the coordinator of the groups whose commits are in there.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -13,13 +13,15 @@ pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 #[derive(Default)]
 pub(crate) struct Coordinators {
     /// By partition; empty when there is no such topic, it may not be seen, or nothing could be told of it.
-    leaders: Vec<Option<BrokerId>>,
+    leaders: Vec<Leader>,
+    /// The topic's.
+    id: Option<u128>,
     are_missing: bool,
 }
 
 impl Coordinators {
     /// Watched or not: that decides about commits, not about groups.
-    pub(crate) fn of(topics: &[MetadataResponseTopic]) -> Self {
+    pub(crate) fn of(topics: &[MetadataResponseTopic], known: &Self) -> Self {
         let offsets = topics.iter().find(|topic| {
             let name = topic.name.as_ref();
             name.is_some_and(|name| **name == *OFFSETS_TOPIC)
@@ -27,21 +29,34 @@ impl Coordinators {
         let Some(offsets) = offsets else {
             return Self::default();
         };
+        let id = topic_id(offsets);
         let leaders = if offsets.error_code == 0 {
-            leaders(offsets)
+            leaders(offsets, comparable(id, Some((known.id, &known.leaders))))
         } else {
             Vec::new()
         };
+        let is_missing = |leader: &Leader| leader.broker.is_none();
         Self {
-            are_missing: offsets.error_code != 0 || leaders.iter().any(Option::is_none),
+            are_missing: offsets.error_code != 0 || leaders.iter().any(is_missing),
             leaders,
+            id,
         }
+    }
+
+    /// Does the metadata tell who coordinates which group?
+    pub(crate) fn are_known(&self) -> bool {
+        !self.leaders.is_empty()
     }
 
     /// Are there partitions of Kafka's offsets without a leader, so that some groups have no coordinator? (An offsets topic with
     /// one replica, and its broker down: the broker is not in the metadata either.)
     pub(crate) fn are_missing(&self) -> bool {
         self.are_missing
+    }
+
+    /// Of the partitions of Kafka's offsets, by number.
+    pub(crate) fn leaders(&self) -> impl Iterator<Item = Leader> + '_ {
+        self.leaders.iter().copied()
     }
 
     /// The broker that should have this group's commits. Only a guess with brokers that are not Apache Kafka and spread groups
@@ -51,7 +66,7 @@ impl Coordinators {
         let partition = usize::try_from(hash)
             .ok()?
             .checked_rem(self.leaders.len())?;
-        self.leaders[partition]
+        self.leaders[partition].broker
     }
 }
 
@@ -96,7 +111,8 @@ mod tests {
 
     #[test]
     fn the_leader_of_a_groups_partition_coordinates_it() {
-        let coordinators = Coordinators::of(&[offsets_topic(&[10, 11, -1])]);
+        let coordinators =
+            Coordinators::of(&[offsets_topic(&[10, 11, -1])], &Coordinators::default());
         let cases = [
             ("hello", Some(11), "99162322 % 3 = 1"),
             (
@@ -114,7 +130,7 @@ mod tests {
 
     #[test]
     fn without_the_offsets_topic_nothing_is_known_and_nothing_is_missing() {
-        let coordinators = Coordinators::of(&[]);
+        let coordinators = Coordinators::of(&[], &Coordinators::default());
         assert_eq!(coordinators.coordinator("hello"), None);
         assert!(!coordinators.are_missing());
     }

@@ -106,7 +106,7 @@ async fn bootstrap(
         if reached.failure.is_none() {
             match AskMetadata.put(&mut session).await {
                 Ok(told) => metadata = Some((address.clone(), told)),
-                Err(error) => reached.failure = Some(error.to_string()),
+                Err(error) => reached.failure = Some(error.asked_once()),
             }
         }
         (reached, metadata)
@@ -122,7 +122,7 @@ async fn reach(session: &mut Session, who: Who, address: &str) -> Reached {
         who,
         address: address.to_owned(),
         took: began.elapsed(),
-        failure: failure.map(|error| error.to_string()),
+        failure: failure.map(|error| error.asked_once()),
     }
 }
 
@@ -158,9 +158,10 @@ async fn ask_broker(
     }
 }
 
-/// Any broker can answer it.
+/// Any broker can answer it. Of Kafka's own topics, which nobody's lag is about, nothing is asked.
 async fn ask_retention(id: BrokerId, session: &mut Session, topics: &Topics, heard: &mut Heard) {
-    let names = topics.list().iter().map(|topic| topic.wire_name.clone());
+    let topics = topics.list().iter().filter(|topic| !topic.internal);
+    let names = topics.map(|topic| topic.wire_name.clone());
     let names: Vec<_> = names.take(configs::TOPICS_MAX).collect();
     if !names.is_empty() {
         let count = names.len();

@@ -2,12 +2,16 @@
 //!
 //! [`Error`] is about a broker that could not be asked, [`SecurityError`] about one that let nobody in; [`Code`] is what a broker answered instead of an answer.
 
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod security;
 
 use std::time::Duration;
 
+#[cfg(feature = "gssapi")]
+pub(crate) use kerberos::KerberosError;
 pub use security::BadFile;
-pub(crate) use security::SecurityError;
+pub(crate) use security::{PAUSES, SecurityError};
 
 /// Why a broker gave no answer. The text continues "broker 3 at kafka-3:9092: …".
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -53,7 +57,7 @@ pub(crate) enum Error {
     },
     #[error("its answer to {api} cannot be read: {what}")]
     Garbled { api: &'static str, what: String },
-    #[error("it does not know {api} in a version that lagslope knows")]
+    #[error("it does not know {api} in a version that lagslope knows{}", hint(.api))]
     Unsupported { api: &'static str },
     #[error("it refused {api}: {code}")]
     Refusal { api: &'static str, code: Code },
@@ -90,12 +94,27 @@ impl Error {
         }
     }
 
+    /// Its text for who asks once: it doesn't say when the next attempt is made.
+    pub(crate) fn asked_once(&self) -> String {
+        self.to_string().replace(&format!(". {PAUSES}"), "")
+    }
+
     /// The connection can't be used any more: what comes next on it can't be told apart.
     pub(crate) fn breaks_connection(&self) -> bool {
         !matches!(
             self,
             Self::Unsupported { .. } | Self::Refusal { .. } | Self::Late { .. } | Self::Busy
         )
+    }
+
+    /// It said nothing in time.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::Late { .. } | Self::Busy | Self::Timeout { .. })
+    }
+
+    /// It said no, and so it is there.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Refusal { .. })
     }
 
     /// Trying again soon could lock an account.
@@ -106,6 +125,14 @@ impl Error {
     /// A broker that waits its turn is no news: the cause was told when it became late.
     pub(crate) fn is_news(&self) -> bool {
         !matches!(self, Self::Busy)
+    }
+}
+
+/// Every broker knows Metadata; a controller of KRaft greets too, and doesn't.
+fn hint(api: &str) -> &'static str {
+    match api {
+        "Metadata" => ": perhaps a controller's port; use a broker's listener",
+        _ => "",
     }
 }
 
@@ -152,6 +179,8 @@ const LOADING_COORDINATOR: i16 = 14;
 /// Answers that came, and can't be believed.
 pub(crate) const TIMESTAMP_IN_FUTURE: &str = "timestamp_in_future";
 pub(crate) const TIMESTAMP_NOT_SET: &str = "timestamp_not_set";
+/// No record shows whether the clocks of those who stamp agree with ours.
+pub(crate) const CLOCK_UNVERIFIED: &str = "clock_unverified";
 
 /// Answers that mean "ask somebody else": the leader moved, or the topic is not what it was.
 const STALE_METADATA: &[i16] = &[3, 5, 6, 9, 56, 74, 75, 78, 100];
@@ -216,6 +245,29 @@ impl std::fmt::Display for Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_once_is_not_told_of_the_next_attempt() {
+        let refused = SecurityError::SignInRefused {
+            mechanism: "PLAIN",
+            reason: "no".to_owned(),
+        };
+        let refused = Error::from(refused);
+        assert!(refused.to_string().contains("next attempt"), "{refused}");
+        let told = refused.asked_once();
+        assert!(
+            told.ends_with("check sasl.username and sasl.password"),
+            "{told}"
+        );
+        assert_eq!(Error::Closed.asked_once(), Error::Closed.to_string());
+    }
+
+    #[test]
+    fn a_port_that_knows_no_metadata_is_perhaps_a_controllers() {
+        let unknown = |api| Error::Unsupported { api }.to_string();
+        assert!(unknown("Metadata").ends_with("use a broker's listener"));
+        assert!(unknown("ListGroups").ends_with("lagslope knows"));
+    }
 
     #[test]
     fn zero_is_no_error_and_unknown_codes_have_a_label() {

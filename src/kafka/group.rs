@@ -12,7 +12,7 @@ const LISTINGS_UNTIL_GONE: u8 = 2;
 
 /// A group that its own coordinator lacks in so many answers in a row, and no other broker lists, is gone, whoever else is
 /// silent: otherwise one broker that is away for a week would keep every group for a week. One more than above, for the silent
-/// broker may be the one it moved to.
+/// broker may be the one it moved to; where the metadata names that one, they don't count.
 const OWN_LISTINGS_UNTIL_GONE: u8 = 3;
 
 /// A group that nobody has listed for a day is forgotten whatever the brokers say: its history is older than every curve.
@@ -113,11 +113,18 @@ impl Group {
         self.change_state(state);
     }
 
-    /// Counts a listing without it; `answering` are the brokers that listed.
-    pub(crate) fn end_listing(&mut self, reach: Reach, answering: &[BrokerId]) {
+    /// Counts a listing without it; `answering` are the brokers that listed, `named` is its coordinator by the metadata. One that
+    /// is named and silent may have taken it over: that the former one lacks it is no news then.
+    pub(crate) fn end_listing(
+        &mut self,
+        reach: Reach,
+        answering: &[BrokerId],
+        named: Option<BrokerId>,
+    ) {
         if !self.listed {
             self.unlisted += 1;
-            self.miss(reach, answering.contains(&self.coordinator));
+            let moved = named.is_some_and(|broker| !answering.contains(&broker));
+            self.miss(reach, answering.contains(&self.coordinator) && !moved);
         }
         if self.unlisted >= UNLISTED_CYCLES_UNTIL_UNKNOWN {
             self.forget_state();
@@ -136,7 +143,7 @@ impl Group {
         }
     }
 
-    /// `own_answered`: the broker that listed it last did answer now.
+    /// `own_answered`: the broker that listed it last did answer now, and should still have it.
     fn miss(&mut self, reach: Reach, own_answered: bool) {
         match reach {
             Reach::Leaderless => return,
@@ -191,4 +198,41 @@ pub(crate) enum Reach {
     Partial,
     /// Some groups have no coordinator now: no list can have them, and a list without a group says nothing.
     Leaderless,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_broker_keeps_no_group_that_another_coordinated() {
+        use Reach::{Complete, Leaderless, Partial};
+        let never = [false; 3];
+        let after_two = [false, true, true];
+        let after_three = [false, false, true];
+        let (one, both): (&[BrokerId], &[BrokerId]) = (&[1], &[1, 2]);
+        let cases = [
+            (one, Partial, None, after_three, "its coordinator lacks it"),
+            (one, Partial, Some(1), after_three, "and should have it"),
+            (
+                one,
+                Partial,
+                Some(2),
+                never,
+                "it may be with the silent one",
+            ),
+            (both, Partial, Some(2), after_three, "it isn't there either"),
+            (&[2], Partial, None, never, "another says nothing of it"),
+            (one, Leaderless, None, never, "it may have no coordinator"),
+            (one, Complete, Some(1), after_two, "all brokers lack it"),
+        ];
+        for (answering, reach, named, gone, why) in cases {
+            let mut group = Group::new(1, None, None, 0.0);
+            for gone in gone {
+                group.begin_listing();
+                group.end_listing(reach, answering, named);
+                assert_eq!(group.is_gone(0.0), gone, "{why}");
+            }
+        }
+    }
 }

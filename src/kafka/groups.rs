@@ -8,10 +8,11 @@ use kafka_protocol::messages::ListGroupsRequest;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::protocol::StrBytes;
 
-use super::bounds::Admission;
+use super::bounds::{self, Admission, Limits};
 use super::client::broker::Question;
 use super::client::cluster::BrokerId;
 use super::client::session::Session;
+use super::coordinators::Coordinators;
 use super::error::Error;
 use super::filter::Filter;
 use super::group::{Group, Reach};
@@ -39,6 +40,8 @@ pub(crate) struct Listing {
     pub(crate) commits: Vec<GroupCommits>,
     /// Groups beyond the bound, which are in neither.
     pub(crate) refused: usize,
+    /// Nothing of it was taken away: a group that isn't in it isn't at that broker.
+    pub(crate) whole: bool,
 }
 
 impl Question for AskGroups {
@@ -61,6 +64,7 @@ impl Question for AskGroups {
             groups,
             commits: commits.unwrap_or_default(),
             refused,
+            whole: true,
         })
     }
 }
@@ -87,9 +91,12 @@ impl Groups {
         }
     }
 
-    /// At most so many from the next listing on.
-    pub(crate) fn bound(&self, max_groups: usize) {
-        self.admission.bound(max_groups);
+    /// At most so many from now on. Those beyond lower bounds, in order of name, are let go: groups are forgotten, and groups whose
+    /// commits are too many have to find room again like new ones.
+    pub(crate) fn bound(&mut self, limits: Limits) {
+        self.admission.bound(limits.max_groups);
+        self.known.retain(|name, _| self.admission.has(name));
+        bounds::hold_within(limits.max_partitions, self.known.values_mut());
     }
 
     pub(crate) fn admission(&self) -> Arc<Admission> {
@@ -123,6 +130,10 @@ impl Groups {
         refused
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Group)> {
         self.known.iter()
     }
@@ -140,20 +151,21 @@ impl Groups {
     pub(crate) fn update<'a>(
         &mut self,
         listings: impl Iterator<Item = (BrokerId, &'a Listing)>,
+        coordinators: &Coordinators,
         reach: Reach,
         now: Time,
     ) {
         self.known.values_mut().for_each(Group::begin_listing);
         let mut answering = Vec::new();
         for (broker, listing) in listings {
-            answering.push(broker);
+            answering.extend(listing.whole.then_some(broker));
             let answered = Answered::of(listing);
             for group in &listing.groups {
                 self.list(broker, group, answered.has(&group.group_id), now);
             }
         }
-        for group in self.known.values_mut() {
-            group.end_listing(reach, &answering);
+        for (name, group) in &mut self.known {
+            group.end_listing(reach, &answering, coordinators.coordinator(name));
         }
         self.known.retain(|_, group| !group.is_gone(now));
         self.admission.keep(|name| self.known.contains_key(name));
@@ -242,6 +254,19 @@ mod tests {
             groups: groups.collect(),
             commits: commits.collect(),
             refused: 0,
+            whole: true,
+        }
+    }
+
+    impl Groups {
+        /// Of a cluster whose metadata says nothing of coordinators.
+        fn hear<'a>(
+            &mut self,
+            listings: impl Iterator<Item = (BrokerId, &'a Listing)>,
+            reach: Reach,
+            now: Time,
+        ) {
+            self.update(listings, &Coordinators::default(), reach, now);
         }
     }
 
@@ -254,7 +279,7 @@ mod tests {
         let mut groups = Groups::default();
         let both = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
         let one = listing(&[("a", "Stable")], &[]);
-        groups.update([(1, &both)].into_iter(), Reach::Complete, 0.0);
+        groups.hear([(1, &both)].into_iter(), Reach::Complete, 0.0);
         let cases = [
             (&one, Reach::Complete, 2, "missed once"),
             (
@@ -268,43 +293,8 @@ mod tests {
             (&one, Reach::Complete, 1, "missed twice"),
         ];
         for (listing, reach, left, why) in cases {
-            groups.update([(1, listing)].into_iter(), reach, 0.0);
+            groups.hear([(1, listing)].into_iter(), reach, 0.0);
             assert_eq!(names(&groups).len(), left, "{why}");
-        }
-    }
-
-    #[test]
-    fn a_silent_broker_keeps_no_group_that_another_coordinated() {
-        let nothing = listing(&[], &[]);
-        let cases = [
-            (
-                1,
-                Reach::Partial,
-                [1, 1, 0],
-                "its coordinator lacks it three times",
-            ),
-            (
-                2,
-                Reach::Partial,
-                [1, 1, 1],
-                "another broker says nothing of it",
-            ),
-            (
-                1,
-                Reach::Leaderless,
-                [1, 1, 1],
-                "it may have no coordinator",
-            ),
-            (1, Reach::Complete, [1, 0, 0], "all brokers lack it twice"),
-        ];
-        for (broker, reach, left, why) in cases {
-            let mut groups = Groups::default();
-            let listed = listing(&[("a", "Stable")], &[]);
-            groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
-            for left in left {
-                groups.update([(broker, &nothing)].into_iter(), reach, 0.0);
-                assert_eq!(names(&groups).len(), left, "{why}");
-            }
         }
     }
 
@@ -312,9 +302,9 @@ mod tests {
     fn a_group_that_nobody_listed_for_a_day_is_gone() {
         let mut groups = Groups::default();
         let listed = listing(&[("a", "Stable")], &[]);
-        groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+        groups.hear([(1, &listed)].into_iter(), Reach::Complete, 0.0);
         for (now, left) in [(86_000.0, 1), (86_400.0, 0)] {
-            groups.update(std::iter::empty(), Reach::Leaderless, now);
+            groups.hear(std::iter::empty(), Reach::Leaderless, now);
             assert_eq!(names(&groups).len(), left);
         }
     }
@@ -327,7 +317,7 @@ mod tests {
         );
         for order in [[(1, &yes), (2, &no)], [(2, &no), (1, &yes)]] {
             let mut groups = Groups::default();
-            groups.update(order.into_iter(), Reach::Complete, 0.0);
+            groups.hear(order.into_iter(), Reach::Complete, 0.0);
             assert_eq!(groups.get_mut("a").unwrap().coordinator, 1);
         }
     }
@@ -335,19 +325,19 @@ mod tests {
     #[test]
     fn what_was_known_of_a_group_that_nobody_lists_any_more_is_not_repeated() {
         let mut groups = Groups::default();
-        groups.update(
+        groups.hear(
             [(1, &listing(&[("a", "Stable")], &[]))].into_iter(),
             Reach::Complete,
             0.0,
         );
         groups.get_mut("a").unwrap().tell_members(2, 1000.0);
         for (cycle, known) in [(1, true), (2, true), (3, false), (4, false)] {
-            groups.update(std::iter::empty(), Reach::Partial, 0.0);
+            groups.hear(std::iter::empty(), Reach::Partial, 0.0);
             let group = groups.get_mut("a").unwrap();
             assert_eq!(group.state.is_some(), known, "cycle {cycle}");
             assert_eq!(group.members.is_some(), known, "cycle {cycle}");
         }
-        groups.update(
+        groups.hear(
             [(1, &listing(&[("a", "Empty")], &[]))].into_iter(),
             Reach::Complete,
             0.0,
@@ -359,11 +349,11 @@ mod tests {
     fn members_that_are_not_told_again_are_unknown_after_a_while() {
         let mut groups = Groups::default();
         let listed = listing(&[("a", "Stable"), ("b", "Empty")], &[]);
-        groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+        groups.hear([(1, &listed)].into_iter(), Reach::Complete, 0.0);
         groups.get_mut("a").unwrap().tell_members(2, 1000.0);
         let mut until = 0;
         for cycle in 0..30 {
-            groups.update([(1, &listed)].into_iter(), Reach::Complete, 0.0);
+            groups.hear([(1, &listed)].into_iter(), Reach::Complete, 0.0);
             groups.drop_old_members(1000.0 + 10.0 * f64::from(cycle));
             if groups.get_mut("a").unwrap().members.is_some() {
                 until = cycle;
@@ -382,7 +372,7 @@ mod tests {
         let mut groups = Groups::default();
         let states = [("Stable", None), ("Empty", Some(0)), ("Stable", None)];
         for (state, members) in states {
-            groups.update(
+            groups.hear(
                 [(1, &listing(&[("a", state)], &[]))].into_iter(),
                 Reach::Complete,
                 0.0,

@@ -8,7 +8,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::client::cluster::BrokerId;
 use super::group::Group;
 use super::groups::Groups;
-use super::offsets::{GroupCommits, TopicOffsets, Wanted};
+use super::offsets::{GroupCommits, Place, TopicOffsets, Wanted};
 use super::sampler::{Clock, CommitsByGroup};
 use super::topic::Topic;
 use super::topics::Topics;
@@ -44,18 +44,20 @@ pub(crate) fn these_partitions(topics: &Topics, partitions: &[(StrBytes, i32)]) 
 
 fn want(by_leader: &mut ByLeader, topic: &Topic, partitions: impl Iterator<Item = usize>) {
     for partition in partitions {
-        let Some(leader) = topic.leaders.get(partition).copied().flatten() else {
+        let leader = topic.leaders.get(partition).copied().unwrap_or_default();
+        let Some(broker) = leader.broker else {
             continue;
         };
-        let wanted = by_leader.entry(leader).or_default();
+        let place = Place::new(partition as i32, leader);
+        let wanted = by_leader.entry(broker).or_default();
         match wanted
             .last_mut()
             .filter(|last| last.topic == topic.wire_name)
         {
-            Some(last) => last.partitions.push(partition as i32),
+            Some(last) => last.partitions.push(place),
             None => wanted.push(Wanted {
                 topic: topic.wire_name.clone(),
-                partitions: vec![partition as i32],
+                partitions: vec![place],
             }),
         }
     }
@@ -92,13 +94,17 @@ pub(crate) fn gather(
             samples.push(topic_sample(topic));
         }
     }
-    let find = |name: &str| topics.index(name).and_then(|index| place[index]);
+    let find = |name: &str| {
+        let index = topics.index(name)?;
+        Some((place[index]?, &topics.list()[index]))
+    };
     let groups = groups.iter().map(|(name, group)| {
         let read = commits.get(name.as_bytes());
-        let commits = read.and_then(|read| commits_of(read, &samples, find, clock));
+        let commits = read.and_then(|read| commits_of(read, find, clock));
         group_sample(name, group, commits)
     });
     Sample {
+        began: clock.now(),
         at: clock.now(),
         groups: groups.collect(),
         topics: samples,
@@ -143,16 +149,18 @@ fn group_sample(name: &Arc<str>, group: &Group, commits: Option<Commits>) -> Gro
     }
 }
 
-/// Of topics and partitions that exist; a commit can outlive its topic for a moment.
-fn commits_of(
+/// Of topics and partitions that exist, or may by now: a partition that is not known yet is better told, and so its sum unknown.
+fn commits_of<'a>(
     read: &GroupCommits,
-    topics: &[TopicSample],
-    find: impl Fn(&str) -> Option<usize>,
+    find: impl Fn(&str) -> Option<(usize, &'a Topic)>,
     clock: Clock,
 ) -> Option<Commits> {
     let known = |(name, partitions): &TopicOffsets| {
-        let topic = find(name)?;
-        let count = topics[topic].partitions.len();
+        let (topic, known) = find(name)?;
+        let count = match known.may_have_grown() {
+            true => usize::MAX,
+            false => known.leaders.len(),
+        };
         let partitions: Vec<(u32, u64)> = partitions
             .iter()
             .copied()

@@ -10,7 +10,8 @@ use super::client::cluster::BrokerId;
 use super::client::session::Session;
 use super::client::tally::Tally;
 use super::error::{Code, Error};
-use super::offsets::Wanted;
+use super::leader::Leader;
+use super::offsets::{Place, Wanted};
 use super::topic::Topic;
 use crate::analysis::sample::Time;
 
@@ -39,7 +40,7 @@ impl Question for AskSizes {
         let topic = |wanted: &Wanted| {
             DescribableLogDirTopic::default()
                 .with_topic(wanted.topic.clone().into())
-                .with_partitions(wanted.partitions.clone())
+                .with_partitions(wanted.partitions.iter().map(|place| place.index).collect())
         };
         let make = |_| {
             let topics = self.0.iter().map(topic).collect();
@@ -80,11 +81,11 @@ pub(crate) fn due(topics: &[Topic], broker: BrokerId, now: Time) -> Vec<Wanted> 
     let mut room = PARTITIONS_MAX;
     let mut due = Vec::new();
     for topic in topics.iter().filter(|topic| is_due(topic, broker, now)) {
-        let leads = |(number, leader): (usize, &Option<BrokerId>)| {
-            (*leader == Some(broker)).then_some(number as i32)
+        let leads = |(number, leader): (usize, &Leader)| {
+            (leader.broker == Some(broker)).then(|| Place::new(number as i32, *leader))
         };
         let led = topic.leaders.iter().enumerate().filter_map(leads);
-        let partitions: Vec<i32> = led.take(PARTITIONS_MAX).collect();
+        let partitions: Vec<Place> = led.take(PARTITIONS_MAX).collect();
         if partitions.is_empty() {
             continue;
         }

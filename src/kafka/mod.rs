@@ -1,8 +1,8 @@
 //! IN: asks a Kafka cluster, and never writes to it.
 //!
 //! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
-//! `members`, `configs`, `logdirs` and `past` are the questions; `seldom` shares out what is left of the budget; `harvest` makes the
-//! sample. [`doctor`] asks the same, once, and says what came of it.
+//! `members`, `configs`, `logdirs` and `past` are the questions; `seldom` shares out what is left of the budget; `trust` is whose
+//! answers count; `harvest` makes the sample. [`doctor`] asks the same, once, and says what came of it.
 
 mod bounds;
 mod client;
@@ -14,10 +14,12 @@ mod filter;
 mod group;
 mod groups;
 mod harvest;
+mod leader;
 mod logdirs;
 mod members;
 mod offsets;
 mod past;
+mod reached;
 mod refusals;
 mod sampler;
 mod secret;
@@ -26,13 +28,14 @@ mod settings;
 mod token;
 mod topic;
 mod topics;
+mod trust;
 
 pub use bounds::Limits;
 pub use error::BadFile;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
 pub use secret::Secret;
-pub use settings::{IsolationLevel, RATE_WINDOW, Settings, security};
+pub use settings::{IsolationLevel, Settings, security};
 
 /// The doors through which `fuzz/` comes in.
 #[doc(hidden)]

@@ -3,6 +3,10 @@
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
 use kafka_protocol::messages::{
     ListOffsetsRequest, ListOffsetsResponse, OffsetFetchRequest, OffsetFetchResponse,
 };
@@ -15,6 +19,7 @@ use super::client::connection::Answer;
 use super::client::session::Session;
 use super::client::tally::Tally;
 use super::error::{Code, Error};
+use super::leader::Leader;
 use super::settings::IsolationLevel;
 
 /// Groups in one OffsetFetch: an answer of a few MiB, a few milliseconds of a broker's time.
@@ -57,11 +62,8 @@ pub(crate) async fn committed(
         .await?;
     let mut commits = Vec::with_capacity(groups.len());
     for (answer, asked) in answers.into_iter().zip(groups) {
-        if answer.version >= BATCHED_SINCE {
-            many_groups(answer, session.tally(), &mut commits);
-        } else {
-            commits.push(one_group(answer, asked, session.tally()));
-        }
+        let groups = answered(answer.body, answer.version, asked).into_iter();
+        commits.extend(groups.map(|group| commits_of(group, answer.at, session.tally())));
     }
     Ok(commits)
 }
@@ -86,31 +88,43 @@ fn commit_requests(groups: &[StrBytes], version: i16) -> Vec<OffsetFetchRequest>
     groups.chunks(GROUPS_MAX).map(batch).collect()
 }
 
-fn many_groups(answer: Answer<OffsetFetchResponse>, tally: &Tally, into: &mut Vec<GroupCommits>) {
-    for group in answer.body.groups {
-        let topics = group.topics.into_iter().map(|topic| {
-            let partitions = topic.partitions.iter();
-            let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
-            Ok((topic.name.0, offsets(raw, tally)?))
-        });
-        into.push(GroupCommits {
-            name: group.group_id.0,
-            at: answer.at,
-            topics: checked(group.error_code, tally).and_then(|()| topics.collect()),
-        });
+/// The groups of an answer. An old one is about the one group that was asked for, and doesn't name it.
+fn answered(
+    body: OffsetFetchResponse,
+    version: i16,
+    asked: &StrBytes,
+) -> Vec<OffsetFetchResponseGroup> {
+    if version >= BATCHED_SINCE {
+        return body.groups;
     }
+    let partition = |old: OffsetFetchResponsePartition| {
+        OffsetFetchResponsePartitions::default()
+            .with_partition_index(old.partition_index)
+            .with_committed_offset(old.committed_offset)
+            .with_error_code(old.error_code)
+    };
+    let topic = |old: OffsetFetchResponseTopic| {
+        OffsetFetchResponseTopics::default()
+            .with_name(old.name)
+            .with_partitions(old.partitions.into_iter().map(partition).collect())
+    };
+    let group = OffsetFetchResponseGroup::default()
+        .with_group_id(asked.clone().into())
+        .with_topics(body.topics.into_iter().map(topic).collect())
+        .with_error_code(body.error_code);
+    vec![group]
 }
 
-fn one_group(answer: Answer<OffsetFetchResponse>, name: &StrBytes, tally: &Tally) -> GroupCommits {
-    let topics = answer.body.topics.into_iter().map(|topic| {
+fn commits_of(group: OffsetFetchResponseGroup, at: Instant, tally: &Tally) -> GroupCommits {
+    let topics = group.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter();
         let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
         Ok((topic.name.0, offsets(raw, tally)?))
     });
     GroupCommits {
-        name: name.clone(),
-        at: answer.at,
-        topics: checked(answer.body.error_code, tally).and_then(|()| topics.collect()),
+        name: group.group_id.0,
+        at,
+        topics: checked(group.error_code, tally).and_then(|()| topics.collect()),
     }
 }
 
@@ -149,7 +163,27 @@ pub(crate) struct AskEnds {
 #[derive(Clone)]
 pub(crate) struct Wanted {
     pub(crate) topic: StrBytes,
-    pub(crate) partitions: Vec<i32>,
+    pub(crate) partitions: Vec<Place>,
+}
+
+/// A partition and the election since which its leader leads it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) index: i32,
+    /// As requests have it.
+    pub(crate) epoch: i32,
+}
+
+impl Place {
+    pub(crate) fn new(index: i32, leader: Leader) -> Self {
+        let epoch = leader.epoch();
+        Self { index, epoch }
+    }
+
+    /// Whoever leads it shall answer.
+    pub(crate) fn anywhere(index: i32) -> Self {
+        Self::new(index, Leader::default())
+    }
 }
 
 /// Which offset is asked for, by the timestamp that stands for it.
@@ -215,10 +249,10 @@ fn batches(wanted: Vec<Wanted>) -> Vec<Vec<Wanted>> {
 }
 
 fn end_request(batch: &[Wanted], end: End, isolation: IsolationLevel) -> ListOffsetsRequest {
-    let partition = |index: &i32| {
+    let partition = |place: &Place| {
         ListOffsetsPartition::default()
-            .with_partition_index(*index)
-            .with_current_leader_epoch(-1)
+            .with_partition_index(place.index)
+            .with_current_leader_epoch(place.epoch)
             .with_timestamp(end as i64)
     };
     let topic = |wanted: &Wanted| {
@@ -262,7 +296,7 @@ mod tests {
     fn wanted(sizes: &[usize]) -> Vec<Wanted> {
         let one = |size: &usize| Wanted {
             topic: StrBytes::from_static_str("t"),
-            partitions: (0..*size as i32).collect(),
+            partitions: (0..*size as i32).map(Place::anywhere).collect(),
         };
         sizes.iter().map(one).collect()
     }

@@ -2,6 +2,7 @@
 //! its arrivals is known at once and not after hours. `wishes` is whom to ask about; the search itself is `analysis::past`.
 
 mod wishes;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,23 +12,20 @@ use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
-pub(crate) use wishes::{PastState, Wish, names, put, put_off, wishes};
+pub(crate) use wishes::{PastState, Wish, names, postpone, put, put_off, wishes};
+pub(crate) use witness::{AskNewest, Stamps, Verdict, witnesses};
 
 use super::client::broker::Question;
 use super::client::connection::Answer;
 use super::client::session::Session;
 use super::error::{Code, Error, TIMESTAMP_IN_FUTURE, TIMESTAMP_NOT_SET};
-use super::offsets::list_offsets;
+use super::offsets::{Place, list_offsets};
 use super::settings::IsolationLevel;
 use crate::analysis::past::{Doubt, Millis, Record, Search, instant, instants};
 use crate::analysis::sample::{Reading, Time};
 
-/// A cycle waits so long for the past, whatever the number of partitions: the first page is late by no more. More than it usually
-/// takes: a broker that has just started, or reads old segments from a cold disk, needs a moment once.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// No further batch is begun after this, so that the last one's answers come well within [`PATIENCE`]: an answer that is late is
-/// lost, and keeps the broker busy into the next cycle.
+/// No further batch is begun after this, so that the last one's answers come well within the patience of a cycle: an answer that is
+/// late is lost, and keeps the broker busy into the next cycle.
 const BEGIN_WITHIN: Duration = Duration::from_millis(400);
 
 /// Partitions of the first batch. For every instant of each the broker searches an index and reads a piece of the log.
@@ -48,21 +46,24 @@ pub(crate) struct AskPast {
     instants: Vec<Millis>,
     /// For the others: the beginning of the rates' window.
     window: Millis,
+    patience: Duration,
 }
 
 impl AskPast {
-    /// `now` is when the cycle began.
+    /// `now` is when the cycle began, in the time of those who stamp records, and so are the log ends' times in the wishes.
     pub(crate) fn new(
         isolation: IsolationLevel,
         wishes: Vec<Wish>,
         now: Time,
         rate_window_seconds: f64,
+        patience: Duration,
     ) -> Self {
         Self {
             isolation,
             wishes,
             instants: instants(now, rate_window_seconds),
             window: instant(now, rate_window_seconds),
+            patience,
         }
     }
 }
@@ -113,7 +114,7 @@ impl Question for AskPast {
     type Answer = Vec<Told>;
 
     fn own_patience(&self) -> Option<Duration> {
-        Some(PATIENCE)
+        Some(self.patience)
     }
 
     async fn put(self, session: &mut Session) -> Result<Vec<Told>, Error> {
@@ -147,7 +148,7 @@ struct Batch {
 
 struct OneSearch {
     topic: StrBytes,
-    partition: i32,
+    place: Place,
     oldest_commit: Option<u64>,
     search: Search,
     refused: Option<Unknown>,
@@ -192,11 +193,11 @@ impl AskPast {
 impl Batch {
     fn new(wishes: &[Wish]) -> Self {
         let mut searches: Vec<OneSearch> = wishes.iter().map(OneSearch::new).collect();
-        searches.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        searches.sort_by(|a, b| (&a.topic, a.place.index).cmp(&(&b.topic, b.place.index)));
         let named = searches.iter().enumerate();
         Self {
             places: named
-                .map(|(place, one)| ((one.topic.clone(), one.partition), place))
+                .map(|(place, one)| ((one.topic.clone(), one.place.index), place))
                 .collect(),
             searches,
         }
@@ -228,8 +229,8 @@ impl Batch {
                 topics.push(ListOffsetsTopic::default().with_name(one.topic.clone().into()));
             }
             let partition = ListOffsetsPartition::default()
-                .with_partition_index(one.partition)
-                .with_current_leader_epoch(-1)
+                .with_partition_index(one.place.index)
+                .with_current_leader_epoch(one.place.epoch)
                 .with_timestamp(*instant);
             let topic = topics.last_mut().expect("pushed above");
             topic.partitions.push(partition);
@@ -275,7 +276,7 @@ impl OneSearch {
     fn new(wish: &Wish) -> Self {
         Self {
             topic: wish.topic.clone(),
-            partition: wish.partition,
+            place: wish.place,
             oldest_commit: wish.commits.iter().min().copied(),
             search: Search::new(wish.log_end, wish.commits.clone()),
             refused: None,
@@ -289,7 +290,7 @@ impl OneSearch {
         };
         Told {
             topic: self.topic,
-            partition: self.partition,
+            partition: self.place.index,
             oldest_commit: self.oldest_commit,
             points,
         }

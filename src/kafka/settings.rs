@@ -9,7 +9,10 @@ use super::filter::Filter;
 use security::Security;
 
 /// What rates are taken over unless the configuration says otherwise.
-pub const RATE_WINDOW: Duration = Duration::from_secs(120);
+const RATE_WINDOW: Duration = Duration::from_secs(120);
+
+/// Long for an answer that takes milliseconds, and short enough to end within an interval.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One cluster, and what is watched of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +35,23 @@ pub struct Settings {
     pub topics: Filter,
     /// How much of it is watched at most.
     pub limits: Limits,
+}
+
+impl Settings {
+    /// A cluster by its name and its `host:port` addresses; everything else by its default.
+    pub fn new(name: String, bootstrap_servers: Vec<String>) -> Self {
+        Self {
+            name,
+            bootstrap_servers,
+            request_timeout: REQUEST_TIMEOUT,
+            security: Security::default(),
+            rate_window: RATE_WINDOW,
+            isolation_level: IsolationLevel::default(),
+            groups: Filter::all(),
+            topics: Filter::all(),
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// Which messages count as readable, as for Kafka's consumers.

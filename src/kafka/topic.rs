@@ -7,6 +7,7 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::protocol::StrBytes;
 
 use super::client::cluster::BrokerId;
+use super::leader::{Leader, comparable, leaders, topic_id};
 use super::offsets::End;
 use super::past::PastState;
 use crate::analysis::sample::{PartitionSample, Reading, Retention, Time};
@@ -14,6 +15,10 @@ use crate::analysis::sample::{PartitionSample, Reading, Retention, Time};
 /// A topic that two answers in a row lack is gone. One is not enough: a broker that is starting may not know all topics yet,
 /// and with a topic its whole history goes. Meanwhile nothing wrong is told of it: no broker gives an end of a topic that is gone.
 const ANSWERS_UNTIL_GONE: u8 = 2;
+
+/// Commits in partitions that two looks at the metadata lack are left over. One is not enough: a broker may be behind the one that
+/// took the commit.
+const LOOKS_UNTIL_LEFTOVER: u8 = 2;
 
 /// A watched topic.
 #[derive(Clone)]
@@ -24,7 +29,7 @@ pub(crate) struct Topic {
     pub(crate) id: Option<u128>,
     pub(crate) internal: bool,
     /// By partition number.
-    pub(crate) leaders: Vec<Option<BrokerId>>,
+    pub(crate) leaders: Vec<Leader>,
     /// What this cycle read of them, by partition number.
     pub(crate) ends: Vec<PartitionSample>,
     /// By partition number.
@@ -40,6 +45,16 @@ pub(crate) struct Topic {
     pub(crate) config_asked: Option<Time>,
     /// Answers in a row that lacked it.
     missed: u8,
+    beyond: Beyond,
+}
+
+/// Commits in partitions that the metadata does not have: it grew, or they are left over from a topic that was larger.
+#[derive(Clone, Copy, Default)]
+struct Beyond {
+    /// Such a commit was read since the last metadata.
+    noticed: bool,
+    /// Metadata in a row that was read after such a commit, and had no more partitions.
+    looks: u8,
 }
 
 /// The last log end that was told of a partition; 0 before the first.
@@ -58,9 +73,11 @@ impl Topic {
         wire_name: &StrBytes,
         old: Option<&Self>,
     ) -> Self {
-        let id = Some(answered.topic_id.as_u128()).filter(|id| *id != 0);
+        let id = topic_id(answered);
         let same = old.filter(|old| old.id == id);
-        let leaders = leaders(answered);
+        let known = old.map(|old| (old.id, &*old.leaders));
+        let leaders = leaders(answered, comparable(id, known));
+        let count = leaders.len();
         let mut ends = same.map_or_else(Vec::new, |old| old.ends.clone());
         ends.resize(leaders.len(), PartitionSample::default());
         let mut last_ends = same.map_or_else(Vec::new, Topic::settled_ends);
@@ -83,6 +100,28 @@ impl Topic {
             sizes_asked: same.map_or_else(BTreeMap::new, |old| old.sizes_asked.clone()),
             config_asked: same.and_then(|old| old.config_asked),
             missed: 0,
+            beyond: same
+                .filter(|old| old.leaders.len() == count)
+                .map_or_else(Beyond::default, Topic::looked_beyond),
+        }
+    }
+
+    /// A commit in a partition that is not known: is it worth a look at the metadata?
+    pub(crate) fn notice_beyond(&mut self) -> bool {
+        self.beyond.noticed = true;
+        self.may_have_grown()
+    }
+
+    /// Commits in partitions that are not known are not known to be left over.
+    pub(crate) fn may_have_grown(&self) -> bool {
+        self.beyond.looks < LOOKS_UNTIL_LEFTOVER
+    }
+
+    fn looked_beyond(&self) -> Beyond {
+        let looks = self.beyond.looks.saturating_add(self.beyond.noticed.into());
+        Beyond {
+            noticed: false,
+            looks,
         }
     }
 
@@ -99,9 +138,15 @@ impl Topic {
         last.fell
     }
 
-    /// Its log ends mean something else from here on.
+    /// Its log ends mean something else from here on, and so do the sizes of messages.
     pub(crate) fn redefine_ends(&mut self) {
         self.last_ends.fill_with(LastEnd::default);
+        self.message_bytes = Arc::default();
+        self.sizes_asked.clear();
+        self.config_asked = None;
+        if let Some(retention) = &mut self.retention {
+            retention.bytes = None;
+        }
     }
 
     /// The metadata was read again, and it is the same topic: a log that fell was truncated, and begins anew.
@@ -123,7 +168,7 @@ impl Topic {
 
     /// Must the metadata be read again soon?
     pub(crate) fn is_unsettled(&self) -> bool {
-        self.missed > 0 || self.leaders.iter().any(Option::is_none)
+        self.missed > 0 || self.leaders.iter().any(|leader| leader.broker.is_none())
     }
 
     /// A log of it fell, and it may be another topic by now: then that goes for its other partitions, too.
@@ -139,6 +184,13 @@ impl Topic {
         self.pasts.clear();
         for last in &mut self.last_ends {
             last.past.is_new = false;
+        }
+    }
+
+    /// Its past is asked for as at the first sight.
+    pub(crate) fn forget_past(&mut self) {
+        for last in &mut self.last_ends {
+            last.past = PastState::default();
         }
     }
 
@@ -158,7 +210,7 @@ impl Topic {
             let Ok(index) = usize::try_from(*partition) else {
                 continue;
             };
-            if self.leaders.get(index).copied().flatten() != Some(broker) {
+            if self.leaders.get(index).and_then(|leader| leader.broker) != Some(broker) {
                 continue;
             }
             let messages = self.ends.get(index).and_then(PartitionSample::kept);
@@ -183,16 +235,4 @@ impl Topic {
             }
         }
     }
-}
-
-/// Leaders by partition number. The answer lists every partition, so that a number beyond their count is nonsense.
-pub(crate) fn leaders(topic: &MetadataResponseTopic) -> Vec<Option<BrokerId>> {
-    let mut leaders = vec![None; topic.partitions.len()];
-    for partition in &topic.partitions {
-        let index = usize::try_from(partition.partition_index).ok();
-        if let Some(place) = index.and_then(|index| leaders.get_mut(index)) {
-            *place = Some(partition.leader_id.0).filter(|leader| *leader >= 0);
-        }
-    }
-    leaders
 }

@@ -20,6 +20,9 @@ use super::topic::Topic;
 /// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
 const BROKERS_MAX: usize = 10_000;
 
+/// Brokers that speak no later version of Metadata may tell older epochs after newer ones while they are upgraded (KAFKA-9212).
+const EPOCHS_SINCE: i16 = 9;
+
 /// Asks for all topics. It never creates one.
 pub(crate) struct AskMetadata;
 
@@ -39,11 +42,23 @@ impl Question for AskMetadata {
                 .with_topics(None)
                 .with_allow_auto_topic_creation(false)
         };
-        let answer = session.ask(make).await?.body;
+        let answer = session.ask(make).await?;
+        let has_epochs = answer.version >= EPOCHS_SINCE;
+        let mut answer = answer.body;
         session.check(answer.error_code, Self::NAME)?;
         believable(&answer)
             .inspect_err(|error| session.tally().error(Self::NAME, error.label()))?;
+        if !has_epochs {
+            forget_epochs(&mut answer);
+        }
         Ok(Metadata::from(answer))
+    }
+}
+
+fn forget_epochs(answer: &mut MetadataResponse) {
+    let topics = answer.topics.iter_mut();
+    for partition in topics.flat_map(|topic| &mut topic.partitions) {
+        partition.leader_epoch = -1;
     }
 }
 
@@ -148,14 +163,27 @@ impl Topics {
         self.by_name.get(name).copied()
     }
 
-    /// At most so many partitions from the next metadata on.
+    /// At most so many partitions from now on: topics that don't fit, in order of name, are forgotten. What more room lets in comes
+    /// with the next metadata.
     pub(crate) fn bound(&mut self, max_partitions: usize) {
         self.max_partitions = max_partitions;
+        let list = std::mem::take(&mut self.list);
+        let held = list.iter().map(|t| (Arc::clone(&t.name), t.leaders.len()));
+        let held: HashMap<_, _> = held.collect();
+        let (list, refused) = topics_within(max_partitions, list, &held);
+        self.list = list;
+        self.refused += refused;
+        self.index_names();
     }
 
     /// Log ends mean something else from here on: what was read of them before can't be compared.
     pub(crate) fn redefine_ends(&mut self) {
         self.list.iter_mut().for_each(Topic::redefine_ends);
+    }
+
+    /// What was told of the time before partitions were watched is of no use any more.
+    pub(crate) fn forget_pasts(&mut self) {
+        self.list.iter_mut().for_each(Topic::forget_past);
     }
 
     /// Takes what a broker said of the partitions that it leads; a follower's copy may be longer or shorter.
@@ -176,7 +204,7 @@ impl Topics {
 
     /// Takes the topics as they are now. Names are kept as they are; what was read of a recreated topic is not.
     pub(crate) fn update(&mut self, metadata: Metadata, filter: &Filter) {
-        self.coordinators = Coordinators::of(&metadata.topics);
+        self.coordinators = Coordinators::of(&metadata.topics, &self.coordinators);
         let answered = metadata.topics.into_iter();
         let mut list: Vec<Topic> = answered
             .filter_map(|topic| self.topic(topic, filter))
@@ -249,6 +277,11 @@ mod tests {
         }
     }
 
+    fn leaders(topics: &Topics, index: usize) -> Vec<Option<BrokerId>> {
+        let leaders = topics.list()[index].leaders.iter();
+        leaders.map(|leader| leader.broker).collect()
+    }
+
     #[test]
     fn names_are_the_same_after_an_update_and_unwatched_topics_are_left_out() {
         let mut topics = Topics::default();
@@ -258,7 +291,7 @@ mod tests {
         topics.update(metadata(&[("odd", &[2]), ("orders", &[1, 2])]), &filter);
         assert!(Arc::ptr_eq(&name, &topics.list()[1].name));
         assert_eq!(topics.index("x"), None);
-        assert_eq!(topics.list()[1].leaders, [Some(1), Some(2)]);
+        assert_eq!(leaders(&topics, 1), [Some(1), Some(2)]);
     }
 
     #[test]
@@ -290,7 +323,7 @@ mod tests {
             }
             topics.update(broken, &Filter::all());
             assert_eq!(topics.list().len(), 1);
-            assert_eq!(topics.list()[0].leaders, [Some(1), Some(2)]);
+            assert_eq!(leaders(&topics, 0), [Some(1), Some(2)]);
         }
     }
 
@@ -334,7 +367,7 @@ mod tests {
         hostile.topics[0].partitions[1].partition_index = i32::MAX;
         let mut topics = Topics::default();
         topics.update(hostile, &Filter::all());
-        assert_eq!(topics.list()[0].leaders, [Some(1), None]);
+        assert_eq!(leaders(&topics, 0), [Some(1), None]);
     }
 
     #[test]

@@ -76,6 +76,7 @@ impl GroupReplay {
             }
         }
         self.analysis.observe(Sample {
+            began: at,
             at,
             topics,
             groups: vec![GroupSample {

@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// `(foreign name, the only modules that may say it)`.
 const NAMED_BY: &[(&str, &[&str])] = &[
     ("rdkafka", &["kafka"]),
+    ("libgssapi", &["kafka"]),
     ("kafka_protocol", &["kafka", "simulator"]),
     ("axum", &["expose"]),
     // In `kafka` for token endpoints, whose answers are JSON.
@@ -25,6 +26,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("yaml_rust2", &["config"]),
     ("std::env::var", &["config"]),
     ("SystemTime", &["daemon"]),
+    ("rustix", &["daemon"]),
     ("Instant::now", &["daemon", "kafka", "expose"]),
 ];
 

@@ -3,13 +3,14 @@
 
 mod bulkhead;
 mod changed;
+mod clocks;
 mod door;
 mod script;
 
 use std::time::Duration;
 
 use lagslope::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Past, Reading, Sample, Time, TopicCommits,
+    Commits, Cycle, GroupSample, Moment, PartitionSample, Past, Reading, Sample, TopicCommits,
     TopicSample,
 };
 use lagslope::config::Cluster;
@@ -63,6 +64,25 @@ async fn a_bug_in_one_cluster_is_counted_and_leaves_the_other_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bug_in_every_cycle_is_tried_ever_more_seldom() {
+    let scripts = Scripts::new(&[("b", Behaviour::Panics(usize::MAX))]);
+    let _watches = Watches::start(settings(TWO), scripts.source());
+    sleep(Duration::from_secs(200)).await;
+    let tries: Vec<f64> = scripts.done("b").readings;
+    let tries: Vec<u64> = tries.iter().map(|at| at.round() as u64).collect();
+    assert_eq!(tries, [0, 10, 30, 70, 130, 190]);
+    assert_eq!(scripts.done("a").readings.len(), 20, "and a doesn't notice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_to_kafka_are_counted_on_after_a_bug() {
+    // Readings at 0, 10, 20 are one life; that at 30 panics, the next is at 40.
+    let page = page_after(45, Behaviour::PanicsAt(3)).await;
+    let of_b = [("kafka_cluster", "b"), ("api", "ListGroups")];
+    assert_eq!(page.value("kafka_requests_total", &of_b), Some(4.0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_wedged_cluster_said_is_taken_down() {
     let page = page_after(35, Behaviour::Hangs(2)).await;
     assert_eq!(
@@ -85,7 +105,8 @@ async fn what_a_wedged_cluster_said_is_taken_down() {
 struct Lagging;
 
 impl Source for Lagging {
-    async fn sample(&mut self, at: Time) -> Sample {
+    async fn sample(&mut self, now: Moment) -> Sample {
+        let at = now.time;
         let reading = |seconds: f64, offset| Reading {
             offset,
             at: at - seconds,
@@ -93,6 +114,7 @@ impl Source for Lagging {
         let log_end = Some(reading(0.0, 100_000));
         let points = [(900.0, 10_000), (600.0, 40_000), (120.0, 76_000)];
         Sample {
+            began: at,
             at,
             topics: vec![TopicSample {
                 name: "orders".into(),

@@ -84,6 +84,8 @@ async fn a_hangup_and_a_request_reload_and_a_bad_file_is_refused() {
             up(page, "c") == Some(0.0)
         })
         .await;
+    let log = lagslope.log();
+    assert!(log.contains("added=b,c"), "names as they are: {log}");
     Evidence::new("reload", "Reload").entry(
         "A bad configuration is refused with every fault; a good one comes into force by request and by SIGHUP",
         "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it reload",

@@ -1,14 +1,18 @@
 //! Secrets never show: one that is easy to find is planted wherever a secret can be written, together with every kind of mistake,
 //! and everything that the binary says is looked through.
 
+mod listeners;
+
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use lagslope::config::{self, Start};
 use tempfile::NamedTempFile;
 
-use crate::lagslope::{Lagslope, command, config_file};
+use crate::lagslope::{Lagslope, Scrape, command, config_file};
 
 /// In no other text.
 const PLANTED: &str = "Zq7-planted-Zq7";
@@ -165,47 +169,72 @@ fn said(output: &Output) -> String {
     )
 }
 
-/// One cluster for each place a secret is used in, none of which answers.
-fn everywhere(secret: &Path) -> String {
-    let secret = secret.display();
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+/// One cluster for each place a secret is used in: a sign-in that is refused in words that repeat it, a token endpoint that does,
+/// a key for a broker that speaks no TLS.
+async fn everywhere(secret: &Path, identity: &Path) -> String {
+    let (secret, identity) = (secret.display(), identity.display());
+    let refuses = listeners::endpoint_that_refuses(PLANTED).await;
+    let gives = listeners::endpoint_that_gives(PLANTED).await;
+    let login = "security.protocol: SASL_PLAINTEXT, sasl.username: u, sasl.mechanism:";
+    let oidc = format!(
+        "security.protocol: SASL_PLAINTEXT, sasl.mechanism: OAUTHBEARER, sasl.oauthbearer.method: oidc, sasl.oauthbearer.client.id: me, sasl.oauthbearer.client.secret: {PLANTED}, sasl.oauthbearer.token.endpoint.url:"
+    );
     let signing_in = [
+        format!("{login} PLAIN, sasl.password: {PLANTED}"),
+        format!("{login} SCRAM-SHA-256, sasl.password_file: {secret}"),
+        format!("{oidc} '{refuses}'"),
+        format!("{oidc} '{gives}'"),
         format!(
-            "security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, sasl.username: u, sasl.password: {PLANTED}"
-        ),
-        format!(
-            "security.protocol: SASL_SSL, sasl.mechanism: SCRAM-SHA-256, sasl.username: u, sasl.password_file: {secret}"
-        ),
-        format!(
-            "security.protocol: SSL, ssl.certificate.location: {manifest}, ssl.key.location: {manifest}, ssl.key.password: {PLANTED}"
-        ),
-        format!(
-            "security.protocol: SASL_PLAINTEXT, sasl.mechanism: OAUTHBEARER, sasl.oauthbearer.method: oidc, sasl.oauthbearer.token.endpoint.url: 'http://127.0.0.1:1/', sasl.oauthbearer.client.id: me, sasl.oauthbearer.client.secret: {PLANTED}"
+            "security.protocol: SSL, ssl.certificate.location: {identity}, ssl.key.location: {identity}, ssl.key.password: {PLANTED}"
         ),
     ];
-    let clusters = signing_in.iter().enumerate().map(|(index, kafka)| {
-        format!("  - {{name: c{index}, bootstrap_servers: ['127.0.0.1:1'], kafka: {{{kafka}}}}}\n")
-    });
-    format!(
-        "sample_interval: 1s\nclusters:\n{}",
-        clusters.collect::<String>()
-    )
+    let mut config = "sample_interval: 1s\nclusters:\n".to_owned();
+    for (index, kafka) in signing_in.iter().enumerate() {
+        let broker = listeners::broker().await;
+        config += &format!(
+            "  - {{name: c{index}, bootstrap_servers: ['{broker}'], kafka: {{{kafka}}}}}\n"
+        );
+    }
+    config
 }
 
-#[tokio::test]
+/// What becomes of each of these clusters, as a label of its errors: the secret was used, and refused.
+const REFUSED: [&str; 5] = [
+    "sign_in_refused",
+    "sign_in_refused",
+    "no_token",
+    "token_refused",
+    "timeout",
+];
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_daemon_shows_no_secret_in_its_log_or_over_http() {
     let secret = config_file(&format!("{PLANTED}\n"));
-    let config = everywhere(secret.path());
-    let lagslope = Lagslope::start_with(&config, &["--log.level", "trace"]).await;
+    let made = rcgen::generate_simple_self_signed(vec!["me".to_owned()]).expect("made");
+    let identity = config_file(&(made.cert.pem() + &made.signing_key.serialize_pem()));
+    let config = everywhere(secret.path(), identity.path()).await;
+    let arguments = ["--log.level", "trace", "--web.enable-lifecycle"];
+    let lagslope = Lagslope::start_with(&config, &arguments).await;
+    let refused = |page: &Scrape, index: usize| {
+        let cluster = format!("c{index}");
+        let labels = [("kafka_cluster", &*cluster), ("error", REFUSED[index])];
+        page.all("sample_errors_total", &labels).count() > 0
+    };
     lagslope
-        .wait_for("each cluster is down", Duration::from_secs(60), |page| {
-            page.text().matches("lagslope_up{").count() == 4
+        .wait_for("each is refused", Duration::from_secs(60), |page| {
+            (0..REFUSED.len()).all(|index| refused(page, index))
         })
         .await;
-    let mut said = lagslope.log();
-    assert!(said.contains("no bootstrap server answers"), "{said}");
+    let mut said = lagslope.post("/-/reload").await.1;
     for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/nowhere"] {
         said += &lagslope.get(path).await.1;
     }
-    assert!(!said.contains(PLANTED), "{said}");
+    said += &lagslope.log();
+    for part in ["no such user", "invalid_client", "hyper_util"] {
+        assert!(said.contains(part), "{part} is not said:\n{said}");
+    }
+    let sent = BASE64_STANDARD.encode(format!("me:{PLANTED}"));
+    for secret in [PLANTED, &sent] {
+        assert!(!said.contains(secret), "{said}");
+    }
 }

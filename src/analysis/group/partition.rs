@@ -71,6 +71,14 @@ impl PartitionWatch {
         }
     }
 
+    /// Time broke off: the last pair stands for nothing until it is read again. Where its offsets were is still what movement is
+    /// counted from.
+    pub(super) fn interrupt(&mut self) {
+        self.read_at = None;
+        self.fresh = false;
+        self.forget_times();
+    }
+
     /// Takes a commit, with the log end if that was read in the same cycle. Without it the last pair stands: a new end against an
     /// old commit, or the reverse, would be invented growth.
     pub(super) fn take(
@@ -85,11 +93,11 @@ impl PartitionWatch {
             return Step::default();
         };
         let now = Offsets {
-            log_start: self.log_start(sample, arrivals),
             log_end: log_end.offset,
             committed,
         };
-        let step = self.partition.take(now, arrivals);
+        let log_start = sample.log_start.map(|read| read.offset);
+        let step = self.partition.take(now, log_start, arrivals);
         self.fresh = true;
         self.read_at = Some(log_end.at);
         if step.restart.is_some() || self.known().is_none() {
@@ -121,10 +129,9 @@ impl PartitionWatch {
         self.delays.as_deref_mut()
     }
 
-    /// Unread messages of it have been deleted.
-    pub(super) fn loses(&self) -> bool {
-        self.known()
-            .is_some_and(|offsets| offsets.log_start > offsets.committed)
+    /// Messages ahead of its commit that are deleted.
+    pub(super) fn deleted_unread(&self) -> Option<u64> {
+        self.partition.deleted_unread()
     }
 
     pub(super) fn read_at(&self) -> Option<Time> {
@@ -150,10 +157,8 @@ impl PartitionWatch {
 
     /// When its oldest uncommitted message reaches an age in seconds.
     pub(super) fn delay_eta(&self, ceiling_seconds: f64, arrivals: &Arrivals) -> Option<Eta> {
-        let (offsets, rates) = (self.known()?, self.approach.as_ref()?);
+        let (offsets, rates) = (self.present(arrivals)?, self.approach.as_ref()?);
         let now = self.read_at?;
-        // A pair from before a restart says nothing about the new log's curve.
-        self.partition.log_start_in(arrivals)?;
         delay_eta(
             ceiling_seconds,
             now,
@@ -163,6 +168,13 @@ impl PartitionWatch {
         )
     }
 
+    /// Where the log begins, if that is above the commit: what lies between is gone, and was not committed.
+    pub(super) fn log_start_beyond_commit(&self, arrivals: &Arrivals) -> Option<u64> {
+        let committed = self.present(arrivals)?.committed;
+        let gone = self.deleted_unread().filter(|messages| *messages > 0)?;
+        Some(committed.saturating_add(gone))
+    }
+
     /// When the topic's retention begins to delete what is unread, by the limit that comes first.
     pub(super) fn retention_eta(
         &self,
@@ -170,11 +182,7 @@ impl PartitionWatch {
         arrivals: &Arrivals,
         stalled: bool,
     ) -> Option<Eta> {
-        let (offsets, now) = (self.known()?, self.read_at?);
-        let log_start = self.partition.log_start_in(arrivals)?;
-        if log_start > offsets.committed {
-            return Some(Eta::NOW);
-        }
+        let (offsets, now) = (self.present(arrivals)?, self.read_at?);
         let unread = Unread {
             now,
             curve: &arrivals.curve,
@@ -203,10 +211,9 @@ impl PartitionWatch {
         }
     }
 
-    /// The log start only moves forward in one log: one that was not read is where it last was.
-    fn log_start(&self, sample: &PartitionSample, arrivals: &Arrivals) -> u64 {
-        let before = self.partition.log_start_in(arrivals).unwrap_or(0);
-        sample.log_start.map_or(before, |read| read.offset)
+    /// The last pair, if it is of the present log: one from before a restart says nothing about the new log's curve.
+    fn present(&self, arrivals: &Arrivals) -> Option<Offsets> {
+        self.known().filter(|_| self.partition.is_of(arrivals))
     }
 
     fn follow(
@@ -271,8 +278,13 @@ impl PartitionWatch {
     }
 
     fn begin_anew(&mut self) {
-        self.time_lag = None;
         self.series = None;
+        self.forget_times();
+    }
+
+    /// What rests on when something happened.
+    fn forget_times(&mut self) {
+        self.time_lag = None;
         self.delays = None;
         self.recent = RecentLags::default();
         if let Some(rates) = &mut self.approach {

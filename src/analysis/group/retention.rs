@@ -75,12 +75,30 @@ pub(super) fn report(
     let by_size = has_size
         .then(|| delay::worst(partitions.iter().map(filled)))
         .flatten();
-    let known = by_age.into_iter().chain(by_size);
-    let eta = (state >= GrowthState::Accumulating)
-        .then(|| nearest(topic, watches, state == GrowthState::Stalled))
-        .flatten();
+    // That something is deleted unread is a fact, whatever the lag does: no forecast.
+    let overflow = overflow(topic, watches);
+    let forecast = || nearest(topic, watches, state == GrowthState::Stalled);
+    let eta = match overflow {
+        Some(_) => Some(Eta::NOW),
+        None if state >= GrowthState::Accumulating => forecast(),
+        None => None,
+    };
+    let known = by_age.into_iter().chain(by_size).chain(overflow);
     let filled = known.reduce(f64::max)?;
     Some(CeilingReport::new(CeilingKind::Retention, filled, eta))
+}
+
+/// How full it is at least where a log begins above the commit: what comes next there is gone, and is older than the oldest that is
+/// kept. `None` where nothing is missing.
+fn overflow(topic: &TopicHistory, watches: &[PartitionWatch]) -> Option<f64> {
+    let ratios = watches.iter().filter_map(|watch| {
+        let arrivals = topic.partition(watch.number)?;
+        let log_start = watch.log_start_beyond_commit(arrivals)?;
+        let age = arrivals.curve.age(log_start, watch.read_at()?);
+        let by_age = seconds(topic).zip(age).map(|(most, age)| age / most);
+        Some(by_age.map_or(1.0, |ratio| ratio.max(1.0)))
+    });
+    ratios.reduce(f64::max)
 }
 
 /// Of the partition and the limit that come first.

@@ -11,8 +11,8 @@ use crate::analysis::sample::Time;
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
 use crate::analysis::trend::rates::{Rates, Window};
 
-/// Where in the window before the first sample arrivals are looked up, as shares of it, oldest first: its beginning, and between, so
-/// that the oldest point is never much older than the window while that fills with samples. Of the usual 120 s these are
+/// Where in the window before the first cycle began arrivals are looked up, as shares of it, oldest first: its beginning, and between,
+/// so that the oldest point is never much older than the window while that fills with samples. Of the usual 120 s these are
 /// instants that the logs were asked for.
 const PAST_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
 
@@ -61,11 +61,19 @@ impl Sum {
 
     /// Goes on with other settings.
     pub(super) fn retune(&mut self, settings: &Settings) {
-        self.rates
-            .set_window(settings.window(settings.rate_window_seconds));
+        self.window = settings.window(settings.rate_window_seconds);
+        self.rates.set_window(self.window);
         if let Some(series) = &mut self.series {
             series.retune(&settings.lag_growth);
         }
+    }
+
+    /// Time broke off: rates begin anew, and the verdict on the troughs goes on.
+    pub(super) fn interrupt(&mut self) {
+        self.rates.clear();
+        self.fed_at = None;
+        // What arrived until now tells no ages any more. Troughs, habits and a stall stay: what waited still waits.
+        self.curve = Curve::with_gaps(SUM_GAPS);
     }
 
     /// What a pair changed in one partition.
@@ -87,12 +95,12 @@ impl Sum {
         }
     }
 
-    /// Takes the next sample, if every partition was read in this cycle. `now` is when the cycle began.
+    /// Takes the next sample, if every partition was read in this cycle. `began` is when the cycle did.
     pub(super) fn follow(
         &mut self,
         partitions: &mut [PartitionWatch],
         arrivals: &TopicHistory,
-        now: Time,
+        began: Time,
         p: &Profile,
     ) {
         let read_at = partitions.iter().filter_map(PartitionWatch::read_at);
@@ -102,7 +110,7 @@ impl Sum {
         let t = read_at.fold(f64::NEG_INFINITY, f64::max);
         self.fed_at = Some(t);
         if self.rates.is_empty() {
-            self.look_back(partitions, arrivals, now);
+            self.look_back(partitions, arrivals, began);
         }
         self.rates
             .push(t, self.arrived as f64, self.departed as f64);
@@ -139,9 +147,9 @@ impl Sum {
     }
 
     /// What had arrived before the first sample, if that is known of every partition. Departures are not: nobody told of them.
-    fn look_back(&mut self, partitions: &[PartitionWatch], arrivals: &TopicHistory, now: Time) {
+    fn look_back(&mut self, partitions: &[PartitionWatch], arrivals: &TopicHistory, began: Time) {
         for share in PAST_SHARES {
-            let at = now - share * self.window.seconds;
+            let at = began - share * self.window.seconds;
             let known = partitions.iter().filter_map(|partition| {
                 let log_end = partition.known()?.log_end as f64;
                 Some((partition.number, log_end))

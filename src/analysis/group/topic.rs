@@ -38,6 +38,7 @@ struct Present {
     partitions_unknown: u32,
     lag: Option<u64>,
     time_lag: Option<f64>,
+    deleted_unread: Option<u64>,
 }
 
 impl TopicWatch {
@@ -64,11 +65,20 @@ impl TopicWatch {
         }
     }
 
+    /// Time broke off since the last sample.
+    pub(super) fn interrupt(&mut self) {
+        self.sum.interrupt();
+        self.divergence.interrupt();
+        let partitions = self.partitions.iter_mut();
+        partitions.for_each(PartitionWatch::interrupt);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.partitions.is_empty()
     }
 
-    /// Takes `(partition, committed offset)` in order of partition; one that is not among them has no commit.
+    /// Takes `(partition, committed offset)` in order of partition; one that is not among them has no commit. `began` is when the
+    /// cycle did.
     pub(super) fn take(
         &mut self,
         group: &str,
@@ -103,9 +113,9 @@ impl TopicWatch {
             count(&mut self.counts, &step);
             rewinds_now += usize::from(step.rewound > 0);
         }
-        let (now, profile) = (cycle.sample.at, &settings.lag_growth);
+        let (began, profile) = (cycle.sample.began, &settings.lag_growth);
         self.sum
-            .follow(&mut self.partitions, arrivals, now, profile);
+            .follow(&mut self.partitions, arrivals, began, profile);
         delays::follow(
             &mut self.divergence,
             cycle.sample.at,
@@ -168,11 +178,15 @@ impl TopicWatch {
         };
         let ceilings = self.ceilings.follow(now, &depths, &settings.ceiling);
         let onset = growth.onset;
-        let loses = self.partitions.iter().any(PartitionWatch::loses);
+        let loses = self
+            .partitions
+            .iter()
+            .any(|partition| partition.deleted_unread() > Some(0));
         TopicReport {
             topic: name.clone(),
             lag_messages: present.lag,
             time_lag_seconds: present.time_lag,
+            deleted_unread_messages: present.deleted_unread,
             production_rate: self.sum.production_rate().filter(|_| followed),
             consumption_rate: self.sum.consumption_rate().filter(|_| followed),
             rate_slope,
@@ -185,7 +199,7 @@ impl TopicWatch {
                 state,
                 partition: growth.partition,
                 severity: growth_severity(state, &ceilings, settings.critical_eta_seconds),
-                onset: onset.map(|onset| onset.at),
+                onset: onset.map(|onset| onset.at.min(now)),
                 // A partition that left took its last lag along, which may be more than was there at the onset: then nobody knows.
                 onset_lag_messages: onset.map(|onset| onset.lag).filter(|lag| *lag >= 0.0),
             },
@@ -252,8 +266,16 @@ impl TopicWatch {
             partitions_unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
             lag: is_known.then(lag),
             time_lag: is_known.then(time_lag).flatten(),
+            deleted_unread: is_known.then(|| self.deleted_unread()).flatten(),
             partitions,
         }
+    }
+
+    /// Of the partitions that have a lag, if of each is known where its log begins.
+    fn deleted_unread(&self) -> Option<u64> {
+        let known = self.partitions.iter().filter(|p| p.known().is_some());
+        let mut unread = known.map(PartitionWatch::deleted_unread);
+        unread.try_fold(0, |sum: u64, unread| Some(sum.saturating_add(unread?)))
     }
 }
 

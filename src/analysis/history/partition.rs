@@ -1,12 +1,12 @@
 //! Input hygiene: what one more pair of committed offset and log end means for a group in a partition, told apart from
 //! rewinds, resets, losses and readings that crossed.
 
+use super::hole::Hole;
 use super::{Arrivals, Restart};
 
 /// Offsets of a partition that belong together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::analysis) struct Offsets {
-    pub(in crate::analysis) log_start: u64,
     pub(in crate::analysis) log_end: u64,
     pub(in crate::analysis) committed: u64,
 }
@@ -24,8 +24,7 @@ pub(in crate::analysis) struct Partition {
     last: Option<Offsets>,
     restarts: u32,
     beyond_end: bool,
-    /// Messages below this offset are already counted as lost.
-    lost_through: u64,
+    hole: Hole,
 }
 
 /// What one more pair changed, in messages.
@@ -36,7 +35,7 @@ pub(in crate::analysis) struct Step {
     pub(in crate::analysis) advanced: u64,
     pub(in crate::analysis) rewound: u64,
     pub(in crate::analysis) lost: u64,
-    /// The commit jumped over messages that retention had deleted.
+    /// The commit jumped over messages that had been deleted.
     pub(in crate::analysis) skipped: bool,
     /// The commit turned out to lie beyond the log end.
     pub(in crate::analysis) past_end: bool,
@@ -48,15 +47,24 @@ impl Partition {
         self.last.filter(|_| !self.beyond_end)
     }
 
-    /// Where the log began when it was last seen, if it is still the same log.
-    pub(in crate::analysis) fn log_start_in(&self, arrivals: &Arrivals) -> Option<u64> {
-        self.last
-            .filter(|_| self.restarts == arrivals.restarts)
-            .map(|last| last.log_start)
+    /// The last pair is of the present log.
+    pub(in crate::analysis) fn is_of(&self, arrivals: &Arrivals) -> bool {
+        self.last.is_some() && self.restarts == arrivals.restarts
     }
 
-    /// Takes a pair that was read in one cycle.
-    pub(in crate::analysis) fn take(&mut self, now: Offsets, arrivals: &Arrivals) -> Step {
+    /// Messages ahead of the commit that are deleted; `None` while there is no lag to speak of, or no log start that was read
+    /// before the commit.
+    pub(in crate::analysis) fn deleted_unread(&self) -> Option<u64> {
+        self.hole.unread(self.known()?.committed)
+    }
+
+    /// Takes a pair that was read in one cycle, and the log start, if that was read then, too.
+    pub(in crate::analysis) fn take(
+        &mut self,
+        now: Offsets,
+        log_start: Option<u64>,
+        arrivals: &Arrivals,
+    ) -> Step {
         let before = self.last;
         let restart = self.notice_restart(arrivals).filter(|_| before.is_some());
         let (was_known, was_beyond) = (self.known(), self.beyond_end);
@@ -67,12 +75,9 @@ impl Partition {
             past_end: self.beyond_end && !was_beyond,
             ..Step::default()
         };
-        match (before, restart) {
-            (Some(before), None) => self.note_movement(&mut step, was_known, before, now),
-            (Some(_), Some(_)) => self.lost_through = now.log_start,
-            // What was lost before our first look is what the count begins with: no rise of it, and so nobody's alert today.
-            (None, _) if !self.beyond_end => step.lost = self.count_lost(now, now),
-            (None, _) => {}
+        self.note_deleted(&mut step, before, now, log_start);
+        if let Some(before) = before.filter(|_| restart.is_none()) {
+            self.note_movement(&mut step, was_known, before, now);
         }
         step
     }
@@ -81,11 +86,12 @@ impl Partition {
         if self.restarts == arrivals.restarts {
             return None;
         }
-        self.restarts = arrivals.restarts;
-        // In the same log what was lost is lost, and counted.
-        if arrivals.reason != Some(Restart::Redefined) {
-            self.lost_through = 0;
+        let is_next = self.restarts.wrapping_add(1) == arrivals.restarts;
+        // In the same log what was lost is lost, and counted. Of several restarts only the last one's reason is known.
+        if !is_next || arrivals.reason != Some(Restart::Redefined) {
+            self.hole = Hole::default();
         }
+        self.restarts = arrivals.restarts;
         arrivals.reason
     }
 
@@ -96,40 +102,32 @@ impl Partition {
         before.is_none() || restart.is_some() || self.beyond_end && unmoved
     }
 
-    fn note_movement(
+    fn note_deleted(
         &mut self,
+        step: &mut Step,
+        before: Option<Offsets>,
+        now: Offsets,
+        log_start: Option<u64>,
+    ) {
+        let before = before.unwrap_or(now);
+        let proven = self.hole.take(before.committed, now.committed, log_start);
+        step.lost = proven.lost;
+        // A commit that lies beyond the end is of another log.
+        step.skipped = proven.skipped && !self.beyond_end;
+    }
+
+    fn note_movement(
+        &self,
         step: &mut Step,
         was_known: Option<Offsets>,
         before: Offsets,
         now: Offsets,
     ) {
-        if self.beyond_end {
-            return;
-        }
         // Both or neither: what arrives where nothing is known to leave would be invented growth.
-        if was_known.is_some() {
+        if was_known.is_some() && !self.beyond_end {
             step.arrived = now.log_end.saturating_sub(before.log_end);
             step.advanced = now.committed.saturating_sub(before.committed);
             step.rewound = before.committed.saturating_sub(now.committed);
         }
-        step.skipped = before.committed < before.log_start && now.committed >= before.log_start;
-        step.lost = self.count_lost(before, now);
-    }
-
-    /// What lies between the commit and a log start above it; once the commit has jumped over that, up to where it jumped.
-    fn count_lost(&mut self, before: Offsets, now: Offsets) -> u64 {
-        let was_whole = before.log_start <= before.committed;
-        if now.log_start <= now.committed && was_whole {
-            return 0;
-        }
-        // What it committed until now it had read in time.
-        let from = if now.committed < now.log_start {
-            now.committed
-        } else {
-            before.committed
-        };
-        let already = self.lost_through.max(from);
-        self.lost_through = already.max(now.log_start);
-        self.lost_through - already
     }
 }

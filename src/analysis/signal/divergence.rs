@@ -147,6 +147,12 @@ impl Divergence {
         Some(self.windows.end() - WINDOW_SECONDS)
     }
 
+    /// Time broke off: the open window begins anew.
+    pub fn interrupt(&mut self) {
+        self.window.clear();
+        self.times.clear();
+    }
+
     /// Judges the window that ended, once all partitions have fed it.
     pub fn close(&mut self, end: Time, tail: Tail, gaps: CommitGaps, p: &Profile) {
         self.learn_commit_gap(gaps, p.slope_windows);

@@ -16,7 +16,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Pause after the first sign-in that was refused, doubled with each further one: accounts get locked after a handful of
 /// wrong passwords, and the right one comes from a person.
 const REFUSED_FIRST: Duration = Duration::from_secs(10);
-const REFUSED_MAX: Duration = Duration::from_secs(300);
+pub(super) const REFUSED_MAX: Duration = Duration::from_secs(300);
 
 /// When the next connection may be tried.
 #[derive(Default)]
@@ -37,8 +37,7 @@ impl Backoff {
     pub(crate) fn failed(&mut self, reason: Error) {
         let pause = if reason.is_refused_sign_in() {
             self.refusals += 1;
-            // Not less than what the error's text promises.
-            doubled(REFUSED_FIRST, self.refusals - 1, REFUSED_MAX)
+            after_refusals(self.refusals)
         } else {
             jittered(doubled(BACKOFF_FIRST, self.failures, BACKOFF_MAX))
         };
@@ -59,6 +58,11 @@ impl Backoff {
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }
+}
+
+/// The pause after so many refused sign-ins in a row. Not less than what the errors' texts promise.
+pub(crate) fn after_refusals(refusals: u32) -> Duration {
+    doubled(REFUSED_FIRST, refusals.saturating_sub(1), REFUSED_MAX)
 }
 
 fn doubled(first: Duration, times: u32, max: Duration) -> Duration {

@@ -1,7 +1,8 @@
 //! The brokers of a cluster: found through the bootstrap servers, kept as the cluster names them, asked in parallel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
 
@@ -23,24 +24,38 @@ pub(crate) struct Cluster {
     tally: Arc<Tally>,
     bootstrap: Vec<Broker>,
     brokers: BTreeMap<BrokerId, Broker>,
-    /// What was last said about the bootstrap servers.
-    complaint: Option<String>,
+    /// Somebody answered something in this cycle.
+    heard: AtomicBool,
+    /// What was told of the bootstrap servers since one last answered: addresses and labels, which are constants of ours.
+    complaints: BTreeSet<(String, &'static str)>,
 }
 
 impl Cluster {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let entrance = Entrance::new(&settings.security, Lookups::default());
-        Self::sharing(settings, entrance, Arc::default())
+        Self::sharing(settings, Arc::new(entrance), Arc::default())
     }
 
-    /// The same cluster by other settings: no connection is kept, and the counts go on.
-    pub(crate) fn rebuilt(&self, settings: Arc<Settings>) -> Self {
-        let entrance = Entrance::new(&settings.security, self.entrance.lookups().clone());
-        Self::sharing(settings, entrance, Arc::clone(&self.tally))
+    /// Goes on by other settings. Connections, and the pause after a refused sign-in, are given up only when they are about
+    /// something else by now: where to go, or as whom. Counts go on in any case.
+    pub(crate) fn reconfigure(&mut self, settings: Arc<Settings>) {
+        let old = std::mem::replace(&mut self.settings, Arc::clone(&settings));
+        let same_way_in = old.security == settings.security
+            && old.bootstrap_servers == settings.bootstrap_servers;
+        if same_way_in && old.request_timeout == settings.request_timeout {
+            return;
+        }
+        let entrance = match same_way_in {
+            true => Arc::clone(&self.entrance),
+            false => {
+                let lookups = self.entrance.lookups().clone();
+                Arc::new(Entrance::new(&settings.security, lookups))
+            }
+        };
+        *self = Self::sharing(settings, entrance, Arc::clone(&self.tally));
     }
 
-    fn sharing(settings: Arc<Settings>, entrance: Entrance, tally: Arc<Tally>) -> Self {
-        let entrance = Arc::new(entrance);
+    fn sharing(settings: Arc<Settings>, entrance: Arc<Entrance>, tally: Arc<Tally>) -> Self {
         let servers = settings.bootstrap_servers.iter();
         let bootstrap = servers
             .map(|address| Broker::new(address, settings.request_timeout, &entrance, &tally))
@@ -51,7 +66,8 @@ impl Cluster {
             tally,
             bootstrap,
             brokers: BTreeMap::new(),
-            complaint: None,
+            heard: AtomicBool::new(false),
+            complaints: BTreeSet::new(),
         }
     }
 
@@ -77,6 +93,7 @@ impl Cluster {
     }
 
     pub(crate) fn begin_cycle(&self) {
+        self.heard.store(false, Ordering::Relaxed);
         for server in self.bootstrap.iter().filter(|server| !self.is_used(server)) {
             server.when_idle(Session::begin_cycle);
         }
@@ -89,6 +106,19 @@ impl Cluster {
         }
     }
 
+    /// Did somebody answer something in this cycle?
+    pub(crate) fn was_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    async fn ask<Q: Question>(&self, broker: &Broker, question: Q) -> Result<Q::Answer, Error> {
+        let answer = broker.ask(question).await;
+        if answer.as_ref().map_or_else(Error::is_answer, |_| true) {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+
     /// Is this bootstrap server one of the brokers, by the same address?
     fn is_used(&self, server: &Broker) -> bool {
         let mut brokers = self.brokers.values();
@@ -99,7 +129,7 @@ impl Cluster {
     pub(crate) async fn bootstrap(&mut self) -> Option<Metadata> {
         let mut reasons = Vec::new();
         for server in &self.bootstrap {
-            match server.ask(AskMetadata).await {
+            match self.ask(server, AskMetadata).await {
                 Ok(metadata) => {
                     self.report_recovery();
                     return Some(metadata);
@@ -146,33 +176,107 @@ impl Cluster {
     ) -> Vec<(BrokerId, Result<Q::Answer, Error>)> {
         join_all(questions.into_iter().filter_map(|(id, question)| {
             let broker = self.brokers.get(&id)?;
-            Some(async move { (id, broker.ask(question).await) })
+            Some(async move { (id, self.ask(broker, question).await) })
         }))
         .await
     }
 
-    /// Every bootstrap server with its reason in one line; again only when a reason changes.
+    /// Every bootstrap server with its reason in one line; again only when one fails in a way that it hasn't since the last
+    /// answer. Texts aren't compared: some count minutes, and servers' own words may change each time.
     fn report_unreachable(&mut self, reasons: &[(String, Error)]) {
-        if !reasons.iter().any(|(_, error)| error.is_news()) {
+        if !self.are_news(reasons) {
             return;
         }
         let told: Vec<String> = reasons
             .iter()
             .map(|(address, error)| format!("{address}: {error}"))
             .collect();
-        let told = told.join("; ");
-        if self.complaint.as_ref() != Some(&told) {
-            tracing::error!(
-                "cluster {}: no bootstrap server answers: {told}",
-                self.settings.name
-            );
-            self.complaint = Some(told);
+        tracing::error!(
+            "cluster {}: no bootstrap server answers: {}",
+            self.settings.name,
+            told.join("; ")
+        );
+    }
+
+    fn are_news(&mut self, reasons: &[(String, Error)]) -> bool {
+        let mut are_news = false;
+        for (address, error) in reasons.iter().filter(|(_, error)| error.is_news()) {
+            are_news |= self.complaints.insert((address.clone(), error.label()));
         }
+        are_news
     }
 
     fn report_recovery(&mut self) {
-        if self.complaint.take().is_some() {
+        if !std::mem::take(&mut self.complaints).is_empty() {
             tracing::info!("cluster {}: a bootstrap server answers", self.settings.name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::error::SecurityError;
+    use crate::kafka::filter::Filter;
+    use crate::kafka::secret::Secret;
+    use crate::kafka::settings::security::{Login, Sasl};
+    use crate::kafka::token::TokenError;
+
+    fn settings() -> Settings {
+        Settings::new("test".to_owned(), vec!["a:1".to_owned(), "b:1".to_owned()])
+    }
+
+    #[test]
+    fn a_cause_whose_words_change_is_told_once_until_somebody_answers() {
+        let mut cluster = Cluster::new(Arc::new(settings()));
+        let late = || Error::Late { api: "Metadata" };
+        let expired = |ago: &str| SecurityError::Expired(ago.to_owned()).into();
+        let no_token = |reason: &str| {
+            let (at, reason) = ("http://id/token".to_owned(), reason.to_owned());
+            SecurityError::from(TokenError::Unusable { at, reason }).into()
+        };
+        // What `a` and `b` say, and whether it is told.
+        let cycles: [(Error, Error, bool); 9] = [
+            (expired("7 minutes"), late(), true),
+            (expired("8 minutes"), Error::Busy, false),
+            (Error::Busy, late(), false),
+            (expired("9 minutes"), Error::Refused, true),
+            (expired("9 minutes"), late(), false),
+            (no_token("trace 1"), Error::Refused, true),
+            (no_token("trace 2"), Error::Refused, false),
+            (Error::Busy, Error::Busy, false),
+            (Error::Refused, Error::Busy, true),
+        ];
+        for (cycle, (a, b, told)) in cycles.into_iter().enumerate() {
+            let reasons = [("a:1".to_owned(), a), ("b:1".to_owned(), b)];
+            assert_eq!(cluster.are_news(&reasons), told, "cycle {cycle}");
+        }
+        cluster.report_recovery();
+        assert!(cluster.are_news(&[("b:1".to_owned(), Error::Refused)]));
+    }
+
+    #[test]
+    fn the_pause_after_a_refusal_outlives_settings_that_do_not_concern_it() {
+        let mut cluster = Cluster::new(Arc::new(settings()));
+        let reason = "invalid credentials".to_owned();
+        let refusal = SecurityError::SignInRefused {
+            mechanism: "PLAIN",
+            reason,
+        };
+        let refused = Err::<(), _>(refusal.into());
+        cluster.entrance.remember(&"a:1".into(), &refused);
+        let mut other = settings();
+        other.groups = Filter::new(&["p.*".to_owned()], &[]).unwrap();
+        cluster.reconfigure(Arc::new(other.clone()));
+        assert!(cluster.entrance.too_early().is_some(), "another filter");
+        other.request_timeout *= 2;
+        cluster.reconfigure(Arc::new(other.clone()));
+        assert!(cluster.entrance.too_early().is_some(), "another time-out");
+        other.security.sasl = Some(Sasl::Plain(Login {
+            username: "u".to_owned(),
+            password: Secret::new("the right one".to_owned()),
+        }));
+        cluster.reconfigure(Arc::new(other));
+        assert!(cluster.entrance.too_early().is_none(), "another password");
     }
 }

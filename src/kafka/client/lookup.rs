@@ -15,10 +15,14 @@ use crate::kafka::error::Error;
 /// hangs this many threads hang, and whoever comes next waits until its own deadline.
 const LOOKUPS_MAX: usize = 8;
 
+/// Longer than the tests, short enough that threads left over don't keep their process.
+#[cfg(test)]
+const HANG: std::time::Duration = std::time::Duration::from_secs(2);
+
 type Resolve = fn(&str) -> io::Result<Vec<SocketAddr>>;
 
 /// Where all sessions of a cluster look names up.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lookups {
     places: Arc<Semaphore>,
     resolve: Resolve,
@@ -31,6 +35,15 @@ impl Default for Lookups {
 }
 
 impl Lookups {
+    /// Those of a cluster whose resolver is silent, longer than a test takes.
+    #[cfg(test)]
+    pub(crate) fn hanging() -> Self {
+        Self::with(|_| {
+            thread::sleep(HANG);
+            Ok(Vec::new())
+        })
+    }
+
     fn with(resolve: Resolve) -> Self {
         Self {
             places: Arc::new(Semaphore::new(LOOKUPS_MAX)),
@@ -74,14 +87,6 @@ mod tests {
 
     use super::*;
 
-    /// Longer than the test, short enough that threads left over don't keep its process.
-    const HANG: Duration = Duration::from_secs(2);
-
-    fn hangs(_: &str) -> io::Result<Vec<SocketAddr>> {
-        thread::sleep(HANG);
-        Ok(Vec::new())
-    }
-
     #[tokio::test]
     async fn names_and_addresses_are_found_and_an_unknown_name_is_an_error() {
         let lookups = Lookups::default();
@@ -104,7 +109,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let (hanging, other) = (Lookups::with(hangs), Lookups::default());
+            let (hanging, other) = (Lookups::hanging(), Lookups::default());
             let patience = Duration::from_millis(50);
             let many = (0..3 * LOOKUPS_MAX).map(|_| timeout(patience, hanging.addresses("a:1")));
             assert!(join_all(many).await.iter().all(Result::is_err));

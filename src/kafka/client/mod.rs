@@ -2,7 +2,7 @@
 //! [`connection`] alive, let in by [`security`] and begun by a [`greeting`]. [`api`] says what may be asked, [`shape`] guards the codec against the answers' bytes.
 
 pub(crate) mod api;
-mod backoff;
+pub(crate) mod backoff;
 pub(crate) mod broker;
 pub(crate) mod cluster;
 pub(crate) mod connection;

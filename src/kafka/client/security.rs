@@ -1,55 +1,57 @@
 //! How a cluster's brokers let us in: [`Entrance`] is shared by all connections of a cluster. `security/tls` makes a connection
-//! secure, from `security/files`; `security/sasl` signs in, with what `security/dialogue` says.
+//! secure, from `security/files`; `security/sasl` signs in, with what `security/dialogue` or `security/kerberos` says;
+//! `security/attempts` knows when.
 
+mod attempts;
 mod dialogue;
 mod files;
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod sasl;
 mod tls;
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::AlertDescription;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
 use super::connection::Stream;
 use super::greeting::Open;
 use super::lookup::Lookups;
 use crate::kafka::error::{Error, SecurityError};
 use crate::kafka::settings::security::{Sasl, Security};
 use crate::kafka::token::Tokens;
-use dialogue::Credentials;
+use attempts::Attempts;
+pub(crate) use dialogue::Credentials;
+use dialogue::Dialogue;
+use sasl::Speaker;
 
 /// The way in to the brokers of one cluster.
 pub(crate) struct Entrance {
     security: Security,
     lookups: Lookups,
     tokens: Option<Tokens>,
-    attempts: Mutex<Attempts>,
-}
-
-/// What came of signing in, at whichever broker.
-#[derive(Default)]
-struct Attempts {
-    /// A broker that refuses after others accepted is that broker's affair, and its own backoff's.
-    accepted: bool,
-    backoff: Backoff,
+    #[cfg(feature = "gssapi")]
+    steps: kerberos::Steps,
+    attempts: Attempts,
 }
 
 impl Entrance {
     pub(crate) fn new(security: &Security, lookups: Lookups) -> Self {
         let tokens = match &security.sasl {
-            Some(Sasl::OAuthBearer(source)) => Some(Tokens::new(source)),
+            Some(Sasl::OAuthBearer(source)) => Some(Tokens::new(source, &lookups)),
             _ => None,
         };
         Self {
             security: security.clone(),
             lookups,
             tokens,
-            attempts: Mutex::default(),
+            #[cfg(feature = "gssapi")]
+            steps: kerberos::Steps::default(),
+            attempts: Attempts::default(),
         }
     }
 
@@ -58,9 +60,9 @@ impl Entrance {
         &self.lookups
     }
 
-    /// While nobody ever let us in, what one broker refused is not tried at the next: the account would be locked by the cluster.
+    /// What was refused to all, while it is too early to try again anywhere.
     pub(crate) fn too_early(&self) -> Option<Error> {
-        self.attempts().backoff.too_early()
+        self.attempts.too_early()
     }
 
     /// What bytes travel on from here.
@@ -76,46 +78,89 @@ impl Entrance {
         }
     }
 
-    /// Signs in, if that is asked for.
-    pub(crate) async fn sign_in(&self, open: &mut Open, patience: Duration) -> Result<(), Error> {
-        let Some(sasl) = &self.security.sasl else {
+    /// Who will sign in, if that is asked for. Tokens are asked for here, before a broker is troubled.
+    pub(crate) async fn credentials(
+        &self,
+        patience: Duration,
+    ) -> Result<Option<Credentials>, Error> {
+        match (&self.security.sasl, &self.tokens) {
+            (None, _) => Ok(None),
+            (Some(Sasl::Plain(login) | Sasl::ScramSha256(login) | Sasl::ScramSha512(login)), _) => {
+                Ok(Some(Credentials::Login(login.clone())))
+            }
+            (Some(Sasl::OAuthBearer(_)), tokens) => {
+                let tokens = tokens.as_ref().expect("made for this mechanism");
+                let token = tokens.token(patience).await;
+                let token = token.map_err(SecurityError::from)?;
+                Ok(Some(Credentials::Token(token)))
+            }
+            #[cfg(feature = "gssapi")]
+            (Some(Sasl::Gssapi(_)), _) => Ok(Some(Credentials::Ticket)),
+        }
+    }
+
+    /// Signs in at `broker`, when somebody is to.
+    pub(crate) async fn sign_in(
+        &self,
+        open: &mut Open,
+        who: Option<Credentials>,
+        broker: &Arc<str>,
+        patience: Duration,
+    ) -> Result<(), Error> {
+        let (Some(sasl), Some(who)) = (&self.security.sasl, who) else {
             return Ok(());
         };
-        let who = self.credentials(sasl, patience).await?;
-        let began = Instant::now();
-        let result = sasl::sign_in(open, sasl, who, patience).await;
-        self.remember(&result);
+        let _turn = self.attempts.turn().await?;
+        let (who, began) = (Arc::new(who), Instant::now());
+        let speaker = self.speaker(sasl, &who, broker, patience)?;
+        let result = sasl::sign_in(open, sasl, Arc::clone(&who), speaker, patience).await;
+        self.attempts.remember(broker, &result);
+        if let Err(error) = &result {
+            self.throw_away(&who, error).await;
+        }
         if let Some(lifetime) = result? {
             open.hold(began, lifetime);
         }
         Ok(())
     }
 
-    async fn credentials(&self, sasl: &Sasl, patience: Duration) -> Result<Credentials, Error> {
-        match (sasl, &self.tokens) {
-            (Sasl::Plain(login) | Sasl::ScramSha256(login) | Sasl::ScramSha512(login), _) => {
-                Ok(Credentials::Login(login.clone()))
-            }
-            (Sasl::OAuthBearer(_), tokens) => {
-                let tokens = tokens.as_ref().expect("made for this mechanism");
-                let token = tokens.token(patience).await;
-                Ok(Credentials::Token(token.map_err(SecurityError::from)?))
-            }
+    #[cfg_attr(
+        not(feature = "gssapi"),
+        expect(
+            unused_variables,
+            reason = "only a ticket is for one host, and can take time"
+        )
+    )]
+    fn speaker(
+        &self,
+        sasl: &Sasl,
+        who: &Arc<Credentials>,
+        address: &str,
+        patience: Duration,
+    ) -> Result<Speaker, Error> {
+        #[cfg(feature = "gssapi")]
+        if let Sasl::Gssapi(settings) = sasl {
+            let steps = self.steps.clone();
+            let dialogue = kerberos::Dialogue::new(settings, host(address), steps, patience);
+            return Ok(Speaker::Kerberos(dialogue));
+        }
+        let dialogue = Dialogue::new(sasl, Arc::clone(who))?;
+        Ok(Speaker::Rsasl(dialogue))
+    }
+
+    /// A token that a broker refused may be good elsewhere; but the next one certainly isn't the same refused one.
+    async fn throw_away(&self, who: &Credentials, error: &Error) {
+        if let (Credentials::Token(token), Some(tokens)) = (who, &self.tokens)
+            && error.is_refused_sign_in()
+        {
+            tokens.throw_away(token).await;
         }
     }
 
-    fn remember<T>(&self, result: &Result<T, Error>) {
-        let mut attempts = self.attempts();
-        match result {
-            Ok(_) => {
-                attempts.accepted = true;
-                attempts.backoff.reset();
-            }
-            Err(error) if error.is_refused_sign_in() && !attempts.accepted => {
-                attempts.backoff.failed(error.clone());
-            }
-            Err(_) => {}
-        }
+    /// As if this had come of signing in at a broker.
+    #[cfg(test)]
+    pub(crate) fn remember<T>(&self, broker: &Arc<str>, result: &Result<T, Error>) {
+        self.attempts.remember(broker, result);
     }
 
     /// Says what an error means with these settings.
@@ -136,11 +181,6 @@ impl Entrance {
             (error, _) => error,
         }
     }
-
-    /// A panic elsewhere leaves it right.
-    fn attempts(&self) -> MutexGuard<'_, Attempts> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Alerts about the certificate that a client shows, or doesn't show. Java says `BadCertificate` to a missing one, OpenSSL
@@ -157,6 +197,12 @@ fn is_about_us(alert: AlertDescription) -> bool {
             | AlertDescription::AccessDenied
             | AlertDescription::CertificateRequired
     )
+}
+
+/// The host of `host:port`; an IPv6 address is in brackets there.
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Why a stream ended: what TLS says of it, or merely that it ended.

@@ -218,13 +218,17 @@ impl Session {
             return Err(reason);
         }
         let entrance = Arc::clone(&self.entrance);
+        let who = entrance.credentials(self.timeout).await;
+        let who = self.note(SaslAuthenticateRequest::NAME, who)?;
         let connection = Connection::open(&self.address, &entrance, self.timeout).await;
         let connection = self.note("Connect", connection)?;
         // The greeting may take the room of a seldom question; a sign-in, which renews itself, must not.
         self.extra += 1;
         let open = Open::greet(connection, &self.tally, self.timeout).await;
         let mut open = self.note(ApiVersionsRequest::NAME, open)?;
-        let entered = entrance.sign_in(&mut open, self.timeout).await;
+        let entered = entrance
+            .sign_in(&mut open, who, &self.address, self.timeout)
+            .await;
         self.note(SaslAuthenticateRequest::NAME, entered)?;
         Ok(open)
     }

@@ -58,6 +58,8 @@ fn principal(security: &Security) -> String {
             format!("User:{}", login.username)
         }
         Some(Sasl::OAuthBearer(_)) => "User:<the token's subject>".to_owned(),
+        #[cfg(feature = "gssapi")]
+        Some(Sasl::Gssapi(_)) => "User:<the ticket's principal without its realm>".to_owned(),
         None => match security.tls.as_ref().and_then(|tls| tls.identity.as_ref()) {
             Some(identity) => format!("User:<subject of {}>", identity.certificate.display()),
             None => "User:ANONYMOUS".to_owned(),

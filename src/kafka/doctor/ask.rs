@@ -20,7 +20,7 @@ use crate::kafka::error::{Code, Error, is_for_want_of_a_right, is_refusal};
 use crate::kafka::groups::{AskGroups, Listing};
 use crate::kafka::harvest;
 use crate::kafka::members::{self, AskClassicMembers, AskConsumerMembers};
-use crate::kafka::offsets::{AskEnds, End, Wanted, end_of};
+use crate::kafka::offsets::{AskEnds, End, Place, Wanted, end_of};
 use crate::kafka::sampler::CommitsByGroup;
 use crate::kafka::settings::Settings;
 use crate::kafka::topics::Topics;
@@ -36,6 +36,8 @@ pub(super) struct Items {
     pub(super) refused: usize,
     /// Names of those that were refused, as far as they are known.
     pub(super) names: Vec<String>,
+    /// Those about which there is nothing to tell: groups that never committed.
+    pub(super) empty: usize,
     /// What else went wrong, first.
     pub(super) failure: Option<String>,
 }
@@ -52,6 +54,7 @@ impl Items {
     fn add(&mut self, other: Self) {
         self.asked += other.asked;
         self.refused += other.refused;
+        self.empty += other.empty;
         self.names.extend(other.names);
         self.failure = self.failure.take().or(other.failure);
     }
@@ -116,7 +119,7 @@ impl Heard {
 
 /// A broker that doesn't know a question hasn't failed.
 fn failure(id: BrokerId, error: &Error) -> Option<String> {
-    let told = format!("broker {id}: {error}");
+    let told = format!("broker {id}: {}", error.asked_once());
     (!matches!(error, Error::Unsupported { .. })).then_some(told)
 }
 
@@ -173,9 +176,12 @@ async fn groups(
     let mut items = Items::default();
     for group in &listing.commits {
         items.asked += 1;
-        if let Err(code) = group.topics {
-            items.take(code);
-            items.names.push(group.name.to_string());
+        match &group.topics {
+            Ok(topics) => items.empty += usize::from(topics.is_empty()),
+            Err(code) => {
+                items.take(*code);
+                items.names.push(group.name.to_string());
+            }
         }
     }
     let broken = session.tally().errors().into_iter();
@@ -254,9 +260,9 @@ const TOPICS_BY_TIME_MAX: usize = 20;
 
 /// Asks for the first record at or after a timestamp, or for what a negative one stands for.
 pub(super) fn request(wanted: &[Wanted], timestamp_ms: i64) -> ListOffsetsRequest {
-    let partition = |index: &i32| {
+    let partition = |place: &Place| {
         ListOffsetsPartition::default()
-            .with_partition_index(*index)
+            .with_partition_index(place.index)
             .with_current_leader_epoch(-1)
             .with_timestamp(timestamp_ms)
     };

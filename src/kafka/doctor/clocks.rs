@@ -19,7 +19,7 @@ use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::client::session::Session;
 use crate::kafka::coordinators::OFFSETS_TOPIC;
 use crate::kafka::error::Code;
-use crate::kafka::offsets::Wanted;
+use crate::kafka::offsets::{Place, Wanted};
 use crate::kafka::sampler;
 use crate::kafka::topics::Topics;
 
@@ -81,8 +81,9 @@ fn wanted(topics: &Topics, broker: BrokerId) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for topic in list {
         let leaders = topic.leaders.iter().enumerate();
-        let led = leaders.filter(|(_, leader)| **leader == Some(broker));
-        let partitions: Vec<i32> = led.map(|(index, _)| index as i32).take(room).collect();
+        let led = leaders.filter(|(_, leader)| leader.broker == Some(broker));
+        let places = led.map(|(index, leader)| Place::new(index as i32, *leader));
+        let partitions: Vec<Place> = places.take(room).collect();
         room -= partitions.len();
         if !partitions.is_empty() {
             let topic = topic.wire_name.clone();

@@ -69,7 +69,7 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was found or refused, in a few words.
     pub found: String,
-    /// What would be better for having it; always there when something is refused.
+    /// The right that would help; absent where none would, and where nothing is lost without it.
     pub missing: Option<Acl>,
 }
 

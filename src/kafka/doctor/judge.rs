@@ -27,7 +27,11 @@ pub(super) struct Evidence<'a> {
 pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
     let probed = evidence.probed;
     let of = |question, everything, thing| {
-        let items = evidence.heard.of(&question);
+        let mut items = evidence.heard.of(&question);
+        // Kafka leaves commits out, too, where the topic may not be described.
+        if probed.describe_topics != Some(true) {
+            items.empty = 0;
+        }
         finding(evidence, question, of_items(&items, everything, thing))
     };
     vec![
@@ -105,8 +109,15 @@ fn of_items(items: &Items, everything: Option<bool>, thing: &str) -> Judged {
         (None, 0, Some(true)) => allowed(format!("no {thing} yet")),
         (None, 0, Some(false)) => refused(format!("no {thing} is seen; any would be refused")),
         (None, 0, None) => (Verdict::Unknown, format!("no {thing} to ask about"), false),
+        _ if items.empty > 0 => allowed(without_commit(items.empty, asked)),
         _ => allowed(counted(asked, thing)),
     }
+}
+
+/// Of these groups nothing but state and members is published, and somebody may look for their lag.
+fn without_commit(empty: usize, asked: usize) -> String {
+    let has = if empty == 1 { "has" } else { "have" };
+    format!("{empty} of {} {has} no commit", counted(asked, "group"))
 }
 
 fn counted(count: usize, thing: &str) -> String {
@@ -195,7 +206,8 @@ fn log_dirs(probed: &Probed) -> Judged {
 fn offsets_topic(probed: &Probed) -> Judged {
     match probed.offsets_topic {
         OffsetsTopic::Readable => allowed(String::new()),
-        OffsetsTopic::Refused => refused(String::new()),
+        // A right that this version has no use for is nothing to ask an administrator for.
+        OffsetsTopic::Refused => (Verdict::Refused, String::new(), false),
         OffsetsTopic::Missing => (Verdict::Unknown, "nobody has committed yet".into(), false),
         OffsetsTopic::Unknown => (Verdict::Unknown, "needs Read on it".into(), false),
     }
@@ -262,6 +274,20 @@ mod tests {
     }
 
     #[test]
+    fn groups_that_never_committed_are_told() {
+        let of = |empty| {
+            let items = Items {
+                empty,
+                ..items(3, 0)
+            };
+            of_items(&items, Some(true), "group").1
+        };
+        assert_eq!(of(0), "3 groups");
+        assert_eq!(of(1), "1 of 3 groups has no commit");
+        assert_eq!(of(2), "2 of 3 groups have no commit");
+    }
+
+    #[test]
     fn an_empty_or_short_list_of_groups_is_told_from_a_whole_one() {
         let (yes, no) = (Some(true), Some(false));
         let cases = [
@@ -302,17 +328,7 @@ mod tests {
 
     #[test]
     fn what_a_broker_is_too_old_for_is_unsupported_and_not_bad() {
-        let settings = Settings {
-            name: "old".to_owned(),
-            bootstrap_servers: Vec::new(),
-            request_timeout: std::time::Duration::ZERO,
-            security: Default::default(),
-            rate_window: crate::kafka::RATE_WINDOW,
-            limits: Default::default(),
-            isolation_level: Default::default(),
-            groups: crate::kafka::Filter::all(),
-            topics: crate::kafka::Filter::all(),
-        };
+        let settings = Settings::new("old".to_owned(), Vec::new());
         let evidence = Evidence {
             versions: Versions::from([(DESCRIBE_GROUPS.api, 5)]),
             heard: &Heard::default(),

@@ -15,7 +15,7 @@ use crate::kafka::configs::AskRetention;
 use crate::kafka::coordinators::OFFSETS_TOPIC;
 use crate::kafka::error::{Code, Error, is_for_want_of_a_right};
 use crate::kafka::members::{AskClassicMembers, AskConsumerMembers};
-use crate::kafka::offsets::{self, Wanted};
+use crate::kafka::offsets::{self, Place, Wanted};
 
 /// No prefix that somebody gave rights on begins so, one hopes.
 const NO_SUCH_TOPIC: &str = "no-such-topic.asked-by-lagslope-doctor";
@@ -140,7 +140,7 @@ fn offsets_topic(topic: &MetadataResponseTopic) -> OffsetsTopic {
 async fn list_offsets(session: &mut Session) -> Option<bool> {
     let wanted = Wanted {
         topic: StrBytes::from_static_str(NO_SUCH_TOPIC),
-        partitions: vec![0],
+        partitions: vec![Place::anywhere(0)],
     };
     const LATEST: i64 = -1;
     let wanted = [wanted];

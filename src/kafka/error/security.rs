@@ -83,6 +83,9 @@ pub(crate) enum SecurityError {
     TokenRefused { reason: String },
     #[error("there is no token to sign in with: {0}")]
     NoToken(#[from] TokenError),
+    #[cfg(feature = "gssapi")]
+    #[error(transparent)]
+    Kerberos(#[from] super::KerberosError),
     #[error("the sign-in by {mechanism} failed: {what}")]
     SignInFailed {
         mechanism: &'static str,
@@ -91,7 +94,7 @@ pub(crate) enum SecurityError {
 }
 
 /// What `backoff.rs` does after a refusal.
-const PAUSES: &str =
+pub(crate) const PAUSES: &str =
     "The next attempt is made after 10 s, then ever more seldom, up to every 5 min";
 
 impl SecurityError {
@@ -116,12 +119,19 @@ impl SecurityError {
             Self::SignInRefused { .. } => "sign_in_refused",
             Self::TokenRefused { .. } => "token_refused",
             Self::NoToken(_) => "no_token",
+            #[cfg(feature = "gssapi")]
+            Self::Kerberos(error) => error.label(),
             Self::SignInFailed { .. } => "sign_in_failed",
         }
     }
 
     /// Somebody counts such attempts, and locks accounts.
     pub(crate) fn is_refused_sign_in(&self) -> bool {
-        matches!(self, Self::SignInRefused { .. } | Self::TokenRefused { .. })
+        match self {
+            Self::SignInRefused { .. } | Self::TokenRefused { .. } => true,
+            #[cfg(feature = "gssapi")]
+            Self::Kerberos(error) => error.is_refused_sign_in(),
+            _ => false,
+        }
     }
 }

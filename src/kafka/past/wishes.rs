@@ -9,6 +9,7 @@ use crate::analysis::sample::Reading;
 use crate::kafka::client::broker::Question;
 use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::client::tally::Tally;
+use crate::kafka::offsets::Place;
 use crate::kafka::sampler::CommitsByGroup;
 use crate::kafka::topic::Topic;
 use crate::kafka::topics::Topics;
@@ -57,6 +58,11 @@ impl PastState {
         self.tries = (self.tries + 1).min(DOUBLINGS_MAX);
     }
 
+    /// It was not asked: whether the answer could be believed was not known.
+    fn postpone(&mut self, cycle: u32) {
+        self.asked = cycle;
+    }
+
     fn may_ask(&self, cycle: u32) -> bool {
         let wait = CYCLES_BETWEEN << self.tries;
         self.asked == 0 || cycle.saturating_sub(self.asked) >= wait
@@ -71,7 +77,7 @@ impl PastState {
 /// A partition whose past is asked for.
 pub(crate) struct Wish {
     pub(crate) topic: StrBytes,
-    pub(crate) partition: i32,
+    pub(crate) place: Place,
     pub(crate) log_end: Reading,
     /// Behind the log end; none when only the rate of arrivals is asked for.
     pub(crate) commits: Vec<u64>,
@@ -94,12 +100,12 @@ pub(crate) fn wishes(
     let mut by_leader: BTreeMap<BrokerId, Vec<Wish>> = BTreeMap::new();
     for ((index, partition), commits) in wanted(topics, commits, cycle) {
         let topic = &topics.list()[index];
-        let leader = topic.leaders.get(partition).copied().flatten();
+        let leader = topic.leaders.get(partition).copied().unwrap_or_default();
         let log_end = topic.ends.get(partition).and_then(|end| end.log_end);
-        if let (Some(leader), Some(log_end)) = (leader, log_end) {
-            by_leader.entry(leader).or_default().push(Wish {
+        if let (Some(broker), Some(log_end)) = (leader.broker, log_end) {
+            by_leader.entry(broker).or_default().push(Wish {
                 topic: topic.wire_name.clone(),
-                partition: partition as i32,
+                place: Place::new(partition as i32, leader),
                 log_end,
                 commits,
             });
@@ -152,7 +158,7 @@ pub(crate) type Names = Vec<(StrBytes, i32)>;
 
 /// Who is asked about what.
 pub(crate) fn names(wishes: &BTreeMap<BrokerId, Vec<Wish>>) -> BTreeMap<BrokerId, Names> {
-    let name = |wish: &Wish| (wish.topic.clone(), wish.partition);
+    let name = |wish: &Wish| (wish.topic.clone(), wish.place.index);
     let of_broker = |(broker, wishes): (&BrokerId, &Vec<Wish>)| {
         (*broker, wishes.iter().map(name).collect::<Names>())
     };
@@ -189,11 +195,20 @@ pub(crate) fn put(topics: &mut Topics, told: Vec<Told>, cycle: u32, tally: &Tall
 
 /// A broker did not answer about these.
 pub(crate) fn put_off(topics: &mut Topics, names: &Names, cycle: u32) {
+    each_state(topics, names, |state| state.put_off(cycle));
+}
+
+/// These were not asked about. That costs nothing but finding out why, so they don't wait longer each time.
+pub(crate) fn postpone(topics: &mut Topics, names: &Names, cycle: u32) {
+    each_state(topics, names, |state| state.postpone(cycle));
+}
+
+fn each_state(topics: &mut Topics, names: &Names, change: impl Fn(&mut PastState)) {
     for (name, partition) in names {
         if let Some((topic, partition)) = find(topics, name, *partition)
             && let Some(state) = topic.past_state_mut(partition)
         {
-            state.put_off(cycle);
+            change(state);
         }
     }
 }

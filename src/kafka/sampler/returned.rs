@@ -11,22 +11,37 @@ const PAUSE_SECONDS: f64 = 300.0;
 impl Sampler {
     /// While something is amiss the metadata is read before the log ends, not after them, and whoever is new in it lists its groups at
     /// once. Should it hang, that costs this cycle its patience a second time; afterwards it is one hung broker like another.
+    /// What a broker listed at a former address doesn't count: nobody says that it is still there.
     pub(super) async fn ask_returned(&mut self, listings: &mut Listings, clock: Clock) {
-        let pauses = |failed: Time| clock.now - failed < PAUSE_SECONDS;
-        let is_due = self.metadata_is_stale && !self.has_looked(clock);
-        if !is_due || listings.is_empty() || self.early_look_failed.is_some_and(pauses) {
+        let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
+        let are_believed = answering.iter().all(|id| self.trust.is_believed(*id));
+        let is_amiss = self.metadata_is_stale || !are_believed;
+        let is_due = is_amiss && !self.has_looked(clock);
+        if !is_due || listings.is_empty() {
             return;
         }
-        let answering: Vec<BrokerId> = listings.iter().map(|(broker, _)| *broker).collect();
         let before = self.cluster.addresses();
-        if !self.refresh(&answering, clock).await {
-            self.early_look_failed = Some(clock.now);
+        if !self.look_early(&answering, clock).await {
             return;
         }
         let known = self.cluster.addresses().into_iter();
         let returned = known.filter(|broker| !before.contains(broker));
-        let returned = returned.map(|(id, _)| id).collect();
-        listings.extend(self.list_groups_of(returned).await);
+        let returned: Vec<BrokerId> = returned.map(|(id, _)| id).collect();
+        listings.retain(|(broker, _)| !returned.contains(broker));
+        listings.extend(self.list_groups_of(returned, clock).await);
+    }
+
+    /// Reads the metadata before the log ends, unless that took too long lately.
+    pub(super) async fn look_early(&mut self, answering: &[BrokerId], clock: Clock) -> bool {
+        let pauses = |failed: Time| clock.now - failed < PAUSE_SECONDS;
+        if self.early_look_failed.is_some_and(pauses) {
+            return false;
+        }
+        let looked = self.refresh(answering, clock).await;
+        if !looked {
+            self.early_look_failed = Some(clock.now);
+        }
+        looked
     }
 
     /// The metadata was read in this cycle.

@@ -88,6 +88,7 @@ impl Sampler {
         self.metadata_is_stale = true;
         let neutral = answering.iter().copied();
         let neutral: Vec<BrokerId> = neutral
+            .filter(|broker| self.trust.is_current(*broker))
             .filter(|broker| !unsettled.disputing.contains(broker))
             .collect();
         if self.second_listing_was_fruitless {
@@ -125,7 +126,7 @@ impl Sampler {
                     let good = groups.into_iter().filter(|group| group.topics.is_ok());
                     told.extend(good.map(|group| (broker, group)));
                 }
-                Err(error) => self.suspect(&error),
+                Err(error) => self.suspect(broker, &error),
             }
         }
         told
@@ -164,6 +165,7 @@ mod tests {
         let listing = |code: &i16| Listing {
             groups: Vec::new(),
             refused: 0,
+            whole: true,
             commits: vec![GroupCommits {
                 name: StrBytes::from_static_str("pay"),
                 at: Instant::now(),

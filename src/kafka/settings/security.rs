@@ -49,6 +49,9 @@ pub enum Sasl {
     ScramSha512(Login),
     /// OAUTHBEARER
     OAuthBearer(TokenSource),
+    /// GSSAPI. Who we are says the environment, to libkrb5 itself: a ticket cache (`KRB5CCNAME`) or a keytab (`KRB5_CLIENT_KTNAME`).
+    #[cfg(feature = "gssapi")]
+    Gssapi(Kerberos),
 }
 
 /// A name and a password.
@@ -58,6 +61,14 @@ pub struct Login {
     pub username: String,
     /// `sasl.password`
     pub password: Secret,
+}
+
+/// Whom a ticket is for: `service/host`, with the host of each broker's address.
+#[cfg(feature = "gssapi")]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kerberos {
+    /// `sasl.kerberos.service.name`
+    pub service_name: String,
 }
 
 /// Where tokens come from (`sasl.oauthbearer.method`).

@@ -1,6 +1,7 @@
 //! Tokens for SASL OAUTHBEARER: [`Tokens`] keeps one for all brokers of a cluster, and asks for the next in time.
-//! `oidc` and `msk_iam` are where they come from, `http` is how those are asked.
+//! `oidc` and `msk_iam` are where they come from, `http` is how those are asked, `disk` how files are read for them.
 
+mod disk;
 mod http;
 #[cfg(feature = "msk-iam")]
 mod msk_iam;
@@ -14,6 +15,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
+use super::client::backoff::after_refusals;
+use super::client::lookup::Lookups;
+use super::error::PAUSES;
 use super::secret::Secret;
 use super::settings::security::TokenSource;
 
@@ -53,7 +57,7 @@ pub(crate) enum TokenError {
     },
     /// It knows who asks, or doesn't, and says no.
     #[error(
-        "{at} gives no token: {reason}; check sasl.oauthbearer.client.id, .client.secret and .scope"
+        "{at} gives no token: {reason}; check sasl.oauthbearer.client.id, .client.secret and .scope. {PAUSES}"
     )]
     Refused {
         /// Who was asked.
@@ -94,6 +98,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 const RENEW_SHARE: u32 = 5;
 
 /// How long an error stands for the next askers: many brokers connect at once, and one that refuses is not asked for each of them.
+/// After a refusal the pauses are those after a refused sign-in: here, too, somebody counts wrong secrets.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// All but RFC 3986's unreserved letters: what Amazon signs, and what most servers that don't decode get right all the same.
@@ -125,7 +130,16 @@ enum Source {
 #[derive(Debug, Default)]
 struct Kept {
     token: Option<Fresh>,
-    failure: Option<(Instant, TokenError)>,
+    failure: Option<Failure>,
+    /// Refusals since there last was a token.
+    refusals: u32,
+}
+
+/// What stands for the next askers until it is time to ask again.
+#[derive(Debug)]
+struct Failure {
+    until: Instant,
+    error: TokenError,
 }
 
 /// A token and its life from now on.
@@ -137,12 +151,16 @@ struct Fresh {
 }
 
 impl Tokens {
-    /// Asks nothing yet.
-    pub(crate) fn new(source: &TokenSource) -> Self {
+    /// Asks nothing yet. Names are looked up where the cluster's are.
+    pub(crate) fn new(source: &TokenSource, lookups: &Lookups) -> Self {
         let source = match source {
-            TokenSource::Oidc(settings) => Source::Oidc(oidc::Source::new(settings.clone())),
+            TokenSource::Oidc(settings) => {
+                Source::Oidc(oidc::Source::new(settings.clone(), lookups))
+            }
             #[cfg(feature = "msk-iam")]
-            TokenSource::MskIam(settings) => Source::MskIam(msk_iam::Source::new(settings)),
+            TokenSource::MskIam(settings) => {
+                Source::MskIam(msk_iam::Source::new(settings, lookups))
+            }
             #[cfg(not(feature = "msk-iam"))]
             TokenSource::MskIam(_) => Source::Absent,
         };
@@ -155,7 +173,7 @@ impl Tokens {
     /// A token that is still good, asked for within `patience` if there is none.
     ///
     /// # Errors
-    /// Why there is none. The same error is given again for a second without asking again.
+    /// Why there is none. The same error is given again without asking again: for a second, or after a refusal for 10 s and more.
     pub(crate) async fn token(&self, patience: Duration) -> Result<Token, TokenError> {
         let deadline = Instant::now() + patience;
         let late = || TokenError::TimedOut {
@@ -172,6 +190,18 @@ impl Tokens {
             .await
             .unwrap_or_else(|_| Err(late()));
         kept.take(asked, answer)
+    }
+
+    /// A broker refused this one: it is not kept until its renewal.
+    pub(crate) async fn throw_away(&self, refused: &Token) {
+        let mut kept = self.kept.lock().await;
+        if kept
+            .token
+            .as_ref()
+            .is_some_and(|fresh| fresh.token == *refused)
+        {
+            kept.token = None;
+        }
     }
 }
 
@@ -209,7 +239,7 @@ impl Kept {
             return Some(Ok(fresh.token.clone()));
         }
         match &self.failure {
-            Some((at, error)) if now < *at + PAUSE_AFTER_FAILURE => {
+            Some(Failure { until, error }) if now < *until => {
                 Some(self.still_good(now).ok_or_else(|| error.clone()))
             }
             _ => None,
@@ -230,12 +260,22 @@ impl Kept {
                     renew_at: expires_at - RENEW_BEFORE.min(life / RENEW_SHARE),
                     expires_at,
                 });
-                self.failure = None;
+                (self.failure, self.refusals) = (None, 0);
                 Ok(token)
             }
             Err(error) => {
                 let now = Instant::now();
-                self.failure = Some((now, error.clone()));
+                let pause = match &error {
+                    TokenError::Refused { .. } => {
+                        self.refusals = self.refusals.saturating_add(1);
+                        after_refusals(self.refusals)
+                    }
+                    _ => PAUSE_AFTER_FAILURE,
+                };
+                self.failure = Some(Failure {
+                    until: now + pause,
+                    error: error.clone(),
+                });
                 self.still_good(now).ok_or(error)
             }
         }

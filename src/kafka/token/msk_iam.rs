@@ -19,8 +19,10 @@ use reqsign_core::hash::{hex_hmac_sha256, hex_sha256, hmac_sha256};
 use reqsign_core::time::Timestamp;
 use reqsign_core::{Context, Env, Error, FileRead, HttpSend, ProvideCredentialDyn};
 
+use super::disk::Disk;
 use super::http::{Failure, Http};
 use super::{Token, TokenError, encoded};
+use crate::kafka::client::lookup::Lookups;
 use crate::kafka::secret::Secret;
 use crate::kafka::settings::security::MskIam;
 
@@ -50,7 +52,9 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(settings: &MskIam) -> Self {
+    pub(super) fn new(settings: &MskIam, lookups: &Lookups) -> Self {
+        let disk = Disk::default();
+        let http = Http::new(None, disk.clone(), lookups.clone());
         let web_identity = AssumeRoleWithWebIdentityCredentialProvider::new()
             .with_region(settings.region.clone())
             .with_regional_sts_endpoint()
@@ -59,8 +63,8 @@ impl Source {
             region: settings.region.clone(),
             context: Context::new()
                 .with_env(Environment(settings.environment.clone()))
-                .with_file_read(Files)
-                .with_http_send(Sender(Http::default())),
+                .with_file_read(Files(disk))
+                .with_http_send(Sender(http)),
             chain: vec![
                 ("environment", Box::new(EnvCredentialProvider::new())),
                 ("web identity", Box::new(web_identity)),
@@ -201,18 +205,24 @@ impl Env for Environment {
     }
 }
 
-/// Small files on a local disk: read where we stand.
+/// Profiles, and tokens of a web identity.
 #[derive(Debug)]
-struct Files;
+struct Files(Disk);
 
 impl FileRead for Files {
     async fn file_read(&self, path: &str) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)
-            .and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut bytes))
-            .map_err(|error| Error::config_invalid(error.to_string()))?;
-        Ok(bytes)
+        let path = path.to_owned();
+        let read = self.0.read(move || start_of(&path)).await;
+        read.and_then(|bytes| bytes.map_err(|error| error.to_string()))
+            .map_err(Error::config_invalid)
     }
+}
+
+fn start_of(path: &str) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[derive(Debug)]

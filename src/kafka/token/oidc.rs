@@ -10,8 +10,10 @@ use hyper::{Request, Response, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::disk::Disk;
 use super::http::{Failure, Http};
 use super::{Token, TokenError, encoded};
+use crate::kafka::client::lookup::Lookups;
 use crate::kafka::secret::Secret;
 use crate::kafka::settings::security::Oidc;
 
@@ -48,8 +50,8 @@ struct Denied {
 }
 
 impl Source {
-    pub(super) fn new(settings: Oidc) -> Self {
-        let http = Http::new(settings.ca.clone());
+    pub(super) fn new(settings: Oidc, lookups: &Lookups) -> Self {
+        let http = Http::new(settings.ca.clone(), Disk::default(), lookups.clone());
         Self { settings, http }
     }
 
@@ -105,15 +107,19 @@ impl Source {
     /// Name and secret are encoded first, as RFC 6749 (2.3.1) wants. librdkafka sends them raw: the same for what is made of letters,
     /// digits and `-._~`, and wrong for a `%` or `+` at a server that reads the standard.
     fn basic(&self) -> HeaderValue {
-        let pair = format!(
-            "{}:{}",
-            encoded(&self.settings.client_id),
-            encoded(self.settings.client_secret.expose())
-        );
-        let text = format!("Basic {}", BASE64_STANDARD.encode(pair));
+        let text = format!("Basic {}", self.pair());
         let mut value = HeaderValue::try_from(text).expect("base64 is made of header bytes");
         value.set_sensitive(true);
         value
+    }
+
+    /// Name and secret as they are sent.
+    fn pair(&self) -> String {
+        BASE64_STANDARD.encode(format!(
+            "{}:{}",
+            encoded(&self.settings.client_id),
+            encoded(self.settings.client_secret.expose())
+        ))
     }
 
     fn read(&self, answer: &Response<Bytes>) -> Result<(Token, Duration), TokenError> {
@@ -168,6 +174,7 @@ impl Source {
         let secret = self.settings.client_secret.expose();
         let words = words
             .replace(secret, "[hidden]")
+            .replace(&self.pair(), "[hidden]")
             .replace(&encoded(secret).to_string(), "[hidden]");
         let visible = words.chars().map(|c| if c.is_control() { ' ' } else { c });
         visible.take(MAX_WORDS).collect()

@@ -16,6 +16,7 @@ pub(super) const DROPPED: (&str, &str) = ("LagslopeSeriesDropped", "warning");
 const DOWN: (&str, &str) = ("LagslopeDown", "critical");
 const CLUSTER_DOWN: (&str, &str) = ("LagslopeClusterDown", "critical");
 const STALE: (&str, &str) = ("LagslopeSampleStale", "warning");
+const REFUSED: (&str, &str) = ("LagslopeConfigRefused", "warning");
 const SKIPPED: (&str, &str) = ("LagslopeCyclesSkipped", "warning");
 
 /// Any signal of the one topic.
@@ -346,5 +347,31 @@ async fn a_bug_is_told_at_once() {
         .firing(minute(15), &[])
         .firing(minute(16), &[SKIPPED])
         .firing(minute(40), &[])
+        .holds();
+}
+
+/// Told when nobody has mended it for ten minutes, and gone with the first configuration that is read.
+#[tokio::test]
+async fn a_configuration_that_stays_refused_is_told() {
+    let story = story()
+        .await
+        .runs(5, NORMAL)
+        .configuration_is_refused()
+        .runs(15, NORMAL)
+        .configuration_is_mended()
+        .runs(5, NORMAL);
+    Proof::of(&story.series())
+        .seen_by(&["one:9877", "two:9877"])
+        .firing(minute(14), &[])
+        .firing(minute(16), &[REFUSED])
+        .says(
+            minute(16),
+            REFUSED,
+            About::Job,
+            "lagslope has refused its configuration",
+            "The configuration that lagslope (watchers) was last told to read has a fault. The former one stays in force, and a \
+             lagslope that starts with this one exits at once.",
+        )
+        .firing(minute(21), &[])
         .holds();
 }

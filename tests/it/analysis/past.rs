@@ -224,6 +224,7 @@ fn sample(at: f64, log_end: u64, committed: u64, past: &[(f64, u64)]) -> Sample 
         at: BEGIN - before,
     });
     Sample {
+        began: at,
         at,
         topics: vec![TopicSample {
             name: "orders".into(),
@@ -342,4 +343,30 @@ fn a_log_that_began_anew_has_no_past_but_its_own() {
     assert_eq!(report.groups[0].topics[0].time_lag_seconds, None);
     let report = known.observe(sample(BEGIN + 20.0, 50_000, 30_000, &past[..2]));
     assert_eq!(report.groups[0].topics[0].time_lag_seconds, Some(820.0));
+}
+
+#[test]
+fn after_a_break_and_with_another_window_the_past_is_told_anew() {
+    let mut known = analysis();
+    cycle(&mut known, 0.0, 30_000, &[(600.0, 40_000)]);
+    let mut settings = Settings::new(10.0);
+    settings.rate_window_seconds = 240.0;
+    known.retune(settings, Box::new(|_, _| Ceilings::default()));
+    known.interrupt();
+    // Told from the moment ten minutes later: 150 a second until two minutes before, 100 since.
+    let past = [(-120.0, 112_000), (-360.0, 130_000), (-480.0, 148_000)];
+    assert_eq!(
+        cycle(&mut known, 600.0, 112_000, &past),
+        (Some(480.0), Some(125.0), None)
+    );
+}
+
+#[test]
+fn arrivals_are_looked_up_from_when_the_cycle_began() {
+    // The log was asked for two minutes before the cycle began, and knows nothing older; the cycle took 20 s.
+    let mut sample = sample(BEGIN, 100_000, 100_000, &[(140.0, 86_000)]);
+    sample.began = BEGIN - 20.0;
+    let report = analysis().observe(sample);
+    let rate = report.groups[0].topics[0].production_rate;
+    assert_eq!(rate, Some(100.0));
 }

@@ -131,9 +131,9 @@ fn apply(read: &mut Read, event: Event) -> Read {
         Event::Rewound(by) => read.committed = Some(committed.saturating_sub(by)),
         Event::Recreated => {
             *read = Read {
-                log_start: 0,
                 log_end: Some(0),
                 committed: read.committed,
+                ..Read::default()
             }
         }
         Event::Deleted(n) => read.log_start = (read.log_start + n).min(log_end),

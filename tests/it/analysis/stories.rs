@@ -111,6 +111,53 @@ fn stop_is_stalled_within_4_minutes_and_critical() {
 }
 
 #[test]
+fn consumer_that_was_dead_before_the_first_look_is_never_called_ok() {
+    // After a restart of the daemon nothing is known of the group's habits: whether three minutes without a commit are a stall can't be
+    // said, and "ok" would be a guess.
+    let reports = tell(
+        |t| (50_000.0 + 100.0 * t, 20_000.0),
+        40.0 * MINUTE,
+        Ceilings::default(),
+    );
+    let limit = 35.0 * MINUTE;
+    for (t, report) in &reports {
+        let state = report.lag_growth.state;
+        let expected = if *t < limit {
+            GrowthState::Unknown
+        } else {
+            GrowthState::Stalled
+        };
+        assert_eq!(state, expected, "at {t} s");
+    }
+}
+
+#[test]
+fn batch_consumer_that_nobody_knows_is_unknown_until_it_commits() {
+    // Every ten minutes it commits all there is; the first look falls into its pause.
+    let batches = |t: f64| (100.0 * t, 100.0 * (t / 600.0).floor() * 600.0);
+    let reports = tell(batches, 25.0 * MINUTE, Ceilings::default());
+    let state = |minutes: f64| reports[(minutes * MINUTE / INTERVAL) as usize].1.lag_growth;
+    assert_eq!(state(9.0).severity, None, "it may have stopped");
+    for minutes in [10.0, 12.0, 20.0] {
+        let found = state(minutes).severity;
+        assert_eq!(found, Some(Severity::Ok), "after {minutes} minutes");
+    }
+    assert_eq!(first_raised(&reports), None);
+}
+
+#[test]
+fn group_that_waits_for_next_to_nothing_is_ok() {
+    // Four messages in half an hour, five are a rise: nobody stalls over that.
+    let reports = tell(
+        |t| (100.0 + (t / 500.0).floor(), 100.0),
+        30.0 * MINUTE,
+        Ceilings::default(),
+    );
+    let (_, last) = reports.last().expect("there are some");
+    assert_eq!(last.lag_growth.severity, Some(Severity::Ok));
+}
+
+#[test]
 fn spike_is_not_growth() {
     // 60,000 messages at once, worked off within five minutes.
     let spike = |t: f64| {

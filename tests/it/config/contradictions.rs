@@ -27,10 +27,36 @@ const CONTRADICTIONS: &[(&str, &[&str], &str)] = &[
         &[SASL],
         "f.yaml:3: clusters[0].kafka.sasl.mechanism: missing: set PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER (librdkafka's default, GSSAPI, is not assumed)",
     ),
+    #[cfg(not(feature = "gssapi"))]
     (
-        "Kerberos",
+        "Kerberos in a build without it",
         &[SASL, "sasl.mechanisms: GSSAPI"],
         "f.yaml:5: clusters[0].kafka.sasl.mechanisms: GSSAPI (Kerberos) is not in this build: it needs the cargo feature `gssapi`",
+    ),
+    #[cfg(feature = "gssapi")]
+    (
+        "Kerberos with a password",
+        &[SASL, "sasl.mechanism: GSSAPI", "sasl.password: p"],
+        "f.yaml:6: clusters[0].kafka.sasl.password: GSSAPI signs in with a Kerberos ticket (KRB5CCNAME, KRB5_CLIENT_KTNAME): remove this",
+    ),
+    (
+        "a service of Kerberos without Kerberos",
+        &[
+            SASL,
+            "sasl.mechanism: PLAIN",
+            "sasl.kerberos.service.name: kafka",
+        ],
+        "f.yaml:6: clusters[0].kafka.sasl.kerberos.service.name: this is for sasl.mechanism GSSAPI: remove it",
+    ),
+    (
+        "a service of Kerberos with its host",
+        &["sasl.kerberos.service.name: kafka/b1"],
+        "f.yaml:4: clusters[0].kafka.sasl.kerberos.service.name: expected a service's name such as kafka, without host and realm, got the text \"kafka/b1\"",
+    ),
+    (
+        "librdkafka's keytab",
+        &["sasl.kerberos.keytab: /k"],
+        "f.yaml:4: clusters[0].kafka.sasl.kerberos.keytab: set the variable KRB5_CLIENT_KTNAME to that file: Kerberos reads it, and renews tickets by it, by itself",
     ),
     (
         "both spellings",

@@ -32,22 +32,29 @@ fn each_way_of_signing_in_on_the_page_is_accepted() {
     let page = fs::read_to_string(path).expect("it is there");
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path().display().to_string();
-    for name in [
-        "ca.pem",
-        "client.pem",
-        "client.key",
-        "client.key.password",
-        "password",
-        "client-secret",
+    let made = rcgen::generate_simple_self_signed(vec!["lagslope".to_owned()]).expect("made");
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    for (name, text) in [
+        ("ca.pem", certificate.as_str()),
+        ("client.pem", &certificate),
+        ("client.key", &key),
+        ("client.key.password", "x"),
+        ("password", "x"),
+        ("client-secret", "x"),
     ] {
-        fs::write(folder.path().join(name), "x").expect("written");
+        fs::write(folder.path().join(name), text).expect("written");
     }
     let blocks = page.split("```yaml\n").skip(1);
     let blocks: Vec<&str> = blocks
         .filter_map(|rest| Some(rest.split_once("```")?.0))
         .collect();
-    assert_eq!(blocks.len(), 5, "TLS twice, SASL three times");
+    assert_eq!(blocks.len(), 6, "TLS twice, SASL four times");
     for block in blocks {
+        if block.contains("GSSAPI") && cfg!(not(feature = "gssapi")) {
+            let told = load(block, &[]).unwrap_err().join("\n");
+            assert!(told.contains("feature `gssapi`"), "{told}");
+            continue;
+        }
         let settings = load(block.replace("/etc/lagslope", &here), &[]);
         let settings = settings.unwrap_or_else(|told| panic!("{block}\n{told:?}"));
         let security = &settings.clusters[0].kafka.security;

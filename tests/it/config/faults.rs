@@ -73,6 +73,32 @@ const VALUES: &[Case] = &[
         ],
     ),
     (
+        "several strings for a list",
+        "clusters:\n  - name: a\n    bootstrap_servers: k1:9092, k2:9092\n",
+        &[],
+        &[
+            "f.yaml:3: clusters[0].bootstrap_servers: expected a list, got the text \"k1:9092, k2:9092\": write [\"k1:9092\", \"k2:9092\"]",
+        ],
+    ),
+    (
+        "a password before an address, which is not repeated",
+        "clusters:\n  - name: a\n    bootstrap_servers: ['u:hunter2@k:9092']\n  - name: b\n    bootstrap_servers: u:hunter2@k:9092\n",
+        &[],
+        &[
+            "f.yaml:3: clusters[0].bootstrap_servers[0]: expected host:port, without a name or password in front of it (what is there is not shown: it may hold one); who signs in is said under `kafka`",
+            "f.yaml:5: clusters[1].bootstrap_servers: expected a list, got text: write it in brackets",
+        ],
+    ),
+    (
+        "a property beside the block it belongs in",
+        "clusters:\n  - name: a\n    bootstrap_servers: [a:1]\n    sasl.password: p\nssl.ca.location: /ca\n",
+        &[],
+        &[
+            "f.yaml:4: clusters[0].sasl.password: unknown key here: it belongs under `kafka:`",
+            "f.yaml:5: ssl.ca.location: unknown key here: it belongs under `kafka:`",
+        ],
+    ),
+    (
         "no port",
         "clusters:\n  - {name: a, bootstrap_servers: [kafka]}\n",
         &[],
@@ -135,15 +161,28 @@ const BESIDE_A_CLUSTER: &[Case] = &[
         "a duration without a unit",
         "sample_interval: 10\n",
         &[],
+        &["f.yaml:2: sample_interval: expected a duration from 1s to 10m, got the text \"10\""],
+    ),
+    (
+        "no time at all",
+        "sample_interval: 0s\nmax_age: 0s\n",
+        &[],
         &[
-            "f.yaml:2: sample_interval: expected a duration above 0 such as 500ms, 15s, 5m or 1h30m, got the text \"10\"",
+            "f.yaml:2: sample_interval: expected a duration from 1s to 10m, got the text \"0s\"",
+            "f.yaml:3: max_age: expected a duration above 0 such as 500ms, 15s, 5m or 1h30m, got the text \"0s\"",
         ],
+    ),
+    (
+        "what is judged against an interval, beside one that can't be read",
+        "sample_interval: 5\nmax_age: 6s\nsignals: {rate_window: 11s}\n",
+        &[],
+        &["f.yaml:2: sample_interval: expected a duration from 1s to 10m, got the text \"5\""],
     ),
     (
         "out of bounds",
         "sample_interval: 1h\n",
         &[],
-        &["f.yaml:2: sample_interval: must be from 1s to 600s, is 3600s"],
+        &["f.yaml:2: sample_interval: expected a duration from 1s to 10m, got the text \"1h\""],
     ),
     (
         "older than it ever gets",

@@ -1,6 +1,7 @@
 //! Configuration and command line: what is accepted, and the exact words for what is not.
 
 mod accepted;
+mod certificates;
 mod command_line;
 mod contradictions;
 mod example;

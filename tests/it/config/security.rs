@@ -46,12 +46,15 @@ fn tls_verifies_everything_unless_told_otherwise() {
 #[test]
 fn a_client_certificate_takes_its_files_and_the_keys_password() {
     let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str| {
+    let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
-        fs::write(&path, "a password\r\n").unwrap();
+        fs::write(&path, text).unwrap();
         path
     };
-    let (ca, certificate, key, password) = (file("ca"), file("crt"), file("key"), file("pass"));
+    let made = rcgen::generate_simple_self_signed(vec!["lagslope".to_owned()]).unwrap();
+    let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let (ca, certificate, key) = (file("ca", &pem), file("crt", &pem), file("key", &key));
+    let password = file("pass", "a password\r\n");
     let lines = [
         "security.protocol: SSL".to_owned(),
         format!("ssl.ca.location: {}", ca.display()),
@@ -94,6 +97,19 @@ fn each_mechanism_gets_its_name_and_password() {
             );
         }
     }
+}
+
+#[cfg(feature = "gssapi")]
+#[test]
+fn kerberos_wants_nothing_and_may_name_its_service() {
+    let service = |lines: &[&str]| match security(lines, &[]).unwrap().sasl {
+        Some(Sasl::Gssapi(kerberos)) => kerberos.service_name,
+        other => panic!("{other:?}"),
+    };
+    let least = [SASL, "sasl.mechanism: gssapi"];
+    assert_eq!(service(&least), "kafka");
+    let named = [&least[..], &["sasl.kerberos.service.name: broker"]].concat();
+    assert_eq!(service(&named), "broker");
 }
 
 #[test]

@@ -1,26 +1,24 @@
 //! Settings that change while the daemon runs: whoever isn't meant doesn't notice, and history stays.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lagslope::daemon::Watches;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::script::{Behaviour, Script, Scripts, settings};
 use super::{TWO, skipped};
 use crate::lagslope::Scrape;
 
-async fn seconds(seconds: u64) {
+pub(super) async fn seconds(seconds: u64) {
     sleep(Duration::from_secs(seconds)).await;
 }
 
-fn page(watches: &Watches<Script>) -> Scrape {
+pub(super) fn page(watches: &Watches<Script>) -> Scrape {
     Scrape::parse(&watches.board.text())
 }
 
 /// Each tick of a cluster, in seconds since the beginning.
-fn ticks(scripts: &Scripts, cluster: &str) -> Vec<u64> {
+pub(super) fn ticks(scripts: &Scripts, cluster: &str) -> Vec<u64> {
     let readings = scripts.done(cluster).readings.into_iter();
     readings.map(|at| at.round() as u64).collect()
 }
@@ -196,39 +194,4 @@ async fn a_shorter_interval_brings_the_tick_forward_and_a_longer_one_begins_with
         page(&watches).value("up", &[("kafka_cluster", "a")]),
         Some(1.0)
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_hour_slept_through_goes_into_no_curve_as_seconds() {
-    let scripts = Scripts::new(&[]);
-    let ahead = Arc::new(AtomicU64::new(0));
-    let (began, slept) = (Instant::now(), Arc::clone(&ahead));
-    let wall = move || {
-        let slept = slept.load(Ordering::Relaxed) as f64;
-        1_700_000_000.0 + began.elapsed().as_secs_f64() + slept
-    };
-    let watches = Watches::start_by(wall, settings(TWO), scripts.source());
-    seconds(65).await;
-    ahead.store(3600, Ordering::Relaxed);
-    seconds(30).await;
-    assert_eq!(
-        ticks(&scripts, "a"),
-        [0, 10, 20, 30, 40, 50, 60, 90],
-        "nothing is read until the wall clock has stayed ahead"
-    );
-    let after = page(&watches);
-    assert_eq!(skipped(&after, "a", "clock"), Some(2.0));
-    let of_a = [("kafka_cluster", "a")];
-    assert_eq!(
-        after.value("last_sample_timestamp_seconds", &of_a),
-        Some(1_700_003_690.0)
-    );
-    assert_eq!(after.value("lag_messages", &of_a), Some(500.0));
-    assert_eq!(
-        after.value("production_rate", &of_a),
-        None,
-        "not 3,000 a second"
-    );
-    seconds(10).await;
-    assert_eq!(page(&watches).value("production_rate", &of_a), Some(100.0));
 }

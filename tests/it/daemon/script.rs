@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lagslope::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Reading, Sample, Time, TopicCommits, TopicSample,
+    Commits, Cycle, GroupSample, Moment, PartitionSample, Reading, Sample, Time, TopicCommits,
+    TopicSample,
 };
 use lagslope::config::{self, Cluster, Settings, Start};
 use lagslope::daemon::Source;
@@ -22,6 +23,8 @@ pub(super) enum Behaviour {
     Takes(Duration),
     /// The first readings panic, this many of them.
     Panics(usize),
+    /// This reading panics, counted from 0.
+    PanicsAt(usize),
     /// Answers this many readings, then none any more.
     Hangs(usize),
     /// Answers with so many groups.
@@ -33,6 +36,7 @@ pub(super) enum Behaviour {
 pub(super) struct Done {
     pub(super) made: u64,
     pub(super) reconfigured: u64,
+    pub(super) pasts_forgotten: u64,
     /// When each reading began, in seconds since the test did.
     pub(super) readings: Vec<f64>,
 }
@@ -84,7 +88,8 @@ pub(super) struct Script {
 }
 
 impl Source for Script {
-    async fn sample(&mut self, at: Time) -> Sample {
+    async fn sample(&mut self, now: Moment) -> Sample {
+        let at = now.time;
         let began = self.scripts.began.elapsed().as_secs_f64();
         let reading = self.scripts.note(&self.cluster, |done| {
             done.readings.push(began);
@@ -94,12 +99,18 @@ impl Source for Script {
         match behaviour.copied().unwrap_or_default() {
             Behaviour::Takes(time) => sleep(time).await,
             Behaviour::Panics(times) => assert!(reading >= times, "a bug"),
+            Behaviour::PanicsAt(which) => assert!(reading != which, "a bug"),
             Behaviour::Hangs(after) if reading >= after => std::future::pending().await,
             Behaviour::Crowded(groups) => return crowd(at, groups),
             Behaviour::Answers | Behaviour::Hangs(_) => {}
         }
         self.readings += 1;
         group_that_lags(at, began, self.readings)
+    }
+
+    fn forget_past(&mut self) {
+        self.scripts
+            .note(&self.cluster, |done| done.pasts_forgotten += 1);
     }
 
     fn reconfigure(&mut self, _: &Cluster) {
@@ -113,6 +124,7 @@ fn group_that_lags(at: Time, seconds: f64, requests: u64) -> Sample {
     let offset = 10_000 + (100.0 * seconds) as u64;
     let reading = |offset| Some(Reading { offset, at });
     Sample {
+        began: at,
         at,
         topics: vec![TopicSample {
             name: "orders".into(),

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use lagslope::kafka::Settings;
 use lagslope::kafka::doctor::{Clock, Skew, examine};
-use lagslope::kafka::{Filter, IsolationLevel, Settings, security::Security};
 
 use super::{doctor, line};
 use crate::kafka::clients::Protocol;
@@ -102,17 +102,7 @@ fn an_older_kafka_is_asked_in_the_versions_it_knows() {
 fn a_clock_that_is_off_is_told_by_how_much() {
     let kafka = shared(Version::Kafka4);
     for (off, lower, upper) in [(-90.0, 89.0, 93.0), (90.0, -91.0, -87.0)] {
-        let settings = Settings {
-            name: "test".to_owned(),
-            bootstrap_servers: vec![kafka.bootstrap()],
-            request_timeout: Duration::from_secs(5),
-            security: Security::default(),
-            rate_window: lagslope::kafka::RATE_WINDOW,
-            limits: Default::default(),
-            isolation_level: IsolationLevel::ReadUncommitted,
-            groups: Filter::all(),
-            topics: Filter::all(),
-        };
+        let settings = Settings::new("test".to_owned(), vec![kafka.bootstrap()]);
         let checkup = alive(kafka, || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             let now = SystemTime::now().duration_since(UNIX_EPOCH);

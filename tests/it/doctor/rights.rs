@@ -85,7 +85,7 @@ const CASES: &[Case] = &[
         missing: DESCRIBE_CONFIGS,
         exit: 1,
         said: &[
-            "! DescribeConfigs v4 refused 3 of 3 topics; without it: no retention",
+            "! DescribeConfigs v4 refused 2 of 2 topics; without it: no retention",
             "Metadata v13 allowed 2 topics",
         ],
         absent: &[],
@@ -130,6 +130,11 @@ async fn with_each_single_right_missing_it_is_named_and_the_daemon_publishes_wha
         published(&config, case.absent, case.counted, &mut seen).await;
         let right = page.lines().filter(|line| line.contains("kafka-acls"));
         let rights: Vec<&str> = right.collect();
+        if case.missing == READ_OFFSETS {
+            assert!(rights.is_empty(), "nothing is lost without it:\n{page}");
+            tokio::task::block_in_place(|| guarded.allow(case.missing));
+            continue;
+        }
         assert_eq!(rights.len(), 1, "{}:\n{page}", case.missing);
         assert!(rights[0].ends_with(case.missing), "{page}");
         if case.missing == DESCRIBE_GROUPS {

@@ -1,9 +1,12 @@
 //! What is no cluster, or not a whole one: a port where nobody listens, one that says something else, one that says nothing.
 
+use std::fs;
+
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::{doctor, line};
+use crate::kafka::{Version, shared};
 use crate::kafka_client::scripted::{Mood, Scripted};
 use crate::processes::free_port;
 use crate::real::config;
@@ -93,4 +96,20 @@ async fn a_broker_that_falls_silent_is_named_and_so_is_what_was_not_asked() {
         };
         assert!(line(&page, about).starts_with(said), "{said}:\n{page}");
     }
+}
+
+/// It greets like a broker, and Metadata is the first thing that it doesn't know.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controllers_port_is_called_that() {
+    let kafka = tokio::task::block_in_place(|| shared(Version::Kafka4));
+    let settings = fs::read_to_string(kafka.folder().join("node1/server.properties"));
+    let settings = settings.expect("the node's settings");
+    let (_, rest) = settings
+        .split_once("CONTROLLER://")
+        .expect("its own listener");
+    let controller = rest.lines().next().expect("an address");
+    let (exit, page) = doctor(&config(controller), &[]).await;
+    assert_eq!(exit, Some(1), "{page}");
+    let told = "perhaps a controller's port; use a broker's listener";
+    assert!(page.contains(told), "{page}");
 }

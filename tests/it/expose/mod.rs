@@ -27,6 +27,7 @@ pub(crate) const FOR_EVER: Duration = Duration::MAX;
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) board: Arc<Board>,
+    pub(crate) own: OwnMetrics,
     _stop: oneshot::Sender<()>,
 }
 
@@ -36,9 +37,11 @@ impl Server {
         let address = listener.local_addr().expect("bound");
         let board = Arc::new(Board::new(clusters.iter().map(ToString::to_string)));
         let (stop, stopped) = oneshot::channel::<()>();
+        let own = OwnMetrics::new("0.0.0", "test");
+        own.configured(1_700_000_000.0);
         let exposed = Exposed {
             board: Arc::clone(&board),
-            own: OwnMetrics::new("0.0.0", "test"),
+            own: own.clone(),
             reload: None,
         };
         tokio::spawn(serve(listener, exposed, async move {
@@ -47,6 +50,7 @@ impl Server {
         Self {
             address,
             board,
+            own,
             _stop: stop,
         }
     }
@@ -68,6 +72,7 @@ pub(crate) fn full_report(group: &str) -> Report {
     };
     let cycle = Cycle {
         up: true,
+        groups: Some(1),
         duration_seconds: 0.012,
         requests: vec![("ListGroups", 7)],
         errors: vec![("OffsetFetch", "not_coordinator", 1)],
@@ -95,6 +100,7 @@ fn full_topic() -> TopicReport {
         topic: "orders".into(),
         lag_messages: Some(123_456),
         time_lag_seconds: Some(12.5),
+        deleted_unread_messages: Some(12),
         production_rate: Some(10_000.0),
         consumption_rate: Some(9_500.0),
         rate_slope: Some(slope),

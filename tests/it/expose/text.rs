@@ -96,6 +96,9 @@ async fn what_is_unknown_is_absent() {
         topic.rate_slope,
     ) = (None, None, None, None);
     topic.ceilings.clear();
+    topic.ceiling.severity = None;
+    topic.divergence.severity = None;
+    topic.retry_storm.severity = None;
     report.groups[0].members = None;
     server.board.place("prod").post(
         render("prod", &report, &Facts::default(), Granularity::Topic),

@@ -41,6 +41,8 @@ pub(crate) struct Kafka {
 pub(crate) struct Preparation {
     /// Written into the cluster's folder, which is `{folder}` in options.
     pub(crate) files: Vec<(String, String)>,
+    /// Further arguments of Java; `{folder}` is the cluster's folder there too.
+    pub(crate) java_arguments: String,
     /// Further arguments of the command that formats the storage, for a shell.
     pub(crate) format_arguments: String,
 }
@@ -82,7 +84,7 @@ impl Kafka {
         for (name, content) in &preparation.files {
             fs::write(folder.join(name), content).expect("a file in our temporary folder");
         }
-        let nodes = node::quorum(nodes, options, folder, &preparation.format_arguments);
+        let nodes = node::quorum(nodes, options, folder, preparation);
         let kafka = Self {
             version,
             pids: nodes.iter().map(|_| AtomicU32::new(0)).collect(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use super::Port;
+use super::{Port, Preparation};
 use crate::processes::free_port;
 
 /// Any id does; all nodes of a cluster are formatted with the same.
@@ -20,6 +20,7 @@ pub(super) struct Node {
     controller_port: u16,
     /// What is the same on every node: the voters, the replication factors, the caller's options.
     common: String,
+    java_arguments: String,
     format_arguments: String,
 }
 
@@ -28,10 +29,11 @@ pub(super) fn quorum(
     count: u16,
     options: &[(&str, &str)],
     folder: &Path,
-    format_arguments: &str,
+    preparation: &Preparation,
 ) -> Vec<Node> {
     let controllers: Vec<u16> = (0..count).map(|_| free_port()).collect();
-    let common = common(&controllers, options).replace("{folder}", &folder.display().to_string());
+    let placed = |text: &str| text.replace("{folder}", &folder.display().to_string());
+    let common = placed(&common(&controllers, options));
     (1..)
         .zip(controllers)
         .map(|(id, controller_port)| Node {
@@ -40,7 +42,8 @@ pub(super) fn quorum(
             id,
             controller_port,
             common: common.clone(),
-            format_arguments: format_arguments.to_owned(),
+            java_arguments: placed(&preparation.java_arguments),
+            format_arguments: preparation.format_arguments.clone(),
         })
         .collect()
 }
@@ -96,7 +99,7 @@ log.dirs={}
             .replace("{controller}", &self.controller_port.to_string());
         fs::write(&properties, text).expect("a file in our temporary folder");
         let properties = properties.display();
-        let java = format!("{JAVA} -cp '{class_path}'");
+        let java = format!("{JAVA} {} -cp '{class_path}'", self.java_arguments);
         format!(
             "{java} kafka.tools.StorageTool format --ignore-formatted -t {CLUSTER_ID} -c '{properties}' {} || exit 1
 exec {java} kafka.Kafka '{properties}'

@@ -93,6 +93,7 @@ impl Secured {
         let scram = |mechanism| format!("'{mechanism}=[name={USER},password={PASSWORD}]'");
         let preparation = Preparation {
             files: certificates(),
+            java_arguments: String::new(),
             format_arguments: format!(
                 "--add-scram {} --add-scram {}",
                 scram("SCRAM-SHA-256"),

@@ -4,26 +4,23 @@ use std::collections::BTreeSet;
 
 use kafka_protocol::messages::ApiKey;
 use lagslope::analysis::sample::Sample;
-use lagslope::kafka::{Filter, IsolationLevel, Limits, Sampler, Settings};
+use lagslope::kafka::{Limits, Sampler, Settings};
 
-use super::TIMEOUT;
 use super::scripted::Scripted;
+use super::{TIMEOUT, settings};
 
 fn sampler(cluster: &Scripted, max_groups: usize, max_partitions: usize) -> Sampler {
-    Sampler::new(Settings {
-        name: "test".to_owned(),
-        bootstrap_servers: vec![cluster.address(1)],
-        request_timeout: TIMEOUT,
-        security: lagslope::kafka::security::Security::default(),
-        rate_window: lagslope::kafka::RATE_WINDOW,
-        isolation_level: IsolationLevel::ReadUncommitted,
-        groups: Filter::all(),
-        topics: Filter::all(),
+    Sampler::new(bounded(cluster, max_groups, max_partitions))
+}
+
+fn bounded(cluster: &Scripted, max_groups: usize, max_partitions: usize) -> Settings {
+    Settings {
         limits: Limits {
             max_groups,
             max_partitions,
         },
-    })
+        ..settings(cluster, TIMEOUT)
+    }
 }
 
 fn groups(sample: &Sample) -> BTreeSet<String> {
@@ -149,4 +146,71 @@ async fn groups_whose_commits_are_too_many_are_refused_whole() {
         sampler.sample(1030.0).await
     };
     assert!(sample.groups.iter().all(|group| group.commits.is_some()));
+}
+
+#[tokio::test]
+async fn a_lower_bound_lets_the_last_groups_by_name_go_and_a_higher_one_takes_them_back() {
+    let cluster = Scripted::start(3).await;
+    for number in 0..12 {
+        let name = format!("g{number:02}");
+        cluster.group(&name, number % 3 + 1, &[("orders", 0, 1)]);
+    }
+    let mut sampler = sampler(&cluster, 20, 1000);
+    assert_eq!(groups(&sampler.sample(1000.0).await).len(), 12);
+    sampler.reconfigure(bounded(&cluster, 5, 1000));
+    for cycle in 1..3 {
+        let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+        let kept: Vec<String> = groups(&sample).into_iter().collect();
+        assert_eq!(kept, ["g00", "g01", "g02", "g03", "g04"]);
+        assert_eq!(sample.cycle.refused.groups, 7);
+    }
+    sampler.reconfigure(bounded(&cluster, 20, 1000));
+    let sample = sampler.sample(1030.0).await;
+    assert_eq!(
+        (groups(&sample).len(), sample.cycle.refused.groups),
+        (12, 0)
+    );
+}
+
+#[tokio::test]
+async fn fewer_partitions_let_topics_and_commits_go_in_the_next_cycle() {
+    let cluster = Scripted::start(1).await;
+    cluster.change(|world| world.topics.insert("later", vec![(1, 7); 6]));
+    let three = [("orders", 0, 1), ("orders", 1, 1), ("orders", 2, 1)];
+    // A group in orders and later each, in order of name.
+    cluster.group("a", 1, &[("later", 0, 1), ("later", 1, 1)]);
+    cluster.group("b", 1, &three);
+    cluster.group("c", 1, &three);
+    let mut sampler = sampler(&cluster, 10, 9);
+    let before = sampler.sample(1000.0).await;
+    assert_eq!(topics(&before), ["later", "orders"]);
+    assert_eq!(before.cycle.refused.partitions, 0);
+    sampler.reconfigure(bounded(&cluster, 10, 7));
+    let sample = sampler.sample(1010.0).await;
+    assert_eq!(topics(&sample), ["later"], "orders doesn't fit any more");
+    assert_eq!(sample.cycle.refused.partitions, 3);
+    // Eight partitions in commits, of which two are followed now: room is counted by what is watched.
+    sampler.reconfigure(bounded(&cluster, 10, 9));
+    let sample = sampler.sample(1020.0).await;
+    assert_eq!(topics(&sample), ["later", "orders"], "at once again");
+    assert_eq!(sample.cycle.refused.partitions, 0);
+}
+
+#[tokio::test]
+async fn fewer_partitions_let_the_commits_of_the_last_groups_go() {
+    let cluster = Scripted::start(1).await;
+    let three = [("orders", 0, 1), ("orders", 1, 1), ("orders", 2, 1)];
+    for name in ["a", "b", "c"] {
+        cluster.group(name, 1, &three);
+    }
+    let mut sampler = sampler(&cluster, 10, 9);
+    assert_eq!(sampler.sample(1000.0).await.cycle.refused.partitions, 0);
+    sampler.reconfigure(bounded(&cluster, 10, 6));
+    for cycle in 1..3 {
+        let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+        let groups = sample.groups.iter();
+        let told: Vec<bool> = groups.map(|group| group.commits.is_some()).collect();
+        assert_eq!(told, [true, true, false]);
+        assert_eq!(sample.cycle.refused.partitions, 3);
+    }
 }

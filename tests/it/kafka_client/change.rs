@@ -308,3 +308,37 @@ async fn other_settings_keep_what_was_learned_and_the_counts_though_nobody_answe
     assert!(back.cycle.up);
     assert_eq!((back.groups.len(), back.topics.len()), (2, 0));
 }
+
+#[tokio::test]
+async fn connections_are_kept_when_other_settings_lead_the_same_way() {
+    let cluster = Scripted::start(2).await;
+    cluster.group("pay", 1, &[("orders", 0, 40)]);
+    cluster.change(|world| world.topics.insert("odd", vec![(1, 7)]));
+    let mut narrow = settings(&cluster, TIMEOUT);
+    narrow.topics = Filter::new(&["odd".to_owned()], &[]).unwrap();
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    sampler.reconfigure(narrow.clone());
+    assert_eq!(sampler.sample(1000.0).await.topics.len(), 1);
+    let before = cluster.change(|world| world.connections);
+    let mut wide = narrow;
+    wide.topics = Filter::all();
+    sampler.reconfigure(wide.clone());
+    let sample = sampler.sample(1010.0).await;
+    assert_eq!(
+        sample.topics.len(),
+        2,
+        "what is let in comes with the next cycle"
+    );
+    assert!(
+        sample
+            .topics
+            .iter()
+            .all(|t| t.partitions[0].log_end.is_some())
+    );
+    assert_eq!(cluster.change(|world| world.connections), before);
+    // Another time-out is another connection.
+    wide.request_timeout += TIMEOUT;
+    sampler.reconfigure(wide);
+    sampler.sample(1020.0).await;
+    assert!(cluster.change(|world| world.connections) > before);
+}

@@ -17,13 +17,22 @@ impl World {
         let Some(bytes) = self.retention_bytes else {
             return DescribeConfigsResponse::default();
         };
+        let mut set = vec![("cleanup.policy", "delete".to_owned())];
+        set.push(("retention.bytes", bytes.to_string()));
+        let others = self.other_configs.iter();
+        set.extend(others.map(|(name, value)| (*name, (*value).to_owned())));
         let results = asked.resources.iter().map(|asked| {
+            // As Kafka does: only what is asked for.
+            let keys = asked.configuration_keys.as_deref().unwrap_or_default();
+            let told = set
+                .iter()
+                .filter(|(name, _)| keys.iter().any(|key| **key == **name));
             configs::DescribeConfigsResult::default()
                 .with_resource_name(asked.resource_name.clone())
-                .with_configs(vec![
-                    entry("cleanup.policy", "delete".to_owned()),
-                    entry("retention.bytes", bytes.to_string()),
-                ])
+                .with_configs(
+                    told.map(|(name, value)| entry(name, value.clone()))
+                        .collect(),
+                )
         });
         DescribeConfigsResponse::default().with_results(results.collect())
     }

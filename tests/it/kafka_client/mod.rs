@@ -2,12 +2,16 @@
 
 mod bounds;
 mod change;
+mod clocks;
 mod disks;
+mod grown;
 mod moved;
 mod past;
+mod reached;
 mod returned;
 pub(crate) mod scripted;
 mod sizes;
+mod zombie;
 
 use std::time::Duration;
 
@@ -26,15 +30,8 @@ fn sampler(cluster: &Scripted, request_timeout: Duration) -> Sampler {
 
 fn settings(cluster: &Scripted, request_timeout: Duration) -> Settings {
     Settings {
-        name: "test".to_owned(),
-        bootstrap_servers: vec![cluster.address(1)],
         request_timeout,
-        security: lagslope::kafka::security::Security::default(),
-        rate_window: lagslope::kafka::RATE_WINDOW,
-        limits: Default::default(),
-        isolation_level: IsolationLevel::ReadUncommitted,
-        groups: Filter::all(),
-        topics: Filter::all(),
+        ..Settings::new("test".to_owned(), vec![cluster.address(1)])
     }
 }
 
@@ -83,6 +80,7 @@ async fn everything_is_read_and_time_is_the_time_handed_in() {
         2,
         &[("orders", 1, 40), ("orders", 0, 30), ("gone", 0, 5)],
     );
+    cluster.change(|world| world.newest.insert("orders", 1_000_000));
     let mut sampler = sampler(&cluster, TIMEOUT);
     sampler.sample(1000.0).await;
     let sample = sampler.sample(1010.0).await;
@@ -233,15 +231,8 @@ async fn nobody_there_is_told_as_such() {
         free.to_string(),
     ];
     let mut settings = Settings {
-        name: "test".to_owned(),
-        bootstrap_servers,
-        request_timeout: TIMEOUT,
-        security: lagslope::kafka::security::Security::default(),
-        rate_window: lagslope::kafka::RATE_WINDOW,
-        limits: Default::default(),
         isolation_level: IsolationLevel::ReadCommitted,
-        groups: Filter::all(),
-        topics: Filter::all(),
+        ..Settings::new("test".to_owned(), bootstrap_servers)
     };
     let sample = Sampler::new(settings.clone()).sample(1000.0).await;
     assert!(!sample.cycle.up);
@@ -330,15 +321,9 @@ async fn filters_and_our_own_group_are_left_out() {
     }
     let exclude = ["console-.*".to_owned()];
     let mut sampler = Sampler::new(Settings {
-        name: "test".to_owned(),
-        bootstrap_servers: vec![cluster.address(1)],
-        request_timeout: TIMEOUT,
-        security: lagslope::kafka::security::Security::default(),
-        rate_window: lagslope::kafka::RATE_WINDOW,
-        limits: Default::default(),
-        isolation_level: IsolationLevel::ReadUncommitted,
         groups: Filter::new(&[".*".to_owned()], &exclude).unwrap(),
         topics: Filter::new(&["other".to_owned()], &[]).unwrap(),
+        ..settings(&cluster, TIMEOUT)
     });
     let sample = sampler.sample(1000.0).await;
     let names: Vec<&str> = sample.groups.iter().map(|group| &*group.name).collect();

@@ -2,8 +2,8 @@
 
 use kafka_protocol::messages::ApiKey;
 
-use super::scripted::Scripted;
-use super::{TIMEOUT, group, has_error, sampler};
+use super::scripted::{Mood, Scripted};
+use super::{TIMEOUT, group, has_error, sample_until, sampler};
 use lagslope::analysis::sample::Sample;
 use lagslope::kafka::Sampler;
 
@@ -130,4 +130,19 @@ async fn what_nobody_tells_is_asked_twice_in_one_cycle_only() {
     assert_eq!(committed(&sampler.sample(1060.0).await), Some(7));
     moves_to_2(&cluster, &[1]);
     assert_eq!(committed(&sampler.sample(1070.0).await), Some(9));
+}
+
+/// Its former coordinator lists without it all the while; its history is to be there when the new one speaks.
+#[tokio::test]
+async fn a_group_that_moved_to_a_broker_that_hangs_is_not_gone() {
+    let (cluster, mut sampler) = settled().await;
+    moves_to_2(&cluster, &[2]);
+    cluster.mood(2, Mood::Hangs);
+    for cycle in 3..9 {
+        let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+        assert_eq!(committed(&sample), None, "cycle {cycle}");
+    }
+    cluster.mood(2, Mood::Answers);
+    let told = |sample: &Sample| committed(sample) == Some(9);
+    sample_until(&mut sampler, 1090.0, told).await;
 }

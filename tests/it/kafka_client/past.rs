@@ -9,10 +9,10 @@ use super::scripted::{Lookup, Scripted};
 use super::{TIMEOUT, has_error, log_ends, sampler};
 
 /// A plausible moment, in seconds since the epoch.
-const NOW: f64 = 1_800_000_000.0;
+pub(super) const NOW: f64 = 1_800_000_000.0;
 
 /// Offset 100 would come now; one record every 10 s until then.
-fn steady(offset: i64) -> i64 {
+pub(super) fn steady(offset: i64) -> i64 {
     1_800_000_000_000 - 10_000 * (100 - offset)
 }
 
@@ -31,10 +31,17 @@ async fn lagging(brokers: i32, lookup: Lookup) -> Scripted {
     let commits = [0, 1, 2].map(|partition| ("orders", partition, 40));
     cluster.group("pay", 1, &commits);
     cluster.change(|world| world.lookup = lookup);
+    written(&cluster, NOW);
     cluster
 }
 
-fn past_of(sample: &Sample, partition: u32) -> Option<&Past> {
+/// Somebody wrote just now.
+fn written(cluster: &Scripted, now: f64) {
+    let millis = (now * 1000.0) as i64;
+    cluster.change(|world| world.newest.insert("orders", millis));
+}
+
+pub(super) fn past_of(sample: &Sample, partition: u32) -> Option<&Past> {
     let mut pasts = sample.pasts.iter();
     pasts.find(|past| past.partition == partition)
 }
@@ -166,7 +173,9 @@ async fn no_answer_delays_the_sample_by_two_seconds_at_most_and_is_asked_for_aga
         cluster.change(|world| world.lookup = Lookup::Stamped(steady));
         let mut told_in = None;
         for cycle in 1..60 {
-            let sample = sampler.sample(NOW + 10.0 * f64::from(cycle)).await;
+            let now = NOW + 10.0 * f64::from(cycle);
+            written(&cluster, now);
+            let sample = sampler.sample(now).await;
             if !sample.pasts.is_empty() {
                 told_in = Some(cycle);
                 break;
@@ -189,7 +198,9 @@ async fn a_commit_older_than_what_is_known_asks_again_but_not_at_once() {
     for (group, commit, cycles) in [("old", 5, 6), ("pay", 2, 12)] {
         cluster.group(group, 1, &[("orders", 0, commit)]);
         for cycle in cycles - 5..=cycles {
-            let sample = sampler.sample(NOW + 10.0 * f64::from(cycle)).await;
+            let now = NOW + 10.0 * f64::from(cycle);
+            written(&cluster, now);
+            let sample = sampler.sample(now).await;
             let asked = lookups(&cluster) > 0;
             assert_eq!(asked, cycle == cycles, "{group} in cycle {cycle}");
             if asked {
@@ -256,9 +267,9 @@ async fn what_a_slow_broker_has_no_time_for_comes_in_later_cycles_the_largest_la
     let mut cycles = 0;
     while next > 0 {
         let began = Instant::now();
-        let sample = sampler
-            .sample(NOW + 2_000.0 + 10.0 * f64::from(cycles))
-            .await;
+        let now = NOW + 2_000.0 + 10.0 * f64::from(cycles);
+        written(&cluster, now);
+        let sample = sampler.sample(now).await;
         assert!(
             began.elapsed() < Duration::from_secs(4),
             "{:?}",

@@ -56,19 +56,20 @@ fn unfence(cluster: &Scripted, address: SocketAddr) {
 #[tokio::test]
 async fn what_a_broker_has_is_told_in_the_first_cycle_after_its_return() {
     let cluster = start().await;
-    cluster.group("pay", 2, &[("orders", 0, 1), ("orders", 1, 1)]);
+    // Its commits are in partition 1 of the offsets.
+    cluster.group("ship", 2, &[("orders", 0, 1), ("orders", 1, 1)]);
     let mut sampler = sampler(&cluster, TIMEOUT);
     sampler.sample(1000.0).await;
     let address = fence(&cluster);
     for cycle in 1..4 {
         let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
         assert_eq!(offsets(&sample), [Some(100), None, Some(102)]);
-        assert!(group(&sample, "pay").commits.is_none());
+        assert!(group(&sample, "ship").commits.is_none());
     }
     unfence(&cluster, address);
     let sample = sampler.sample(1040.0).await;
     assert_eq!(offsets(&sample), ALL);
-    let commits = group(&sample, "pay").commits.as_ref();
+    let commits = group(&sample, "ship").commits.as_ref();
     let commits = commits.expect("listed in the same cycle");
     assert_eq!(commits.topics[0].partitions, [(0, 1), (1, 1)]);
     for end in ends(&sample).into_iter().flatten() {
@@ -95,5 +96,26 @@ async fn while_a_broker_is_away_the_others_are_asked_no_more_than_five_times_a_c
         }
         let looks = asked.iter().filter(|(_, api)| *api == ApiKey::Metadata);
         assert_eq!(looks.count(), 1, "cycle {cycle}");
+    }
+}
+
+/// Broker 3 hangs, and in each cycle broker 1 has another address, where it lists once more: two brokers of three, not three.
+#[tokio::test]
+async fn a_broker_that_lists_at_two_addresses_stands_for_no_other() {
+    let cluster = start().await;
+    cluster.group("ours", 1, &[("orders", 0, 1)]);
+    cluster.group("pay", 3, &[("orders", 0, 1)]);
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    sampler.sample(1000.0).await;
+    cluster.mood(3, Mood::Hangs);
+    for cycle in 1..4 {
+        cluster.start_broker(1).await;
+        cluster.change(|world| world.requests.clear());
+        let sample = sampler.sample(1000.0 + 10.0 * f64::from(cycle)).await;
+        assert!(group(&sample, "ours").commits.is_some(), "cycle {cycle}");
+        assert!(group(&sample, "pay").commits.is_none(), "cycle {cycle}");
+        let asked = cluster.change(|world| world.requests.clone());
+        let fetches = asked.iter().filter(|(_, api)| *api == ApiKey::OffsetFetch);
+        assert_eq!(fetches.count(), 2, "no dispute with itself: {asked:?}");
     }
 }

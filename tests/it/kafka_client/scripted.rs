@@ -62,7 +62,7 @@ pub(crate) struct Group {
 }
 
 /// The truth that all brokers tell.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct World {
     pub(crate) brokers: BTreeMap<i32, SocketAddr>,
     pub(crate) moods: BTreeMap<i32, Mood>,
@@ -73,26 +73,41 @@ pub(crate) struct World {
     pub(crate) groups: BTreeMap<String, Group>,
     /// Who lists a group, where it isn't its coordinator alone.
     pub(crate) listed_by: BTreeMap<String, Vec<i32>>,
+    /// The error that a broker answers when it is to list its groups.
+    pub(crate) list_errors: BTreeMap<i32, i16>,
     /// The error that its coordinator answers for a group's commits.
     pub(crate) commits_errors: BTreeMap<String, i16>,
     /// Brokers that haven't noticed that they lost their groups, and answer for all that they are asked for.
     pub(crate) unaware: Vec<i32>,
     /// `retention.bytes` of every topic, where it is set; a message takes 100 bytes, half as much on a follower.
     pub(crate) retention_bytes: Option<i64>,
+    /// What else is set of every topic then.
+    pub(crate) other_configs: Vec<(&'static str, &'static str)>,
     /// What DescribeLogDirs answers instead of sizes.
     pub(crate) sizes_error: i16,
-    /// `(broker, api)` of each request read.
+    /// Brokers that answer with what was true at a moment in the past.
+    pub(crate) frozen: BTreeMap<i32, Box<World>>,
+    /// By topic: the epoch of each partition's leader. Others have none.
+    pub(crate) epochs: BTreeMap<&'static str, Vec<i32>>,
     /// `(broker, api)` of each request read, but for look-ups by time.
     pub(crate) requests: Vec<(i32, ApiKey)>,
     /// Look-ups by time: of each request the broker, and the first partition with its instant.
     pub(crate) lookups: Vec<(i32, i32, i64)>,
     /// What they are answered.
     pub(crate) lookup: Lookup,
-    /// How long each such request takes.
+    /// When the newest record of a topic's partitions was stamped, where that doesn't follow from `lookup`; in milliseconds.
+    pub(crate) newest: BTreeMap<&'static str, i64>,
+    /// Who was asked for newest records.
+    pub(crate) newest_asked: Vec<i32>,
+    /// How long each look-up takes.
     pub(crate) lookup_takes: Duration,
     pub(crate) connections: usize,
     /// The highest version of `OffsetFetch` offered.
     pub(crate) offset_fetch_max: i16,
+    /// The highest version of `Metadata` offered.
+    pub(crate) metadata_max: i16,
+    /// The highest version of `ListOffsets` offered.
+    pub(crate) list_offsets_max: i16,
     /// What Metadata says of each topic, with no partitions, instead of telling it.
     pub(crate) metadata_error: i16,
     /// Metadata tells nothing at all.
@@ -109,6 +124,8 @@ impl Scripted {
         let leader = |partition: i32| (partition % brokers + 1, 100 + i64::from(partition));
         this.change(|world| {
             world.offset_fetch_max = 9;
+            world.metadata_max = 12;
+            world.list_offsets_max = 8;
             world.topics.insert("orders", (0..3).map(leader).collect());
         });
         for id in 1..=brokers {
@@ -158,6 +175,21 @@ impl Scripted {
         self.change(|world| world.moods.insert(id, mood));
     }
 
+    /// It hangs; when it answers again, then with what is true now.
+    pub(crate) fn stop(&self, id: i32) {
+        self.mood(id, Mood::Hangs);
+        self.change(|world| world.frozen.insert(id, Box::new(world.clone())));
+    }
+
+    pub(crate) fn resume(&self, id: i32) {
+        self.mood(id, Mood::Answers);
+    }
+
+    /// It has heard what happened.
+    pub(crate) fn notices(&self, id: i32) {
+        self.change(|world| world.frozen.remove(&id));
+    }
+
     pub(crate) fn address(&self, id: i32) -> String {
         self.change(|world| world.brokers[&id].to_string())
     }
@@ -171,11 +203,15 @@ impl Scripted {
             let header =
                 decode_request_header_from_buffer(&mut request).expect("a request of ours");
             let api = ApiKey::try_from(header.request_api_key).expect("a request of ours");
-            let lookup = lookup(api, &header, &request);
+            let first = first_instant(api, &header, &request);
+            let lookup = first.filter(|(_, instant)| *instant >= 0);
             let mood = self.change(|world| {
-                match lookup {
-                    Some((partition, instant)) => world.lookups.push((id, partition, instant)),
-                    None => world.requests.push((id, api)),
+                match first {
+                    Some((partition, instant @ 0..)) => {
+                        world.lookups.push((id, partition, instant));
+                    }
+                    Some((_, NEWEST)) => world.newest_asked.push(id),
+                    _ => world.requests.push((id, api)),
                 }
                 match (&world.lookup, lookup) {
                     (Lookup::Hangs, Some(_)) => Mood::Hangs,
@@ -207,7 +243,10 @@ impl Scripted {
                 let takes = self.change(|world| world.lookup_takes);
                 tokio::time::sleep(takes).await;
             }
-            let answer = self.change(|world| world.answer(id, api, &header, request));
+            let answer = self.change(|world| {
+                let view = world.frozen.get(&id).map_or(&*world, |frozen| frozen);
+                view.answer(id, api, &header, request)
+            });
             stream.write_all(&answer).await.ok()?;
         }
     }
@@ -220,7 +259,7 @@ impl World {
             ApiKey::ApiVersions => {
                 frame::<ApiVersionsRequest>(header, &self.versions(), version.min(3))
             }
-            ApiKey::Metadata => frame::<MetadataRequest>(header, &self.metadata(), version),
+            ApiKey::Metadata => frame::<MetadataRequest>(header, &self.metadata(version), version),
             ApiKey::ListGroups => frame::<ListGroupsRequest>(header, &self.list(id), version),
             ApiKey::OffsetFetch => {
                 let asked =
@@ -252,10 +291,10 @@ impl World {
     fn versions(&self) -> ApiVersionsResponse {
         let offered = [
             (ApiKey::ApiVersions, 3),
-            (ApiKey::Metadata, 12),
+            (ApiKey::Metadata, self.metadata_max),
             (ApiKey::ListGroups, 5),
             (ApiKey::OffsetFetch, self.offset_fetch_max),
-            (ApiKey::ListOffsets, 8),
+            (ApiKey::ListOffsets, self.list_offsets_max),
             (ApiKey::DescribeGroups, 5),
             (ApiKey::DescribeConfigs, 4),
             (ApiKey::DescribeLogDirs, 4),
@@ -268,7 +307,7 @@ impl World {
         ApiVersionsResponse::default().with_api_keys(keys.to_vec())
     }
 
-    fn metadata(&self) -> MetadataResponse {
+    fn metadata(&self, version: i16) -> MetadataResponse {
         if self.metadata_is_empty {
             return MetadataResponse::default();
         }
@@ -283,6 +322,7 @@ impl World {
                 metadata::MetadataResponsePartition::default()
                     .with_partition_index(index as i32)
                     .with_leader_id((*leader).into())
+                    .with_leader_epoch(self.epoch(name, index))
             });
             let told = if self.metadata_error == 0 {
                 usize::MAX
@@ -294,7 +334,7 @@ impl World {
                 .with_is_internal(name.starts_with("__"))
                 .with_name(Some(StrBytes::from_static_str(name).into()))
                 .with_topic_id(
-                    format!("{:032x}", self.topic_ids.get(name).unwrap_or(&1))
+                    format!("{:032x}", self.topic_id(name, version))
                         .parse()
                         .expect("32 hexadecimal digits"),
                 )
@@ -305,7 +345,32 @@ impl World {
             .with_topics(topics.collect())
     }
 
+    fn topic_id(&self, name: &str, version: i16) -> u128 {
+        let known = self.topic_ids.get(name).copied().unwrap_or(1);
+        if version < 10 { 0 } else { known }
+    }
+
+    /// −1: none.
+    fn epoch(&self, topic: &str, partition: usize) -> i32 {
+        let epochs = self.epochs.get(topic);
+        epochs.map_or(-1, |epochs| epochs[partition])
+    }
+
+    /// The error for a request that names another epoch than the leader knows.
+    fn fence(&self, topic: &str, asked: &ListOffsetsPartition) -> i16 {
+        let known = self.epoch(topic, asked.partition_index as usize);
+        match asked.current_leader_epoch {
+            -1 => 0,
+            epoch if epoch < known => 74,
+            epoch if epoch > known => 75,
+            _ => 0,
+        }
+    }
+
     fn list(&self, id: i32) -> ListGroupsResponse {
+        if let Some(error) = self.list_errors.get(&id) {
+            return ListGroupsResponse::default().with_error_code(*error);
+        }
         let groups = self.groups.iter().filter(|(name, group)| {
             let listed_by = self.listed_by.get(*name);
             listed_by.map_or(group.coordinator == id, |brokers| brokers.contains(&id))
@@ -374,6 +439,20 @@ impl World {
         }
     }
 
+    /// The same for the newest record.
+    fn newest(&self, topic: &str, end: i64) -> (i16, i64, i64) {
+        if let Some(at) = self.newest.get(topic) {
+            return (0, end - 1, *at);
+        }
+        match self.lookup {
+            Lookup::Stamped(stamp) => {
+                let newest = (0..end).max_by_key(|offset| stamp(*offset));
+                newest.map_or((0, -1, -1), |offset| (0, offset, stamp(offset)))
+            }
+            _ => self.look_up(NEWEST, end),
+        }
+    }
+
     fn ends(&self, id: i32, asked: &ListOffsetsRequest) -> ListOffsetsResponse {
         let is_left_out = |partitions: &[ListOffsetsPartition]| {
             let is_lookup = partitions.iter().any(|partition| partition.timestamp >= 0);
@@ -385,8 +464,12 @@ impl World {
                 let (error, offset, at) = match known.map(|t| t[asked.partition_index as usize]) {
                     None => (3, -1, -1),
                     Some((leader, _)) if leader != id => (6, -1, -1),
+                    Some(_) if self.fence(&topic.name.0, asked) != 0 => {
+                        (self.fence(&topic.name.0, asked), -1, -1)
+                    }
                     Some(_) if asked.timestamp == -2 => (0, 0, -1),
                     Some((_, end)) if asked.timestamp == -1 => (0, end, -1),
+                    Some((_, end)) if asked.timestamp == NEWEST => self.newest(&topic.name.0, end),
                     Some((_, end)) => self.look_up(asked.timestamp, end),
                 };
                 ends::ListOffsetsPartitionResponse::default()
@@ -416,15 +499,18 @@ impl World {
     }
 }
 
-/// Partition and instant of the first look-up by time in a request.
-fn lookup(api: ApiKey, header: &RequestHeader, body: &Bytes) -> Option<(i32, i64)> {
+/// "The newest record" in place of an instant.
+const NEWEST: i64 = -3;
+
+/// The first partition in a request for offsets, and the instant that is asked for.
+fn first_instant(api: ApiKey, header: &RequestHeader, body: &Bytes) -> Option<(i32, i64)> {
     if api != ApiKey::ListOffsets {
         return None;
     }
     let asked = ListOffsetsRequest::decode(&mut body.clone(), header.request_api_version)
         .expect("a request of ours");
     let first = asked.topics.first()?.partitions.first()?;
-    (first.timestamp >= 0).then_some((first.partition_index, first.timestamp))
+    Some((first.partition_index, first.timestamp))
 }
 
 fn by_topic(group: &Group) -> impl Iterator<Item = (&'static str, Vec<(i32, i64)>)> {
@@ -435,7 +521,11 @@ fn by_topic(group: &Group) -> impl Iterator<Item = (&'static str, Vec<(i32, i64)
     topics.into_iter()
 }
 
-fn frame<R: Request>(header: &RequestHeader, answer: &R::Response, version: i16) -> Bytes {
+pub(crate) fn frame<R: Request>(
+    header: &RequestHeader,
+    answer: &R::Response,
+    version: i16,
+) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_u32(0);
     let id = header.correlation_id;

@@ -1,9 +1,10 @@
 //! How large messages are: asked where bytes are a limit, of the leaders, within the budget.
 
 use kafka_protocol::messages::ApiKey;
+use lagslope::kafka::{IsolationLevel, Sampler};
 
-use super::scripted::Scripted;
-use super::{TIMEOUT, has_error, sample_until, sampler};
+use super::scripted::{Scripted, World};
+use super::{TIMEOUT, has_error, sample_until, sampler, settings};
 
 /// Bytes a message of `orders`, by partition.
 fn message_bytes(sample: &lagslope::analysis::sample::Sample) -> Vec<Option<f32>> {
@@ -91,4 +92,55 @@ async fn a_refusal_of_sizes_is_counted_and_costs_nothing_else() {
         "{:?}",
         sample.cycle.errors
     );
+}
+
+fn asked_for_sizes(world: &World) -> bool {
+    let mut asked = world.requests.iter();
+    asked.any(|(_, api)| *api == ApiKey::DescribeLogDirs)
+}
+
+/// Two cycles are enough for the configuration and the sizes; these are ten.
+async fn ten_cycles(sampler: &mut Sampler, from: f64) -> Vec<lagslope::analysis::sample::Sample> {
+    let mut samples = Vec::new();
+    for cycle in 0..10 {
+        samples.push(sampler.sample(from + 10.0 * f64::from(cycle)).await);
+    }
+    samples
+}
+
+#[tokio::test]
+async fn a_tiered_topic_has_its_age_only() {
+    let cluster = Scripted::start(2).await;
+    cluster.change(|world| {
+        world.retention_bytes = Some(1_000_000);
+        world.other_configs = vec![("retention.ms", "60000"), ("remote.storage.enable", "true")];
+    });
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    let samples = ten_cycles(&mut sampler, 1000.0).await;
+    let retention = samples[9].topics[0].retention.expect("it was told");
+    assert_eq!((retention.seconds, retention.bytes), (Some(60.0), None));
+    assert!(message_bytes(&samples[9]).iter().all(Option::is_none));
+    assert!(!cluster.change(|world| asked_for_sizes(world)));
+}
+
+#[tokio::test]
+async fn messages_up_to_the_last_stable_offset_have_no_size() {
+    let cluster = Scripted::start(1).await;
+    cluster.change(|world| world.retention_bytes = Some(1_000_000));
+    let mut sampler = sampler(&cluster, TIMEOUT);
+    let known = |sample: &_| message_bytes(sample) == [Some(100.0); 3];
+    sample_until(&mut sampler, 1000.0, known).await;
+    // From here on a transaction may be open between the end that is read and the end of the bytes.
+    let mut committed = settings(&cluster, TIMEOUT);
+    committed.isolation_level = IsolationLevel::ReadCommitted;
+    sampler.reconfigure(committed);
+    cluster.change(|world| world.requests.clear());
+    for sample in ten_cycles(&mut sampler, 1010.0).await {
+        assert_eq!(sample.topics[0].retention.and_then(|r| r.bytes), None);
+        assert!(message_bytes(&sample).iter().all(Option::is_none));
+    }
+    assert!(!cluster.change(|world| asked_for_sizes(world)));
+    // And back.
+    sampler.reconfigure(settings(&cluster, TIMEOUT));
+    sample_until(&mut sampler, 1110.0, known).await;
 }

@@ -37,6 +37,15 @@ impl Lagslope {
 
     /// The same with more arguments.
     pub(crate) async fn start_with(config: &str, arguments: &[&str]) -> Self {
+        Self::start_among(config, arguments, &[]).await
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) async fn start_among(
+        config: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let file = config_file(config);
         let mut child = command()
             .args([
@@ -47,6 +56,7 @@ impl Lagslope {
             ])
             .arg(file.path())
             .args(arguments)
+            .envs(variables.iter().copied())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

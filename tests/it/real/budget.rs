@@ -17,8 +17,9 @@ use crate::processes::free_port;
 /// The promise.
 const REQUESTS_PER_CYCLE: usize = 5;
 
-/// What the first cycle may ask besides, for a single batch of partitions: thirteen instants, the log's beginning and eight guesses.
-const REQUESTS_FOR_THE_PAST: usize = 22;
+/// What the first cycle may ask besides, for a single batch of partitions: newest records, thirteen instants, the log's
+/// beginning and eight guesses.
+const REQUESTS_FOR_THE_PAST: usize = 23;
 
 /// Sampled every second, the requests of a cycle come within a few milliseconds; a pause of this length ends a cycle.
 const PAUSE: Duration = Duration::from_millis(400);

@@ -30,6 +30,7 @@ const MAY_BE_ASKED: &[ApiKey] = &[
     ApiKey::ConsumerGroupDescribe,
     ApiKey::ShareGroupDescribe,
     ApiKey::DescribeConfigs,
+    ApiKey::DescribeLogDirs,
     ApiKey::DescribeAcls,
 ];
 

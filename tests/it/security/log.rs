@@ -12,10 +12,10 @@ thread_local! {
 }
 
 /// Collects this thread's lines while it lives.
-pub(super) struct Log;
+pub(crate) struct Log;
 
 impl Log {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         static SUBSCRIBED: Once = Once::new();
         SUBSCRIBED.call_once(|| {
             tracing_subscriber::fmt()
@@ -28,7 +28,7 @@ impl Log {
         Self
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         COLLECTED.with_borrow(|lines| {
             String::from_utf8_lossy(lines.as_deref().unwrap_or_default()).into_owned()
         })

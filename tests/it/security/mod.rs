@@ -1,7 +1,11 @@
 //! The query client against a secured Kafka: each way in, each way that is wrong, and a sign-in that ends.
 
 mod entries;
-mod log;
+#[cfg(feature = "gssapi")]
+mod kdc;
+#[cfg(feature = "gssapi")]
+mod kerberos;
+pub(crate) mod log;
 mod refusals;
 mod renewal;
 mod tokens;
@@ -11,7 +15,7 @@ use std::time::Duration;
 
 use lagslope::analysis::sample::Sample;
 use lagslope::kafka::security::{Identity, Login, Oidc, Sasl, Security, Tls, TokenSource};
-use lagslope::kafka::{Filter, IsolationLevel, Sampler, Secret, Settings};
+use lagslope::kafka::{Sampler, Secret, Settings};
 use tokio::time::{Instant, sleep};
 
 use crate::kafka::secured::{GROUP, KEY_PASSWORD, LAG, Listener, PASSWORD, Secured, TOPIC, USER};
@@ -21,15 +25,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 fn settings(addresses: Vec<String>, security: Security) -> Settings {
     Settings {
-        name: "test".to_owned(),
-        bootstrap_servers: addresses,
         request_timeout: Duration::from_secs(10),
         security,
-        rate_window: lagslope::kafka::RATE_WINDOW,
-        limits: Default::default(),
-        isolation_level: IsolationLevel::ReadUncommitted,
-        groups: Filter::all(),
-        topics: Filter::all(),
+        ..Settings::new("test".to_owned(), addresses)
     }
 }
 

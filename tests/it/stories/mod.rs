@@ -7,7 +7,7 @@ pub(crate) mod story;
 use lagslope::analysis::Ceilings;
 
 use crate::expose::Server;
-use story::{Pace, Story};
+use story::{OwnWords, Pace, Story};
 
 /// Keeps up, with a commit every five seconds.
 pub(crate) const NORMAL: Pace = Pace {
@@ -25,12 +25,19 @@ pub(crate) const OVERLOAD: Pace = Pace {
 /// Begins a story; the daemon's words about itself are those of a real server.
 pub(crate) async fn begin(ceilings: Ceilings) -> Story {
     let server = Server::start(&["prod"]).await;
+    let own = words(&server).await;
+    server.own.not_configured();
+    let refused = words(&server).await;
+    Story::new(OwnWords { own, refused }, ceilings)
+}
+
+async fn words(server: &Server) -> String {
     let page = reqwest::get(server.url("/metrics")).await;
     let text = page.expect("an answer").text().await.expect("text");
     let ours = |line: &&str| line.starts_with("lagslope_");
     let own: Vec<_> = text.lines().filter(ours).collect();
     assert!(own.len() > 1, "{text}");
-    Story::new(&own.join("\n"), ceilings)
+    own.join("\n")
 }
 
 /// In seconds.

@@ -22,7 +22,11 @@ pub(crate) enum About {
     Overlap,
     /// A cluster, with what of it has no room on the page.
     Groups,
-    /// The daemon itself.
+    /// A cluster, with a request that it refuses, and how.
+    Refused,
+    /// The daemon itself, scraped by a job.
+    Job,
+    /// The daemon that nobody scrapes.
     Daemon,
 }
 
@@ -135,10 +139,15 @@ impl About {
             Self::Topic => &[("group", "billing"), ("topic", "orders")],
             Self::Overlap => &[("reason", "overlap")],
             Self::Groups => &[("reason", "groups")],
-            Self::Cluster | Self::Daemon => &[],
+            Self::Refused => &[
+                ("api", "DescribeConfigs"),
+                ("error", "topic_authorization_failed"),
+            ],
+            Self::Cluster | Self::Job | Self::Daemon => &[],
         };
         let scraped: &[_] = match self {
             Self::Daemon => &[],
+            Self::Job => &[("job", "watchers")],
             _ => &[("kafka_cluster", "prod"), ("job", "watchers")],
         };
         for (name, value) in more.iter().chain(scraped) {
@@ -152,8 +161,10 @@ impl About {
             Self::Topic => {
                 "/d/lagslope-overview?var-cluster=prod&var-group=billing&var-topic=orders"
             }
-            Self::Cluster | Self::Overlap | Self::Groups => "/d/lagslope-overview?var-cluster=prod",
-            Self::Daemon => "/d/lagslope-overview",
+            Self::Cluster | Self::Overlap | Self::Groups | Self::Refused => {
+                "/d/lagslope-overview?var-cluster=prod"
+            }
+            Self::Job | Self::Daemon => "/d/lagslope-overview",
         }
     }
 }

@@ -27,14 +27,21 @@ pub(crate) struct Pace {
     pub(crate) commits_every: u32,
 }
 
+/// What the daemon says about itself, on each page.
+pub(crate) struct OwnWords {
+    pub(crate) own: String,
+    /// While its configuration is refused.
+    pub(crate) refused: String,
+}
+
 /// What has been told so far.
 pub(crate) struct Story {
     analysis: Analysis,
     ceilings: Ceilings,
     board: Board,
     facts: Facts,
-    /// What the daemon says about itself, on each page.
-    own: String,
+    words: OwnWords,
+    configuration_is_refused: bool,
     seconds: u32,
     produced: f64,
     consumed: f64,
@@ -44,13 +51,15 @@ pub(crate) struct Story {
     /// What had been produced after each second.
     arrivals: Vec<f64>,
     retention: Option<Retention>,
+    /// Requests that were refused for want of a right.
+    refused: u64,
     /// What each scrape got; nothing when nobody answered.
     pages: Vec<Option<String>>,
 }
 
 impl Story {
-    /// Begins with an empty topic. `own` is the daemon's text about itself.
-    pub(crate) fn new(own: &str, ceilings: Ceilings) -> Self {
+    /// Begins with an empty topic.
+    pub(crate) fn new(words: OwnWords, ceilings: Ceilings) -> Self {
         Self {
             analysis: analysis(Settings::new(f64::from(INTERVAL)), ceilings),
             ceilings,
@@ -59,7 +68,8 @@ impl Story {
                 last_sample_at: None,
                 samples_skipped: vec![("overlap", 0), ("panic", 0)],
             },
-            own: own.to_owned(),
+            words,
+            configuration_is_refused: false,
             seconds: 0,
             produced: 0.0,
             consumed: 0.0,
@@ -67,6 +77,7 @@ impl Story {
             deleted: 0.0,
             arrivals: Vec::new(),
             retention: None,
+            refused: 0,
             pages: Vec::new(),
         }
     }
@@ -132,6 +143,18 @@ impl Story {
         self
     }
 
+    /// The requests are too few for the log starts.
+    pub(crate) fn log_starts_have_no_room(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.advance(pace);
+            let mut sample = self.sample();
+            sample.topics[0].partitions[0].log_start = None;
+            self.take(sample);
+            self.scrape();
+        }
+        self
+    }
+
     /// No broker answers.
     pub(crate) fn cluster_is_down(mut self, minutes: u32) -> Self {
         for _ in 0..cycles(minutes) {
@@ -142,6 +165,30 @@ impl Story {
                 cycle: Cycle::default(),
             };
             self.publish(&report);
+            self.scrape();
+        }
+        self
+    }
+
+    /// Kafka lists no group any more.
+    pub(crate) fn groups_vanish(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.advance(pace);
+            let mut sample = self.sample();
+            sample.groups.clear();
+            sample.cycle.groups = Some(0);
+            self.take(sample);
+            self.scrape();
+        }
+        self
+    }
+
+    /// Each cycle one request is refused for want of a right.
+    pub(crate) fn asks_in_vain(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.refused += 1;
+            self.advance(pace);
+            self.cycle();
             self.scrape();
         }
         self
@@ -159,6 +206,11 @@ impl Story {
     /// The cluster's task panics, and starts over with nothing.
     pub(crate) fn a_bug_ends_the_watch(mut self) -> Self {
         self.facts.samples_skipped[1].1 += 1;
+        self.starts_over()
+    }
+
+    /// The daemon was started again: it knows nothing.
+    pub(crate) fn starts_over(mut self) -> Self {
         self.analysis = analysis(Settings::new(f64::from(INTERVAL)), self.ceilings);
         self
     }
@@ -167,6 +219,18 @@ impl Story {
     pub(crate) fn page_is_taken_down(self) -> Self {
         self.board.place("prod").take_down();
         self.board.publish();
+        self
+    }
+
+    /// The configuration is read again, and has a fault.
+    pub(crate) fn configuration_is_refused(mut self) -> Self {
+        self.configuration_is_refused = true;
+        self
+    }
+
+    /// The configuration is read again, and is in force.
+    pub(crate) fn configuration_is_mended(mut self) -> Self {
+        self.configuration_is_refused = false;
         self
     }
 
@@ -223,7 +287,12 @@ impl Story {
     }
 
     fn scrape(&mut self) {
-        self.pages.push(Some(self.board.text() + &self.own));
+        let own = if self.configuration_is_refused {
+            &self.words.refused
+        } else {
+            &self.words.own
+        };
+        self.pages.push(Some(self.board.text() + own));
     }
 
     /// Commits and log ends read in one instant: the order of reading is the analysis' own test.
@@ -261,17 +330,29 @@ impl Story {
             }),
         };
         Sample {
+            began: at,
             at,
             topics: vec![topic],
             pasts: Vec::new(),
             groups: vec![group],
             cycle: Cycle {
                 up: true,
+                groups: Some(1),
                 duration_seconds: 0.25,
                 requests: vec![("OffsetFetch", u64::from(self.seconds / INTERVAL))],
+                errors: self.errors(),
                 ..Cycle::default()
             },
         }
+    }
+}
+
+impl Story {
+    /// Absent until there is one.
+    fn errors(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let refused = (self.refused > 0).then_some(self.refused);
+        let error = |count| ("DescribeConfigs", "topic_authorization_failed", count);
+        refused.map(error).into_iter().collect()
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Progress {
     advances: usize,
     longest_gap: f64,
     pub(super) stalled: bool,
+    /// It may have stopped: for a group with habits that would be a stall by now, and of this one nobody knows them yet.
+    pub(super) undecided: bool,
     /// The longest gap that ended in time, of this bucket of time and of the one before, in seconds.
     ordinary_gap: f64,
     ordinary_gap_before: f64,
@@ -35,6 +37,7 @@ impl Progress {
             advances: 0,
             longest_gap: 0.0,
             stalled: false,
+            undecided: false,
             ordinary_gap: 0.0,
             ordinary_gap_before: 0.0,
         }
@@ -54,13 +57,19 @@ impl Progress {
 
     /// Once stalled, only progress ends it: the producer may stop meanwhile, and the messages still wait.
     pub(super) fn judge_stall(&mut self, before: Ends, now: Ends, p: &Profile) {
+        self.undecided = false;
         let Some(since) = self.waiting_since else {
             return;
         };
-        self.stalled |= now.t - since >= self.stall_limit(now.t, p)
-            && now.log_end > now.committed
-            && now.log_end - self.log_end_at_progress >= p.rise_messages
-            && now.log_end > before.log_end;
+        let waited = now.t - since;
+        let enough_waits = now.log_end > now.committed
+            && now.log_end - self.log_end_at_progress >= p.rise_messages;
+        self.stalled |=
+            enough_waits && waited >= self.stall_limit(now.t, p) && now.log_end > before.log_end;
+        self.undecided = enough_waits
+            && waited >= p.stall_seconds
+            && !self.stalled
+            && !self.habits(now.t, p).known;
     }
 
     pub(super) fn habits(&self, t: Time, p: &Profile) -> Habits {

@@ -146,6 +146,10 @@ impl Series {
                 GrowthState::Accumulating
             };
         }
+        // A verdict that could not have been called yet is none: "ok" would be a guess.
+        if self.progress.undecided {
+            return GrowthState::Unknown;
+        }
         if self.levels.iter().any(Level::is_armed) {
             return GrowthState::Rising;
         }

@@ -25,6 +25,8 @@ pub(super) fn name(sasl: &Sasl) -> &'static str {
         Sasl::ScramSha256(_) => "SCRAM-SHA-256",
         Sasl::ScramSha512(_) => "SCRAM-SHA-512",
         Sasl::OAuthBearer(_) => "OAUTHBEARER",
+        #[cfg(feature = "gssapi")]
+        Sasl::Gssapi(_) => "GSSAPI",
     }
 }
 
@@ -39,13 +41,19 @@ fn mechanism(sasl: &Sasl) -> &'static [Mechanism] {
         Sasl::ScramSha256(_) => SCRAM_SHA256,
         Sasl::ScramSha512(_) => SCRAM_SHA512,
         Sasl::OAuthBearer(_) => OAUTHBEARER,
+        // `kerberos.rs` speaks it.
+        #[cfg(feature = "gssapi")]
+        Sasl::Gssapi(_) => &[],
     }
 }
 
 /// Who signs in.
-pub(super) enum Credentials {
+pub(crate) enum Credentials {
     Login(Login),
     Token(Token),
+    /// Who has a ticket, as libkrb5 finds it.
+    #[cfg(feature = "gssapi")]
+    Ticket,
 }
 
 impl Credentials {
@@ -54,6 +62,8 @@ impl Credentials {
         let secret = match self {
             Self::Login(login) => login.password.expose(),
             Self::Token(token) => token.value.expose(),
+            #[cfg(feature = "gssapi")]
+            Self::Ticket => "",
         };
         match secret {
             "" => text.to_owned(),
@@ -172,6 +182,8 @@ impl SessionCallback for Callback {
                     .collect();
                 request.satisfy::<OAuthBearerKV>(&extensions)?;
             }
+            #[cfg(feature = "gssapi")]
+            Credentials::Ticket => {}
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Certificates and keys from PEM files.
 
 use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 use pkcs8::EncryptedPrivateKeyInfo;
@@ -11,6 +12,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::kafka::error::BadFile;
 use crate::kafka::secret::Secret;
+
+/// Several times what all of a system's authorities take; a larger file is some other file, or an endless one.
+const MAX_PEM_BYTES: u64 = 4 << 20;
 
 /// All certificates in a file; at least one.
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BadFile> {
@@ -84,7 +88,16 @@ fn section<'a>(text: &'a str, label: &str) -> Option<&'a str> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BadFile> {
-    fs::read(path).map_err(|error| bad(path, &format!("it cannot be read: {error}")))
+    let mut text = Vec::new();
+    fs::File::open(path)
+        .and_then(|open| open.take(MAX_PEM_BYTES + 1).read_to_end(&mut text))
+        .and_then(|_| match text.len() as u64 > MAX_PEM_BYTES {
+            true => Err(io::Error::other(format!(
+                "it is larger than {MAX_PEM_BYTES} bytes"
+            ))),
+            false => Ok(text),
+        })
+        .map_err(|error| bad(path, &format!("it cannot be read: {error}")))
 }
 
 pub(super) fn bad(path: &Path, what: &str) -> BadFile {

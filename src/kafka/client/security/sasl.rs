@@ -10,7 +10,11 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::dialogue::{Credentials, Dialogue, Step, name};
+#[cfg(feature = "gssapi")]
+use super::kerberos;
 use crate::kafka::client::greeting::Open;
+#[cfg(feature = "gssapi")]
+use crate::kafka::error::KerberosError;
 use crate::kafka::error::{Code, Error, SecurityError};
 use crate::kafka::settings::security::Sasl;
 
@@ -28,22 +32,38 @@ const REASON_MAX_CHARS: usize = 300;
 /// RFC 7628: how a client acknowledges that its token was refused, so that the broker says why.
 const ACKNOWLEDGED: &[u8] = b"\x01";
 
+/// Whoever knows what a mechanism says.
+pub(super) enum Speaker {
+    Rsasl(Dialogue),
+    #[cfg(feature = "gssapi")]
+    Kerberos(kerberos::Dialogue),
+}
+
+impl Speaker {
+    async fn next(&mut self, said: Option<&[u8]>) -> Result<Step, Error> {
+        match self {
+            Self::Rsasl(dialogue) => Ok(dialogue.next(said)?),
+            #[cfg(feature = "gssapi")]
+            Self::Kerberos(dialogue) => dialogue.next(said).await,
+        }
+    }
+}
+
 /// Signs in on a connection that has been greeted. Gives how long that holds, when the broker says so (KIP-368).
 pub(super) async fn sign_in(
     open: &mut Open,
     sasl: &Sasl,
-    who: Credentials,
+    who: Arc<Credentials>,
+    mut speaker: Speaker,
     patience: Duration,
 ) -> Result<Option<Duration>, Error> {
-    let who = Arc::new(who);
     let mut exchange = Exchange {
         open,
         mechanism: name(sasl),
-        who: Arc::clone(&who),
+        who,
         patience,
     };
-    let mut dialogue = Dialogue::new(sasl, who)?;
-    let mut step = dialogue.next(None)?;
+    let mut step = speaker.next(None).await?;
     exchange.choose().await?;
     let mut lifetime_ms = 0;
     for _ in 0..MESSAGES_MAX {
@@ -60,7 +80,7 @@ pub(super) async fn sign_in(
         if matches!(sasl, Sasl::OAuthBearer(_)) && !answer.auth_bytes.is_empty() {
             return Err(exchange.refused_token(&answer.auth_bytes).await);
         }
-        step = dialogue.next(Some(&answer.auth_bytes))?;
+        step = speaker.next(Some(&answer.auth_bytes)).await?;
     }
     Err(SecurityError::SignInFailed {
         mechanism: exchange.mechanism,
@@ -121,13 +141,17 @@ impl Exchange<'_> {
     }
 
     fn refused(&self, reason: Option<&str>) -> SecurityError {
-        let reason = one_line(&self.who.hidden_in(reason.unwrap_or("it gives no reason")));
+        // Twice: what is no letter is taken out in between, and what it stood between may be the secret.
+        let reason = self.who.hidden_in(reason.unwrap_or("it gives no reason"));
+        let reason = self.who.hidden_in(&one_line(&reason));
         match &*self.who {
             Credentials::Token(_) => SecurityError::TokenRefused { reason },
             Credentials::Login(_) => SecurityError::SignInRefused {
                 mechanism: self.mechanism,
                 reason,
             },
+            #[cfg(feature = "gssapi")]
+            Credentials::Ticket => KerberosError::TicketRefused { reason }.into(),
         }
     }
 }

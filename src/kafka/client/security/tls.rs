@@ -20,7 +20,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::files;
+use super::{files, host};
 use crate::kafka::client::connection::Stream;
 use crate::kafka::error::{BadFile, Error, SecurityError};
 use crate::kafka::settings::security::{Identity, Tls};
@@ -64,10 +64,8 @@ pub(super) async fn secured(
     Ok(Box::new(stream))
 }
 
-/// The host of `host:port`; an IPv6 address is in brackets there.
 fn server_name(address: &str) -> Result<ServerName<'static>, SecurityError> {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let host = host(address);
     ServerName::try_from(host.to_owned())
         .map_err(|_| SecurityError::TlsFailed(format!("{host} can't be in a certificate")))
 }

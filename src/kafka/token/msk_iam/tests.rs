@@ -12,6 +12,7 @@ use reqsign_core::time::Timestamp;
 use super::super::stand_in::{StandIn, answer};
 use super::super::{TokenError, Tokens};
 use super::{life, signed};
+use crate::kafka::client::lookup::Lookups;
 use crate::kafka::secret::Secret;
 use crate::kafka::settings::security::{MskIam, TokenSource};
 
@@ -30,10 +31,11 @@ fn tokens(variables: &[(&str, &str)]) -> Tokens {
     let pair =
         |(name, value): &(&str, &str)| ((*name).to_owned(), Secret::new((*value).to_owned()));
     let environment: BTreeMap<_, _> = variables.iter().map(pair).collect();
-    Tokens::new(&TokenSource::MskIam(MskIam {
+    let source = TokenSource::MskIam(MskIam {
         region: "eu-west-1".to_owned(),
         environment,
-    }))
+    });
+    Tokens::new(&source, &Lookups::default())
 }
 
 /// The token as the address that it stands for.

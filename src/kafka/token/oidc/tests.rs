@@ -1,6 +1,8 @@
 //! Against real sockets: what is asked, how often, and what is made of each kind of answer.
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::super::stand_in::{StandIn, answer, read};
 use super::super::{TokenError, Tokens};
+use crate::kafka::client::lookup::Lookups;
+use crate::kafka::error::PAUSES;
 use crate::kafka::secret::Secret;
 use crate::kafka::settings::security::{Oidc, TokenSource};
 
@@ -37,8 +41,12 @@ fn at(stand_in: &StandIn) -> String {
     format!("http://{}/token", stand_in.address)
 }
 
+fn of(settings: Oidc) -> Tokens {
+    Tokens::new(&TokenSource::Oidc(settings), &Lookups::default())
+}
+
 fn tokens(stand_in: &StandIn) -> Tokens {
-    Tokens::new(&TokenSource::Oidc(settings(at(stand_in))))
+    of(settings(at(stand_in)))
 }
 
 fn granted(token: &str, life: &str) -> Vec<u8> {
@@ -103,6 +111,83 @@ async fn many_brokers_at_once_are_refused_once() {
     assert_eq!(stand_in.asked().len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_wrong_secret_is_tried_again_after_ten_seconds_and_then_ever_more_seldom() {
+    let refusal = answer("401 Unauthorized", "{\"error\":\"invalid_client\"}");
+    let mut answers = vec![refusal; 6];
+    answers.push(granted("tok", "3600"));
+    let stand_in = StandIn::answering(answers).await;
+    let tokens = tokens(&stand_in);
+    for (asked, pause_seconds) in [(1, 10), (2, 20), (3, 40), (4, 80), (5, 160), (6, 300)] {
+        assert!(tokens.token(PATIENCE).await.is_err());
+        tokio::time::advance(Duration::from_secs(pause_seconds - 1)).await;
+        assert!(tokens.token(PATIENCE).await.is_err());
+        assert_eq!(
+            stand_in.asked().len(),
+            asked,
+            "not before {pause_seconds} s"
+        );
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert!(tokens.token(PATIENCE).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_that_a_broker_refused_is_not_given_again() {
+    let answers = vec![granted("bad", "3600"), granted("good", "3600")];
+    let stand_in = StandIn::answering(answers).await;
+    let tokens = tokens(&stand_in);
+    let bad = tokens.token(PATIENCE).await.unwrap();
+    tokens.throw_away(&bad).await;
+    assert_eq!(tokens.token(PATIENCE).await.unwrap().value.expose(), "good");
+    // Another broker refuses the first one a moment later: that says nothing of the second.
+    tokens.throw_away(&bad).await;
+    assert_eq!(tokens.token(PATIENCE).await.unwrap().value.expose(), "good");
+    assert_eq!(stand_in.asked().len(), 2);
+}
+
+/// A file that hangs: nobody writes into it until the test ends.
+fn hanging(folder: &Path) -> PathBuf {
+    let pipe = folder.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("it runs");
+    assert!(made.success());
+    pipe
+}
+
+#[tokio::test]
+async fn an_authoritys_file_that_hangs_stops_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings("https://127.0.0.1:1/token".to_owned());
+    settings.ca = Some(hanging(folder.path()));
+    let pipe = settings.ca.clone().unwrap();
+    let tokens = of(settings);
+    // On the test's only worker: it would never come to the second half.
+    let (told, ()) = tokio::join!(tokens.token(Duration::from_millis(200)), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    });
+    assert!(matches!(told, Err(TokenError::TimedOut { .. })), "{told:?}");
+    drop(fs::OpenOptions::new().write(true).open(pipe));
+}
+
+#[tokio::test]
+async fn the_endpoints_name_is_looked_up_where_the_clusters_names_are() {
+    let stand_in = StandIn::answering(vec![granted("tok", "3600")]).await;
+    let port = stand_in.address.port();
+    let endpoint = format!("http://localhost:{port}/token");
+    assert!(of(settings(endpoint)).token(PATIENCE).await.is_ok());
+    // A cluster whose look-ups all hang.
+    let source = TokenSource::Oidc(settings(format!("http://localhost:{port}/token")));
+    let told = Tokens::new(&source, &Lookups::hanging());
+    let told = told.token(Duration::from_millis(200)).await;
+    assert!(matches!(told, Err(TokenError::TimedOut { .. })), "{told:?}");
+    let unknown = of(settings("http://not..a..name/token".to_owned()));
+    let told = unknown.token(PATIENCE).await;
+    assert!(
+        matches!(told, Err(TokenError::Unreachable { .. })),
+        "{told:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_token_at_its_end_is_replaced() {
     // It has no life left when it comes.
@@ -115,14 +200,18 @@ async fn a_token_at_its_end_is_replaced() {
 
 #[tokio::test]
 async fn a_refusal_is_told_in_the_servers_words_without_the_secret() {
-    let body =
-        format!("{{\"error\":\"invalid_client\",\"error_description\":\"no {SECRET}\\nhere\"}}");
-    assert_eq!(
-        error(answer("401 Unauthorized", &body)).await,
-        "URL gives no token: 401 Unauthorized, invalid_client: no [hidden] here; check sasl.oauthbearer.client.id, .client.secret and .scope"
-    );
+    // As it is, and as it was sent.
+    for secret in [SECRET, "bGFnJTNBc2xvcGU6aHVudGVyMiUyQiUyNSUyRiVDMyVCQw=="] {
+        let body = format!(
+            "{{\"error\":\"invalid_client\",\"error_description\":\"no {secret}\\nhere\"}}"
+        );
+        let expected = format!(
+            "URL gives no token: 401 Unauthorized, invalid_client: no [hidden] here; check sasl.oauthbearer.client.id, .client.secret and .scope. {PAUSES}"
+        );
+        assert_eq!(error(answer("401 Unauthorized", &body)).await, expected);
+    }
     let endless = format!("{{\"error\":\"{}\"}}", "x".repeat(100_000));
-    assert!(error(answer("400 Bad Request", &endless)).await.len() < 400);
+    assert!(error(answer("400 Bad Request", &endless)).await.len() < 500);
 }
 
 #[tokio::test]
@@ -181,7 +270,7 @@ async fn who_is_not_there_is_told_by_its_reason() {
         .local_addr()
         .unwrap();
     let endpoint = format!("http://{closed}/token?key=value");
-    let tokens = Tokens::new(&TokenSource::Oidc(settings(endpoint)));
+    let tokens = of(settings(endpoint));
     let error = tokens.token(PATIENCE).await.unwrap_err().to_string();
     let expected =
         format!("http://{closed}/token cannot be reached: Connection refused (os error 111)");
@@ -189,7 +278,7 @@ async fn who_is_not_there_is_told_by_its_reason() {
 }
 
 async fn refused_with(settings: Oidc) -> TokenError {
-    let tokens = Tokens::new(&TokenSource::Oidc(settings));
+    let tokens = of(settings);
     tokens.token(PATIENCE).await.expect_err("it is wrong")
 }
 
@@ -236,7 +325,7 @@ async fn over_tls_the_authorities_of_the_file_count() {
     let (endpoint, file) = over_tls().await;
     let mut trusting = settings(endpoint.clone());
     trusting.ca = Some(file.path().to_owned());
-    let tokens = Tokens::new(&TokenSource::Oidc(trusting.clone()));
+    let tokens = of(trusting.clone());
     let token = tokens.token(PATIENCE).await.expect("it is trusted");
     assert_eq!(token.value.expose(), "tok-tls");
 

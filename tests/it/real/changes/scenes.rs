@@ -82,10 +82,6 @@ impl Truth {
         let group = Some((state, members));
         Self { group, ..self }
     }
-
-    fn waits(self, waits: Waits) -> Self {
-        Self { waits, ..self }
-    }
 }
 
 impl Stage {
@@ -198,9 +194,7 @@ fn topics() -> Vec<Scene> {
                         made_again(s, 150);
                         s.commit(60);
                     },
-                    lag(90, 1)
-                        .waits(Waits::Unknown)
-                        .counted(&[("recreated", 1.0)]),
+                    lag(90, 1).counted(&[("recreated", 1.0)]),
                 ),
                 step(
                     "it commits 150",
@@ -230,8 +224,7 @@ fn topics() -> Vec<Scene> {
                 step(
                     "the group commits 4 in one of them",
                     |s| s.kafka.commit(&s.group, &s.topic, &[(1, 4)]),
-                    // Nobody watched these messages arrive: since when they wait is not known.
-                    lag(46, 0).waits(Waits::Unknown),
+                    lag(46, 0),
                 ),
                 step(
                     "and all 10 of them",
@@ -329,6 +322,17 @@ fn deletions() -> Vec<Scene> {
                     CAUGHT_UP.counted(&[("lost", 40.0), ("skipped", 1.0)]),
                 ),
             ],
+        ),
+        scene(
+            "a group deletes what it has read, as Kafka Streams does",
+            vec![step(
+                "it commits 90, and deletes up to 90 at once",
+                |s| {
+                    s.commit(90);
+                    s.kafka.delete_records(&s.topic, 0, 90);
+                },
+                lag(10, 0),
+            )],
         ),
         Scene {
             title: "retention eats a lagging group",

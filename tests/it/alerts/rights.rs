@@ -1,0 +1,83 @@
+//! Stories of rights that are missing or were taken away: what lagslope may not see it can't watch.
+
+use lagslope::analysis::Ceilings;
+
+use crate::stories::proof::{About, Proof};
+use crate::stories::{NORMAL, begin, minute};
+
+const REFUSED: (&str, &str) = ("LagslopeRequestsRefused", "warning");
+const VANISHED: (&str, &str) = ("LagslopeGroupsVanished", "critical");
+
+#[tokio::test]
+async fn a_request_that_is_refused_is_told_while_it_is() {
+    let story = begin(Ceilings::default()).await;
+    let story = story
+        .runs(15, NORMAL)
+        .asks_in_vain(15, NORMAL)
+        .runs(20, NORMAL);
+    Proof::of(&story.series())
+        .firing(minute(15), &[])
+        .firing(minute(16), &[REFUSED])
+        .says(
+            minute(30),
+            REFUSED,
+            About::Refused,
+            "Kafka cluster prod refuses DescribeConfigs to lagslope",
+            "In the last 15 minutes brokers of prod refused DescribeConfigs about 90 times (topic_authorization_failed): \
+             lagslope's user lacks a right. What it may not read is absent, and raises no alert.",
+        )
+        .firing(minute(50), &[])
+        .holds();
+}
+
+/// The right to see groups is taken away, and given back.
+#[tokio::test]
+async fn groups_that_vanish_all_at_once_page() {
+    let story = begin(Ceilings::default()).await;
+    let story = story
+        .runs(15, NORMAL)
+        .groups_vanish(20, NORMAL)
+        .runs(10, NORMAL);
+    Proof::of(&story.series())
+        .firing(minute(16), &[])
+        .firing(minute(18), &[VANISHED])
+        .says(
+            minute(18),
+            VANISHED,
+            About::Cluster,
+            "All consumer groups of Kafka cluster prod are gone",
+            "Kafka cluster prod answers, and lists no consumer group any more; watched within the last hour: 1. \
+             Either they were deleted, or lagslope may not see them any more: then nobody watches their lag.",
+        )
+        .firing(minute(35), &[VANISHED])
+        .firing(minute(36), &[])
+        .holds();
+}
+
+/// The last group was deleted on purpose: somebody is told, and not for ever.
+#[tokio::test]
+async fn groups_that_are_gone_for_an_hour_are_gone() {
+    let story = begin(Ceilings::default()).await;
+    let story = story.runs(5, NORMAL).groups_vanish(70, NORMAL);
+    Proof::of(&story.series())
+        .firing(minute(30), &[VANISHED])
+        .firing(minute(70), &[])
+        .holds();
+}
+
+#[tokio::test]
+async fn a_cluster_without_groups_is_nobodys_incident() {
+    let story = begin(Ceilings::default()).await.groups_vanish(20, NORMAL);
+    Proof::of(&story.series()).firing(minute(20), &[]).holds();
+}
+
+/// Nobody can say that groups are gone while nobody answers.
+#[tokio::test]
+async fn groups_of_a_cluster_that_is_down_have_not_vanished() {
+    let story = begin(Ceilings::default()).await;
+    let story = story.runs(15, NORMAL).groups_vanish(1, NORMAL);
+    let story = story.cluster_is_down(10);
+    Proof::of(&story.series())
+        .firing(minute(25), &[("LagslopeClusterDown", "critical")])
+        .holds();
+}
