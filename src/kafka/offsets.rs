@@ -221,7 +221,7 @@ impl Question for AskEnds {
         let make = |_| {
             let requests = asked.iter();
             requests
-                .map(|(end, batch)| end_request(batch, *end, self.isolation))
+                .map(|(end, batch)| list_offsets_of(batch, *end as i64, self.isolation))
                 .collect()
         };
         let answers = session.ask_all(make).await?;
@@ -248,19 +248,24 @@ fn batches(wanted: Vec<Wanted>) -> Vec<Vec<Wanted>> {
     batches
 }
 
-fn end_request(batch: &[Wanted], end: End, isolation: IsolationLevel) -> ListOffsetsRequest {
+/// For every partition the same: the first record at or after a timestamp, or what a negative one stands for.
+pub(crate) fn list_offsets_of(
+    wanted: &[Wanted],
+    timestamp: i64,
+    isolation: IsolationLevel,
+) -> ListOffsetsRequest {
     let partition = |place: &Place| {
         ListOffsetsPartition::default()
             .with_partition_index(place.index)
             .with_current_leader_epoch(place.epoch)
-            .with_timestamp(end as i64)
+            .with_timestamp(timestamp)
     };
     let topic = |wanted: &Wanted| {
         ListOffsetsTopic::default()
             .with_name(wanted.topic.clone().into())
             .with_partitions(wanted.partitions.iter().map(partition).collect())
     };
-    list_offsets(batch.iter().map(topic).collect(), isolation)
+    list_offsets(wanted.iter().map(topic).collect(), isolation)
 }
 
 /// A consumer's request, not a replica's.

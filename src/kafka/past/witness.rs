@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kafka_protocol::messages::ListOffsetsRequest;
-use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::protocol::StrBytes;
 
 use crate::analysis::past::{AHEAD_MS, Millis};
@@ -14,7 +13,7 @@ use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::client::session::Session;
 use crate::kafka::coordinators::OFFSETS_TOPIC;
 use crate::kafka::error::Error;
-use crate::kafka::offsets::{Place, Wanted, list_offsets};
+use crate::kafka::offsets::{Place, Wanted, list_offsets_of};
 use crate::kafka::settings::IsolationLevel;
 use crate::kafka::topics::Topics;
 
@@ -145,19 +144,7 @@ impl AskNewest {
 
     /// Whatever is committed or not: a stamp is a stamp.
     fn request(&self, instant: Millis) -> ListOffsetsRequest {
-        let partition = |place: &Place| {
-            ListOffsetsPartition::default()
-                .with_partition_index(place.index)
-                .with_current_leader_epoch(place.epoch)
-                .with_timestamp(instant)
-        };
-        let topic = |wanted: &Wanted| {
-            ListOffsetsTopic::default()
-                .with_name(wanted.topic.clone().into())
-                .with_partitions(wanted.partitions.iter().map(partition).collect())
-        };
-        let topics = self.witnesses.iter().map(topic).collect();
-        list_offsets(topics, IsolationLevel::ReadUncommitted)
+        list_offsets_of(&self.witnesses, instant, IsolationLevel::ReadUncommitted)
     }
 }
 

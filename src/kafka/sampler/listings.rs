@@ -27,7 +27,7 @@ impl Sampler {
         }
     }
 
-    pub(super) async fn list_groups(&mut self, clock: Clock) -> Listings {
+    async fn list_groups(&mut self, clock: Clock) -> Listings {
         self.list_groups_of(self.cluster.broker_ids(), clock).await
     }
 

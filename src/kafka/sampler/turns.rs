@@ -43,7 +43,7 @@ impl Sampler {
         }
     }
 
-    pub(super) fn take_members(&mut self, members: Vec<(StrBytes, u32)>, now: Time) {
+    fn take_members(&mut self, members: Vec<(StrBytes, u32)>, now: Time) {
         for (name, count) in members {
             if let Some(group) = self.groups.get_mut(&name) {
                 group.tell_members(count, now);
@@ -51,7 +51,7 @@ impl Sampler {
         }
     }
 
-    pub(super) fn take_retention(&mut self, read: Vec<(StrBytes, Retention)>) {
+    fn take_retention(&mut self, read: Vec<(StrBytes, Retention)>) {
         // The last stable offset is not where the bytes on the disk end.
         let is_measured = self.settings.isolation_level == IsolationLevel::ReadUncommitted;
         for (name, mut retention) in read {
@@ -63,7 +63,7 @@ impl Sampler {
     }
 
     /// Answered or refused: their turn comes again when the others had theirs.
-    pub(super) fn mark_asked(&mut self, broker: BrokerId, asked: &Asked, now: Time) {
+    fn mark_asked(&mut self, broker: BrokerId, asked: &Asked, now: Time) {
         for name in &asked.groups {
             if let Some(group) = self.groups.get_mut(name) {
                 group.members_asked = Some(now);

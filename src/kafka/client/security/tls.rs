@@ -4,16 +4,19 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
 };
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
@@ -47,11 +50,15 @@ pub(super) async fn secured(
     patience: Duration,
 ) -> Result<Box<dyn Stream>, Error> {
     let name = server_name(address)?;
+    let empty_handed = tls.identity.is_none().then(Arc::<EmptyHanded>::default);
     let tls = tls.clone();
     // Files are read, and an encrypted key takes a good part of a second on purpose.
-    let config = spawn_blocking(move || client_config(&tls))
+    let mut config = spawn_blocking(move || client_config(&tls))
         .await
         .map_err(|error| SecurityError::TlsFailed(error.to_string()))??;
+    if let Some(resolver) = &empty_handed {
+        config.client_auth_cert_resolver = Arc::clone(resolver) as Arc<dyn ResolvesClientCert>;
+    }
     let connector = TlsConnector::from(Arc::new(config));
     let late = |_| Error::Timeout {
         api: HANDSHAKE,
@@ -60,8 +67,39 @@ pub(super) async fn secured(
     let stream = timeout(patience, connector.connect(name, stream))
         .await
         .map_err(late)?
-        .map_err(|error| handshake_error(&error))?;
+        .map_err(|error| match handshake_error(&error) {
+            SecurityError::Alert(AlertDescription::HandshakeFailure)
+                if empty_handed.is_some_and(|resolver| resolver.was_asked()) =>
+            {
+                SecurityError::ClientCertificateNeeded
+            }
+            other => other,
+        })?;
     Ok(Box::new(stream))
+}
+
+/// Shows no certificate, and remembers whether one was asked for: in TLS 1.2 newer Javas end with the same `HandshakeFailure` as
+/// where no cipher is common to both.
+#[derive(Debug, Default)]
+struct EmptyHanded {
+    asked: AtomicBool,
+}
+
+impl EmptyHanded {
+    fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl ResolvesClientCert for EmptyHanded {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
 }
 
 fn server_name(address: &str) -> Result<ServerName<'static>, SecurityError> {
