@@ -263,7 +263,8 @@ impl Series {
             .filter(|_| self.progress.stalled)?;
         let arrived = self.last.log_end - self.progress.log_end_at_progress;
         let slope = arrived / (self.last.t - since).max(1.0);
-        Some(Slope {
+        // Sums of offsets beyond 2^53 are not exact.
+        (slope > 0.0).then_some(Slope {
             slope,
             lower: (1.0 - STALL_SLOPE_MARGIN) * slope,
             upper: (1.0 + STALL_SLOPE_MARGIN) * slope,
