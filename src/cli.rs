@@ -60,6 +60,9 @@ pub enum Command {
         /// Thresholds, ceilings and patterns [default: none]
         #[arg(long = "config.file", value_name = "FILE")]
         config_file: Option<PathBuf>,
+        /// A table for people, and the times that a signal was raised, instead of JSON lines
+        #[arg(long)]
+        summary: bool,
     },
     /// Read a configuration and list what is wrong with it
     #[command(
@@ -230,6 +233,7 @@ pub fn replay(
     file: &Path,
     config_file: Option<PathBuf>,
     variables: &[(OsString, OsString)],
+    form: replay::Form,
     out: &mut impl Write,
     errors: &mut impl Write,
 ) -> io::Result<u8> {
@@ -238,7 +242,7 @@ pub fn replay(
         None => Ok(Settings::without_clusters()),
     };
     match settings {
-        Ok(settings) => match replay::run(file, &settings, out) {
+        Ok(settings) => match replay::run(file, &settings, form, out) {
             Ok(()) => Ok(0),
             Err(fault) => report(&fault, errors).map(|()| FAILED),
         },

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use lagslope::cli::{self, BAD_CONFIGURATION, Cli, Command, FAILED};
 use lagslope::config::{Cluster, Settings, environment};
 use lagslope::daemon::{self, Reloading};
 use lagslope::kafka::Sampler;
+use lagslope::replay::Form;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,11 +26,13 @@ fn main() -> ExitCode {
             cli::check_config(file, &variables, &mut io::stdout(), &mut io::stderr())
                 .unwrap_or(FAILED)
         }
-        Ok(Command::Replay { file, config_file }) => {
-            let variables = environment::of_this_process();
-            let mut out = io::BufWriter::new(io::stdout().lock());
-            cli::replay(&file, config_file, &variables, &mut out, &mut io::stderr())
-                .unwrap_or(FAILED)
+        Ok(Command::Replay {
+            file,
+            config_file,
+            summary,
+        }) => {
+            let form = if summary { Form::Summary } else { Form::Lines };
+            replay(&file, config_file, form, &mut io::stderr())
         }
         Ok(Command::Run(flags)) => run(&flags, &mut io::stderr()),
         Ok(Command::Doctor(flags)) => doctor(&flags, &mut io::stdout(), &mut io::stderr()),
@@ -47,6 +51,12 @@ fn settings(watched: &cli::Watched, errors: &mut impl Write) -> Option<Settings>
         let _ = cli::report(problems, errors);
     })
     .ok()
+}
+
+fn replay(file: &Path, config: Option<PathBuf>, form: Form, errors: &mut impl Write) -> u8 {
+    let variables = environment::of_this_process();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    cli::replay(file, config, &variables, form, &mut out, errors).unwrap_or(FAILED)
 }
 
 fn run(flags: &cli::Run, errors: &mut impl Write) -> u8 {

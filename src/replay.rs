@@ -3,103 +3,120 @@
 mod directive;
 mod group;
 mod interned;
+mod lines;
 mod recording;
+mod summary;
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
-use crate::analysis::report::TopicReport;
 use crate::config::Settings;
-use crate::expose::json::{self, Verdict};
+use crate::expose::json::Verdict;
 use directive::Directives;
 use group::GroupReplay;
+use lines::Lines;
 use recording::{Recording, Row};
+use summary::Summary;
 
 pub use recording::Fault;
 
-/// Seconds between two lines for a group and topic whose signals don't change.
-const LINE_SECONDS: f64 = 60.0;
-
-/// Replays a file; each line goes to `out`, as `docs/replay.md` describes it.
-///
-/// # Errors
-/// A row or directive that cannot be read, with its line; a file that cannot be; an `out` that refuses.
-pub fn run(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<(), Fault> {
-    let directives = Directives::default();
-    let mut recording = Recording::open(path, directives.clone())?;
-    let mut replay = Replay::new(settings, directives, out);
-    let mut rows = Vec::new();
-    while recording.next_sample(&mut rows)? {
-        replay
-            .take(&rows, &recording)
-            .map_err(|error| recording.fault(&error))?;
-    }
-    replay.out.flush().map_err(|error| recording.fault(&error))
+/// In which form it is told what would have been said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Form {
+    /// JSON lines, for programs.
+    Lines,
+    /// A table and the list of what was raised, for people.
+    Summary,
 }
 
-struct Replay<'a, W> {
+/// Replays a file; what would have been said goes to `out`, as `docs/replay.md` describes it.
+///
+/// # Errors
+/// A row or directive that cannot be read, with its line; a file that cannot be; an `out` that refuses. What was said until then
+/// is written.
+pub fn run(
+    path: &Path,
+    settings: &Settings,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<(), Fault> {
+    match form {
+        Form::Lines => replay(path, settings, &mut Lines::new(out)),
+        Form::Summary => replay(path, settings, &mut Summary::new(out)),
+    }
+}
+
+/// A group in a topic of a cluster, by the numbers of their names.
+type Key = (u32, u32, u32);
+
+/// Whoever is told every verdict.
+trait Teller {
+    fn tell(&mut self, key: Key, verdict: &Verdict) -> io::Result<()>;
+
+    /// The recording is over, or could not be read further.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+fn replay(path: &Path, settings: &Settings, teller: &mut impl Teller) -> Result<(), Fault> {
+    let directives = Directives::default();
+    let mut recording = Recording::open(path, directives.clone())?;
+    let mut replay = Replay {
+        settings,
+        directives,
+        groups: HashMap::new(),
+    };
+    let mut rows = Vec::new();
+    let read = loop {
+        match recording.next_sample(&mut rows) {
+            Ok(true) => {
+                let told = replay.take(&rows, &recording, teller);
+                told.map_err(|error| recording.fault(&error))?;
+            }
+            Ok(false) => break Ok(()),
+            Err(fault) => break Err(fault),
+        }
+    };
+    let ended = teller.end().map_err(|error| recording.fault(&error));
+    read.and(ended)
+}
+
+struct Replay<'a> {
     settings: &'a Settings,
     directives: Directives,
     /// By cluster and group.
     groups: HashMap<(u32, u32), GroupReplay>,
-    /// By cluster, group and topic: what the last line said, and in which minute.
-    printed: HashMap<(u32, u32, u32), (json::Signals, i64)>,
-    out: &'a mut W,
 }
 
-impl<'a, W: Write> Replay<'a, W> {
-    fn new(settings: &'a Settings, directives: Directives, out: &'a mut W) -> Self {
-        Self {
-            settings,
-            directives,
-            groups: HashMap::new(),
-            printed: HashMap::new(),
-            out,
-        }
-    }
-
+impl Replay<'_> {
     /// The rows of one instant. Rows of one group stand together in nearly every recording; where they don't, the group gets two
     /// samples of the same time, which changes nothing.
-    fn take(&mut self, rows: &[Row], names: &Recording) -> std::io::Result<()> {
+    fn take(
+        &mut self,
+        rows: &[Row],
+        names: &Recording,
+        teller: &mut impl Teller,
+    ) -> io::Result<()> {
         for rows in rows.chunk_by(|a, b| (a.cluster, a.group) == (b.cluster, b.group)) {
-            let key = (rows[0].cluster, rows[0].group);
-            let group = self.groups.entry(key).or_insert_with(|| {
-                GroupReplay::new(names.name(key.1), self.settings, &self.directives)
+            let (at, cluster, group) = (rows[0].t, rows[0].cluster, rows[0].group);
+            let watched = self.groups.entry((cluster, group)).or_insert_with(|| {
+                GroupReplay::new(names.name(group), self.settings, &self.directives)
             });
-            let report = group.observe(rows, names);
+            let report = watched.observe(rows, names);
             for topic in report.groups.iter().flat_map(|group| &group.topics) {
                 let has_row = |row: &&Row| *names.name(row.topic) == topic.topic;
-                if let Some(row) = rows.iter().find(has_row) {
-                    print(&mut self.printed, self.out, row, topic, names)?;
-                }
+                let Some(row) = rows.iter().find(has_row) else {
+                    continue;
+                };
+                let verdict = Verdict {
+                    at,
+                    cluster: names.name(cluster),
+                    group: names.name(group),
+                    report: topic,
+                };
+                teller.tell((cluster, group, row.topic), &verdict)?;
             }
         }
         Ok(())
     }
-}
-
-/// A line when a signal changed, and one in every minute that has a sample.
-fn print(
-    printed: &mut HashMap<(u32, u32, u32), (json::Signals, i64)>,
-    out: &mut impl Write,
-    row: &Row,
-    topic: &TopicReport,
-    names: &Recording,
-) -> std::io::Result<()> {
-    let now = (
-        json::Signals::of(topic),
-        (row.t / LINE_SECONDS).floor() as i64,
-    );
-    let key = (row.cluster, row.group, row.topic);
-    if printed.insert(key, now) == Some(now) {
-        return Ok(());
-    }
-    let verdict = Verdict {
-        at: row.t,
-        cluster: names.name(row.cluster),
-        group: names.name(row.group),
-        report: topic,
-    };
-    json::write_line(out, &verdict)
 }

@@ -151,10 +151,9 @@ impl Recording {
                 .ok_or_else(|| format!("{name} is missing"))
         };
         let t = number(cell(columns.t, "t")?, "t")?;
-        let optional = |column: Option<usize>, name: &str| match column.and_then(|c| record.get(c))
-        {
-            None | Some([]) => Ok(None),
-            Some(cell) => whole(cell, name).map(Some),
+        let optional = |cell: &[u8], name: &str| match cell {
+            [] => Ok(None),
+            cell => whole(cell, name).map(Some),
         };
         let guess = last.map_or((0, 0, 0), |last| (last.cluster, last.group, last.topic));
         let mut name = |column: usize, what: &str, guess: u32| {
@@ -173,8 +172,11 @@ impl Recording {
                 .ok_or_else(|| format!("partition is {PARTITIONS_MAX} or more"))?,
             log_start: whole(cell(columns.log_start, "log_start")?, "log_start")?,
             log_end: whole(cell(columns.log_end, "log_end")?, "log_end")?,
-            committed: optional(Some(columns.committed), "committed")?,
-            generation: optional(columns.generation, "generation")?,
+            committed: optional(cell(columns.committed, "committed")?, "committed")?,
+            generation: match columns.generation {
+                Some(column) => optional(cell(column, "generation")?, "generation")?,
+                None => None,
+            },
         })
     }
 

@@ -26,6 +26,7 @@ mod prometheus;
 mod promtool;
 mod real;
 mod reload;
+mod replay;
 mod secrets;
 mod security;
 mod stories;

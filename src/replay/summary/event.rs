@@ -1,0 +1,219 @@
+//! Each time that a signal was raised.
+
+use std::fmt;
+
+use super::words::{count, length, moment};
+use crate::analysis::report::{
+    CeilingKind, CeilingReport, GrowthState, RetryReason, Severity, TopicReport,
+};
+use crate::analysis::sample::Time;
+
+/// Of one signal, group and topic: the others are counted. What is raised more often is not read one by one.
+const KEPT_MAX: usize = 20;
+
+/// The four signals.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Signal {
+    LagGrowth,
+    Ceiling,
+    Divergence,
+    RetryStorm,
+}
+
+/// In the order of the table.
+pub(super) const SIGNALS: [Signal; 4] = [
+    Signal::LagGrowth,
+    Signal::Ceiling,
+    Signal::Divergence,
+    Signal::RetryStorm,
+];
+
+impl fmt::Display for Signal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::LagGrowth => "lag_growth",
+            Self::Ceiling => "ceiling",
+            Self::Divergence => "divergence",
+            Self::RetryStorm => "retry_storm",
+        })
+    }
+}
+
+impl Signal {
+    /// How bad it is.
+    fn severity(self, report: &TopicReport) -> Option<Severity> {
+        match self {
+            Self::LagGrowth => report.lag_growth.severity,
+            Self::Ceiling => report.ceiling.severity,
+            Self::Divergence => report.divergence.severity,
+            Self::RetryStorm => report.retry_storm.severity,
+        }
+    }
+}
+
+/// From when a signal is raised until it isn't.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub(super) began: Time,
+    ended: Option<Time>,
+    worst: Severity,
+    /// As of the moment that it was raised.
+    pub(super) why: String,
+}
+
+impl Event {
+    pub(super) fn severity(&self) -> &'static str {
+        match self.worst {
+            Severity::Critical => "critical",
+            _ => "warning",
+        }
+    }
+
+    pub(super) fn how_long(&self, last: Time) -> String {
+        match self.ended {
+            Some(ended) => format!("for {}", length(ended - self.began)),
+            None => format!("until the end, {}", length(last - self.began)),
+        }
+    }
+}
+
+/// Every time that one signal was raised for a group and topic.
+#[derive(Debug, Default)]
+pub(super) struct Raisings {
+    kept: Vec<Event>,
+    /// Of all, also of those that are not kept.
+    times: u64,
+    seconds: f64,
+    /// Is it raised now, and since when?
+    since: Option<Time>,
+    was_known: bool,
+}
+
+impl Raisings {
+    pub(super) fn take(&mut self, signal: Signal, at: Time, report: &TopicReport) {
+        let severity = signal.severity(report);
+        self.was_known |= severity.is_some();
+        let raised = severity.filter(|severity| *severity > Severity::Ok);
+        match (raised, self.since) {
+            (Some(severity), None) => self.begin(at, severity, || why(signal, report)),
+            (Some(severity), Some(_)) => {
+                if let Some(event) = self.open() {
+                    event.worst = event.worst.max(severity);
+                }
+            }
+            (None, Some(since)) => {
+                if let Some(event) = self.open() {
+                    event.ended = Some(at);
+                }
+                self.seconds += at - since;
+                self.since = None;
+            }
+            (None, None) => {}
+        }
+    }
+
+    pub(super) fn kept(&self) -> &[Event] {
+        &self.kept
+    }
+
+    pub(super) fn not_kept(&self) -> u64 {
+        self.times - self.kept.len() as u64
+    }
+
+    /// How often and for how long, in a cell of a table.
+    pub(super) fn in_short(&self, last: Time) -> String {
+        let seconds = self.seconds + self.since.map_or(0.0, |since| last - since);
+        match self.times {
+            0 if self.was_known => "ok".to_owned(),
+            0 => "-".to_owned(),
+            times => format!("{times} × {}", length(seconds / times as f64)),
+        }
+    }
+
+    fn begin(&mut self, at: Time, worst: Severity, why: impl FnOnce() -> String) {
+        self.times += 1;
+        self.since = Some(at);
+        if self.kept.len() < KEPT_MAX {
+            self.kept.push(Event {
+                began: at,
+                ended: None,
+                worst,
+                why: why(),
+            });
+        }
+    }
+
+    fn open(&mut self) -> Option<&mut Event> {
+        (self.not_kept() == 0)
+            .then(|| self.kept.last_mut())
+            .flatten()
+    }
+}
+
+/// What stands behind it when it is raised.
+fn why(signal: Signal, report: &TopicReport) -> String {
+    match signal {
+        Signal::LagGrowth => why_growth(report),
+        Signal::Ceiling => why_ceiling(report),
+        Signal::Divergence => why_divergence(report),
+        Signal::RetryStorm => why_retry_storm(report),
+    }
+}
+
+fn why_growth(report: &TopicReport) -> String {
+    let growth = &report.lag_growth;
+    let mut text = match growth.state {
+        GrowthState::Stalled => "nothing is committed, and the lag grows".to_owned(),
+        _ => "the lag grows".to_owned(),
+    };
+    if let Some(slope) = report.trend_slope {
+        let [lower, slope, upper] = [slope.lower, slope.slope, slope.upper].map(count);
+        text += &format!(" by {slope}/s ({lower} to {upper})");
+    }
+    if let Some(partition) = growth.partition {
+        text += &format!(", partition {partition}");
+    }
+    if let Some(onset) = growth.onset {
+        text += &format!(", since {}", moment(onset));
+    }
+    text
+}
+
+fn why_ceiling(report: &TopicReport) -> String {
+    let mut parts: Vec<_> = report.ceilings.iter().map(of_ceiling).collect();
+    if report.ceiling.loses {
+        parts.push("unread messages are deleted".to_owned());
+    }
+    parts.join("; ")
+}
+
+fn of_ceiling(ceiling: &CeilingReport) -> String {
+    let kind = match ceiling.kind {
+        CeilingKind::Lag => "lag",
+        CeilingKind::Delay => "delay",
+        CeilingKind::Retention => "retention",
+    };
+    let percent = 100.0 * ceiling.utilization_ratio;
+    let (hits, at) = (ceiling.hits, length(ceiling.seconds_at));
+    format!("{kind} at {percent:.0} %, there {hits} times and {at} until now")
+}
+
+fn why_divergence(report: &TopicReport) -> String {
+    let tail: Vec<_> = report.divergence.tail.iter().map(u32::to_string).collect();
+    let delays = report.delays.map_or_else(String::new, |delays| {
+        format!("p99 {}, p50 {}, ", length(delays.p99), length(delays.p50))
+    });
+    format!("{delays}partitions {} fall behind", tail.join(", "))
+}
+
+fn why_retry_storm(report: &TopicReport) -> String {
+    match (
+        report.retry_storm.reason,
+        report.retry_storm.amplification_ratio,
+    ) {
+        (Some(RetryReason::Reprocessing), _) => "commits move backwards again and again".to_owned(),
+        (Some(RetryReason::Churn), _) => "far more rebalances than usual".to_owned(),
+        (_, Some(ratio)) => format!("{} retries for each message consumed", count(ratio)),
+        (_, None) => String::new(),
+    }
+}
