@@ -294,3 +294,52 @@ async fn its_memory_does_not_grow_with_the_recording() {
     let (early, late) = (held[12], held[47]);
     assert!(late < early + 1024, "{early} KiB, then {late} KiB");
 }
+
+/// The first block of that language on the page that documents it.
+fn documented(language: &str, from: &str) -> String {
+    let page =
+        std::fs::read_to_string(crate::promtool::repository("docs/replay.md")).expect("the page");
+    let from = page.find(from).expect("it is there");
+    let begin = page[from..]
+        .find(&format!("```{language}\n"))
+        .expect("a block")
+        + from
+        + language.len()
+        + 4;
+    let end = page[begin..].find("```").expect("the block ends") + begin;
+    page[begin..end].to_owned()
+}
+
+#[tokio::test]
+async fn the_documented_recording_gives_the_documented_line() {
+    let output = replay(documented("csv", "## The recording").as_bytes(), &[]).await;
+    assert_eq!(
+        out(&output).lines().last(),
+        documented("json", "## The output").lines().next()
+    );
+}
+
+/// What `kafka-consumer-groups.sh --describe --all-groups` prints, through the documented awk program.
+#[tokio::test]
+async fn the_documented_loop_makes_rows_of_what_kafkas_tool_prints() {
+    let printed = "\n\
+        GROUP           TOPIC           PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID     HOST            CLIENT-ID\n\
+        payments        orders          0          90              100             10              consumer-1-a    /10.0.0.1       consumer-1\n\
+        payments        orders          1          -               7               -               -               -               -\n\
+        \nConsumer group 'idle' has no active members.\n\n\
+        GROUP           TOPIC           PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID     HOST            CLIENT-ID\n\
+        idle            gone            0          5               -               -               -               -               -\n";
+    let shell = documented("sh", "Kafka's own tool");
+    let begin = shell.find("awk ").expect("an awk program");
+    let end = shell.find(">>").expect("into the recording");
+    let program = shell[begin..end].replace("$(date +%s)", "1700000000");
+    let run = format!("cat <<'END' | {program}\n{printed}END\n");
+    let output = tokio::process::Command::new("bash")
+        .args(["-c", &run])
+        .output()
+        .await
+        .expect("bash");
+    let expected =
+        "1700000000,prod,payments,orders,0,0,100,90\n1700000000,prod,payments,orders,1,0,7,\n";
+    assert_eq!(out(&output), expected, "{}", errors(&output));
+}
