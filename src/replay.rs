@@ -8,6 +8,7 @@ mod recording;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::analysis::report::TopicReport;
 use crate::config::Settings;
@@ -26,9 +27,10 @@ const LINE_SECONDS: f64 = 60.0;
 /// # Errors
 /// A row or directive that cannot be read, with its line; a file that cannot be; an `out` that refuses.
 pub fn run(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<(), Fault> {
+    let settings = Arc::new(without_cycle(settings));
     let directives = Directives::default();
     let mut recording = Recording::open(path, directives.clone())?;
-    let mut replay = Replay::new(settings, directives, out);
+    let mut replay = Replay::new(&settings, directives, out);
     let mut rows = Vec::new();
     while recording.next_sample(&mut rows)? {
         replay
@@ -38,8 +40,15 @@ pub fn run(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<(),
     replay.out.flush().map_err(|error| recording.fault(&error))
 }
 
+/// A recording has no cycle: what has no row was not lost, and stands.
+fn without_cycle(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    Arc::make_mut(&mut settings.analysis).max_age_seconds = f64::INFINITY;
+    settings
+}
+
 struct Replay<'a, W> {
-    settings: &'a Settings,
+    settings: &'a Arc<Settings>,
     directives: Directives,
     /// By cluster and group.
     groups: HashMap<(u32, u32), GroupReplay>,
@@ -49,7 +58,7 @@ struct Replay<'a, W> {
 }
 
 impl<'a, W: Write> Replay<'a, W> {
-    fn new(settings: &'a Settings, directives: Directives, out: &'a mut W) -> Self {
+    fn new(settings: &'a Arc<Settings>, directives: Directives, out: &'a mut W) -> Self {
         Self {
             settings,
             directives,
