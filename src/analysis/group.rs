@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::RulesOf;
 use super::history::History;
+use super::mute::silenced;
 use super::report::GroupReport;
 use super::sample::{Commits, GroupSample, Sample, Time};
 use super::signal::churn::Churn;
@@ -98,7 +99,7 @@ impl GroupWatch {
             topics: self
                 .topics
                 .iter_mut()
-                .map(|(name, topic)| topic.report(name, now, churns, cycle))
+                .map(|(name, topic)| silenced(topic.report(name, now, churns, cycle)))
                 .collect(),
         }
     }

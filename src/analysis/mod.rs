@@ -3,6 +3,7 @@
 pub mod curve;
 mod group;
 mod history;
+mod mute;
 pub mod past;
 pub mod report;
 mod rules;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use group::{Cycle, GroupWatch};
 use history::History;
 pub use history::{RetryName, RetryNameOf};
+pub use mute::{Mute, Signal, Signals, Window as MuteWindow};
 pub use rules::{Ceilings, Rules, RulesOf};
 
 use report::Report;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Settings;
+use super::{Mute, Settings};
 
 /// What counts as a full queue for one group and topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,17 +21,20 @@ pub struct Rules {
     pub ceilings: Ceilings,
     /// Thresholds.
     pub settings: Arc<Settings>,
+    /// Signals that are not called; absent = all are.
+    pub mute: Option<Arc<Mute>>,
 }
 
 /// Which rules apply to a group and topic. A function, because patterns are matched outside the core.
 pub type RulesOf = Box<dyn Fn(&str, &str) -> Rules + Send>;
 
 impl Rules {
-    /// With these thresholds and ceilings.
+    /// With these thresholds and ceilings, and nothing muted.
     pub fn new(settings: impl Into<Arc<Settings>>, ceilings: Ceilings) -> Self {
         Self {
             ceilings,
             settings: settings.into(),
+            mute: None,
         }
     }
 

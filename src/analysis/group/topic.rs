@@ -17,11 +17,12 @@ use crate::analysis::report::{
 use crate::analysis::sample::{PartitionSample, Time, TopicSample};
 use crate::analysis::signal::divergence::Divergence;
 use crate::analysis::trend::{delay, forecast};
-use crate::analysis::{Rules, Settings};
+use crate::analysis::{Mute, Rules, Settings, Signals};
 
 /// A group in one topic.
 pub(super) struct TopicWatch {
     settings: Arc<Settings>,
+    mute: Option<Arc<Mute>>,
     /// How many partitions the topic has.
     width: usize,
     ceilings: TopicCeilings,
@@ -53,6 +54,7 @@ impl TopicWatch {
             sum: Sum::new(settings.window(settings.rate_window_seconds)),
             width: 0,
             settings,
+            mute: rules.mute,
             divergence: Divergence::new(cycle.sample.at),
             retries: Retries::new(cycle.sample.at),
             counts: Counts::default(),
@@ -63,6 +65,7 @@ impl TopicWatch {
     /// Goes on by other rules.
     pub(super) fn retune(&mut self, rules: Rules) {
         self.settings = rules.settings;
+        self.mute = rules.mute;
         self.ceilings.retune(rules.ceilings);
         self.sum.retune(&self.settings);
         let has_delay_ceiling = self.ceilings.delay_seconds().is_some();
@@ -244,7 +247,14 @@ impl TopicWatch {
             partitions_unknown: present.partitions_unknown,
             counts: self.counts,
             partitions: present.partitions,
+            muted: self.muted(now + cycle.sample.cycle.wall_ahead_seconds),
         }
+    }
+
+    /// What is not to be called now, by the wall clock.
+    fn muted(&self, wall: Time) -> Signals {
+        let muted = self.mute.as_ref().map(|mute| mute.at(wall));
+        muted.unwrap_or_default()
     }
 
     fn forget_all_but(&mut self, commits: &[(u32, u64)]) {
