@@ -18,7 +18,7 @@ use lagslope::analysis::sample::{
     Commits, Cycle, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
 };
 use lagslope::analysis::signal::lag_growth::{Lag, Profile, Series};
-use lagslope::analysis::{Analysis, Ceilings, Settings};
+use lagslope::analysis::{Analysis, Ceilings, Rules, Settings};
 use lagslope::config;
 use lagslope::replay::{Form, run};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -72,8 +72,7 @@ impl Cluster {
     fn new(character: Character) -> Self {
         let settings = Settings::new(INTERVAL);
         let analysis = Analysis::new(
-            settings,
-            Box::new(|_, _| Ceilings::default()),
+            Rules::new(settings, Ceilings::default()).for_all(),
             Box::new(|_| None),
         );
         Self {

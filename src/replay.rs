@@ -10,6 +10,7 @@ mod summary;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::Settings;
 use crate::expose::json::Verdict;
@@ -41,10 +42,18 @@ pub fn run(
     form: Form,
     out: &mut impl Write,
 ) -> Result<(), Fault> {
+    let settings = Arc::new(without_cycle(settings));
     match form {
-        Form::Lines => replay(path, settings, &mut Lines::new(out)),
-        Form::Summary => replay(path, settings, &mut Summary::new(out)),
+        Form::Lines => replay(path, &settings, &mut Lines::new(out)),
+        Form::Summary => replay(path, &settings, &mut Summary::new(out)),
     }
+}
+
+/// A recording has no cycle: what has no row was not lost, and stands.
+fn without_cycle(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    Arc::make_mut(&mut settings.analysis).max_age_seconds = f64::INFINITY;
+    settings
 }
 
 /// A group in a topic of a cluster, by the numbers of their names.
@@ -58,7 +67,7 @@ trait Teller {
     fn end(&mut self) -> io::Result<()>;
 }
 
-fn replay(path: &Path, settings: &Settings, teller: &mut impl Teller) -> Result<(), Fault> {
+fn replay(path: &Path, settings: &Arc<Settings>, teller: &mut impl Teller) -> Result<(), Fault> {
     let directives = Directives::default();
     let mut recording = Recording::open(path, directives.clone())?;
     let mut replay = Replay {
@@ -82,7 +91,7 @@ fn replay(path: &Path, settings: &Settings, teller: &mut impl Teller) -> Result<
 }
 
 struct Replay<'a> {
-    settings: &'a Settings,
+    settings: &'a Arc<Settings>,
     directives: Directives,
     /// By cluster and group.
     groups: HashMap<(u32, u32), GroupReplay>,

@@ -91,6 +91,21 @@ impl History {
         }
     }
 
+    /// Goes on with other names of retry topics.
+    pub(super) fn rename(&mut self, retry_name_of: RetryNameOf) {
+        self.retry_name_of = retry_name_of;
+        self.retries.clear();
+        for (name, topic) in &mut self.topics {
+            topic.retry_name = (self.retry_name_of)(name);
+            if let Some(retry) = &topic.retry_name {
+                self.retries
+                    .insert((retry.main.to_lowercase(), Arc::clone(name)));
+            }
+        }
+        // Whoever looked for retry topics looks again.
+        self.topic_set += 1;
+    }
+
     /// Takes the ends of all logs, and what is told of the time before.
     pub(super) fn take(&mut self, topics: &[TopicSample], mut pasts: &[Past]) {
         for (index, topic) in topics.iter().enumerate() {

@@ -3,8 +3,10 @@
 pub mod curve;
 mod group;
 mod history;
+mod mute;
 pub mod past;
 pub mod report;
+mod rules;
 pub mod sample;
 pub mod signal;
 pub mod trend;
@@ -15,6 +17,8 @@ use std::sync::Arc;
 use group::{Cycle, GroupWatch};
 use history::History;
 pub use history::{RetryName, RetryNameOf};
+pub use mute::{Mute, Signal, Signals, Window as MuteWindow};
+pub use rules::{Ceilings, Rules, RulesOf};
 
 use report::Report;
 use sample::Sample;
@@ -65,11 +69,15 @@ impl Settings {
 
     /// The thresholds of signal 1 for each partition of a topic with so many.
     fn profile_of_a_partition(&self, partitions: usize) -> &lag_growth::Profile {
-        if partitions > Self::STRICT_ABOVE_PARTITIONS {
+        if self.is_strict(partitions) {
             &self.lag_growth_strict
         } else {
             &self.lag_growth
         }
+    }
+
+    fn is_strict(&self, partitions: usize) -> bool {
+        partitions > Self::STRICT_ABOVE_PARTITIONS
     }
 
     /// A window for rates that reaches back no further than a pair can stand for the present.
@@ -81,45 +89,31 @@ impl Settings {
     }
 }
 
-/// What counts as a full queue for one group and topic.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Ceilings {
-    /// Messages.
-    pub lag_messages: Option<f64>,
-    /// Seconds that the oldest uncommitted message may have waited.
-    pub delay_seconds: Option<f64>,
-}
-
-/// Which ceilings apply to a group and topic. A function, because patterns are matched outside the core.
-pub type CeilingsOf = Box<dyn Fn(&str, &str) -> Ceilings + Send>;
-
 /// What is known of one cluster, from one sample to the next. Bounded by what the samples hold: what is gone is forgotten.
 pub struct Analysis {
-    settings: Settings,
-    ceilings_of: CeilingsOf,
+    rules_of: RulesOf,
     history: History,
     groups: BTreeMap<Arc<str>, GroupWatch>,
 }
 
 impl Analysis {
-    /// Knows nothing yet. `ceilings_of` is asked once for each group and topic, `retry_name_of` for each topic, when it is first
+    /// Knows nothing yet. `rules_of` is asked once for each group and topic, `retry_name_of` for each topic, when it is first
     /// seen, and again when it changes.
-    pub fn new(settings: Settings, ceilings_of: CeilingsOf, retry_name_of: RetryNameOf) -> Self {
+    pub fn new(rules_of: RulesOf, retry_name_of: RetryNameOf) -> Self {
         Self {
-            settings,
-            ceilings_of,
+            rules_of,
             history: History::new(retry_name_of),
             groups: BTreeMap::new(),
         }
     }
 
-    /// Goes on with other settings and ceilings. What was seen and learned stays, as far as it still means the same: minima of
-    /// blocks whose length changed don't.
-    pub fn retune(&mut self, settings: Settings, ceilings_of: CeilingsOf) {
-        self.settings = settings;
-        self.ceilings_of = ceilings_of;
+    /// Goes on by other rules and names of retry topics. What was seen and learned stays, as far as it still means the same:
+    /// minima of blocks whose length changed don't.
+    pub fn retune(&mut self, rules_of: RulesOf, retry_name_of: RetryNameOf) {
+        self.rules_of = rules_of;
+        self.history.rename(retry_name_of);
         for (group, watch) in &mut self.groups {
-            watch.retune(group, &self.settings, &self.ceilings_of);
+            watch.retune(group, &self.rules_of);
         }
     }
 
@@ -144,8 +138,7 @@ impl Analysis {
         let cycle = Cycle {
             sample: &sample,
             history: &self.history,
-            settings: &self.settings,
-            ceilings_of: &self.ceilings_of,
+            rules_of: &self.rules_of,
         };
         // What each group committed: pairs, then the sum over partitions, then the verdict on its troughs.
         for group in &sample.groups {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::mute::Signals;
 use super::sample::{Cycle, Time};
 pub use super::signal::divergence::Quantiles;
 
@@ -68,6 +69,8 @@ pub struct TopicReport {
     pub ceiling: CeilingVerdict,
     /// The verdict on retries.
     pub retry_storm: RetryReport,
+    /// The signals that are not called now, because somebody wanted it so; their severities are absent.
+    pub muted: Signals,
     /// Whether the verdict rests on what the group usually does (else the cautious limits apply).
     pub habits_known: bool,
     /// Partitions with a commit whose lag is not known now.

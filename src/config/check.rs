@@ -2,6 +2,7 @@
 //! could not be read whole is not judged: its faults would be those already named.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration;
@@ -63,7 +64,7 @@ pub(super) fn check(
         sample_interval: interval.expect("what could not be read is a problem"),
         clusters,
         ceilings,
-        analysis,
+        analysis: Arc::new(analysis),
         metrics: metrics(file),
     })
 }

@@ -26,7 +26,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::analysis::{self, Ceilings};
+use crate::analysis::{self, Ceilings, Rules};
 use crate::expose::metrics::Granularity;
 use crate::kafka;
 
@@ -52,7 +52,7 @@ pub struct Settings {
     /// What a full queue is; the first that matches wins.
     pub ceilings: Vec<CeilingRule>,
     /// Thresholds.
-    pub analysis: analysis::Settings,
+    pub analysis: Arc<analysis::Settings>,
     /// What is published.
     pub metrics: Metrics,
 }
@@ -122,9 +122,16 @@ impl Settings {
             sample_interval: check::SAMPLE_INTERVAL,
             clusters: Vec::new(),
             ceilings: Vec::new(),
-            analysis: analysis::Settings::new(check::SAMPLE_INTERVAL.as_secs_f64()),
+            analysis: Arc::new(analysis::Settings::new(
+                check::SAMPLE_INTERVAL.as_secs_f64(),
+            )),
             metrics: check::metrics(&written::File::default()),
         }
+    }
+
+    /// By what a group is judged in a topic.
+    pub fn rules_of(&self, group: &str, topic: &str) -> Rules {
+        Rules::new(Arc::clone(&self.analysis), self.ceilings_of(group, topic))
     }
 
     /// What counts as a full queue for a group and topic.

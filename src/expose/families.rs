@@ -81,6 +81,7 @@ families! {
     RetryAmplification Gauge "retry_amplification_ratio" "Messages produced to the retry topics for each message consumed from the main topic, over five minutes.";
     TailPartition Gauge "tail_partition" "1 for each partition that falls behind while the others do not.";
     Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while that is not known: too little history, no cycle that read every partition, or a wait that may be a stall of a group whose habits are not known.";
+    SignalMuted Gauge "signal_muted" "1 while the signal is muted by the configuration: judged all the same, but not called.";
     Stalled Gauge "stalled" "1 while messages arrive and nothing is committed, 0 otherwise; absent while that is not known.";
     HabitsKnown Gauge "habits_known" "1 when the verdicts rest on what the group usually does, 0 while the cautious limits apply.";
     PartitionsUnknown Gauge "partitions_unknown" "Partitions with a commit whose lag is not known now: not read for too long, then no sum is published; or with a commit left over beyond the log end, then the sums are without them.";

@@ -28,27 +28,23 @@ struct Topic {
 }
 
 impl GroupReplay {
-    pub(super) fn new(name: &Arc<str>, settings: &Settings, directives: &Directives) -> Self {
-        let mut analysis = settings.analysis.clone();
-        // A recording has no cycle: what has no row was not lost, and stands.
-        analysis.max_age_seconds = f64::INFINITY;
-        let (given, rules) = (directives.clone(), settings.clone());
-        let ceilings_of = move |group: &str, topic: &str| {
-            let (given, rules) = (
-                given.ceilings(group, topic),
-                rules.ceilings_of(group, topic),
-            );
-            Ceilings {
-                lag_messages: given.lag_messages.or(rules.lag_messages),
-                delay_seconds: given.delay_seconds.or(rules.delay_seconds),
-            }
+    pub(super) fn new(name: &Arc<str>, settings: &Arc<Settings>, directives: &Directives) -> Self {
+        let (given, settings) = (directives.clone(), Arc::clone(settings));
+        let rules_of = move |group: &str, topic: &str| {
+            let mut rules = settings.rules_of(group, topic);
+            let given = given.ceilings(group, topic);
+            rules.ceilings = Ceilings {
+                lag_messages: given.lag_messages.or(rules.ceilings.lag_messages),
+                delay_seconds: given.delay_seconds.or(rules.ceilings.delay_seconds),
+            };
+            rules
         };
         let given = directives.clone();
         let retry_name_of: RetryNameOf =
             Box::new(move |topic| given.retry_name_of(topic).or_else(|| retry_name_of(topic)));
         Self {
             name: Arc::clone(name),
-            analysis: Analysis::new(analysis, Box::new(ceilings_of), retry_name_of),
+            analysis: Analysis::new(Box::new(rules_of), retry_name_of),
             directives: directives.clone(),
             topics: Vec::new(),
         }

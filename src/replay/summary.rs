@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::{Key, Teller};
+use crate::analysis::Signal;
 use crate::analysis::report::TopicReport;
 use crate::analysis::sample::Time;
 use crate::expose::json::Verdict;
-use event::{Raisings, SIGNALS};
+use event::Raisings;
 use words::{count, length, moment};
 
 /// Collects until the end, then writes.
@@ -30,8 +31,8 @@ struct Watched {
     lag_most: Option<u64>,
     time_lag_most: Option<f64>,
     p99_most: Option<f64>,
-    /// Of each signal, in the order of [`SIGNALS`].
-    raisings: [Raisings; SIGNALS.len()],
+    /// Of each signal, in the order of [`Signal::ALL`].
+    raisings: [Raisings; Signal::ALL.len()],
 }
 
 impl<W: Write> Summary<W> {
@@ -101,7 +102,7 @@ impl Watched {
         };
         self.time_lag_most = most(self.time_lag_most, report.time_lag_seconds);
         self.p99_most = most(self.p99_most, report.delays.map(|delays| delays.p99));
-        for (signal, raisings) in SIGNALS.into_iter().zip(&mut self.raisings) {
+        for (signal, raisings) in Signal::ALL.into_iter().zip(&mut self.raisings) {
             raisings.take(signal, at, report);
         }
     }
@@ -161,7 +162,7 @@ fn write_table(out: &mut impl Write, all: &[&Watched]) -> io::Result<()> {
 fn write_events(out: &mut impl Write, all: &[&Watched], began: Time) -> io::Result<()> {
     let mut events = Vec::new();
     for watched in all {
-        for (signal, raisings) in SIGNALS.into_iter().zip(&watched.raisings) {
+        for (signal, raisings) in Signal::ALL.into_iter().zip(&watched.raisings) {
             events.extend(
                 raisings
                     .kept()
@@ -178,21 +179,26 @@ fn write_events(out: &mut impl Write, all: &[&Watched], began: Time) -> io::Resu
     for (signal, watched, event) in events {
         writeln!(
             out,
-            "{} (+{})  {} {}  {signal} {} {}: {}",
+            "{} (+{})  {} {}  {} {} {}: {}",
             moment(event.began),
             length(event.began - began),
             watched.group,
             watched.topic,
+            signal.name(),
             event.severity(),
             event.how_long(watched.last),
             event.why,
         )?;
     }
     for watched in all {
-        for (signal, raisings) in SIGNALS.into_iter().zip(&watched.raisings) {
+        for (signal, raisings) in Signal::ALL.into_iter().zip(&watched.raisings) {
             if let more @ 1.. = raisings.not_kept() {
                 let (group, topic) = (&watched.group, &watched.topic);
-                writeln!(out, "… and {group} {topic} {signal} {more} more times")?;
+                writeln!(
+                    out,
+                    "… and {group} {topic} {} {more} more times",
+                    signal.name()
+                )?;
             }
         }
     }

@@ -1,8 +1,7 @@
 //! Each time that a signal was raised.
 
-use std::fmt;
-
 use super::words::{count, length, moment};
+use crate::analysis::Signal;
 use crate::analysis::report::{
     CeilingKind, CeilingReport, GrowthState, RetryReason, Severity, TopicReport,
 };
@@ -11,44 +10,15 @@ use crate::analysis::sample::Time;
 /// Of one signal, group and topic: the others are counted. What is raised more often is not read one by one.
 const KEPT_MAX: usize = 20;
 
-/// The four signals.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Signal {
-    LagGrowth,
-    Ceiling,
-    Divergence,
-    RetryStorm,
-}
-
-/// In the order of the table.
-pub(super) const SIGNALS: [Signal; 4] = [
-    Signal::LagGrowth,
-    Signal::Ceiling,
-    Signal::Divergence,
-    Signal::RetryStorm,
-];
-
-impl fmt::Display for Signal {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::LagGrowth => "lag_growth",
-            Self::Ceiling => "ceiling",
-            Self::Divergence => "divergence",
-            Self::RetryStorm => "retry_storm",
-        })
-    }
-}
-
-impl Signal {
-    /// How bad it is.
-    fn severity(self, report: &TopicReport) -> Option<Severity> {
-        match self {
-            Self::LagGrowth => report.lag_growth.severity,
-            Self::Ceiling => report.ceiling.severity,
-            Self::Divergence => report.divergence.severity,
-            Self::RetryStorm => report.retry_storm.severity,
-        }
-    }
+/// How bad a signal is; a muted one is not known to be.
+fn severity(signal: Signal, report: &TopicReport) -> Option<Severity> {
+    let severity = match signal {
+        Signal::LagGrowth => report.lag_growth.severity,
+        Signal::Ceiling => report.ceiling.severity,
+        Signal::Divergence => report.divergence.severity,
+        Signal::RetryStorm => report.retry_storm.severity,
+    };
+    severity.filter(|_| !report.muted.has(signal))
 }
 
 /// From when a signal is raised until it isn't.
@@ -91,7 +61,7 @@ pub(super) struct Raisings {
 
 impl Raisings {
     pub(super) fn take(&mut self, signal: Signal, at: Time, report: &TopicReport) {
-        let severity = signal.severity(report);
+        let severity = severity(signal, report);
         self.was_known |= severity.is_some();
         let raised = severity.filter(|severity| *severity > Severity::Ok);
         match (raised, self.since) {

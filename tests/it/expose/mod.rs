@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lagslope::analysis::Signal;
 use lagslope::analysis::report::{
     CeilingKind, CeilingReport, CeilingVerdict, Counts, DivergenceReport, Eta, GroupReport,
     GrowthState, LagGrowth, PartitionReport, Quantiles, Report, RetryReport, Severity, Slope,
@@ -139,7 +140,7 @@ fn full_topic() -> TopicReport {
             tail: vec![3],
         },
         ceiling: CeilingVerdict {
-            severity: Some(Severity::Ok),
+            severity: None,
             loses: false,
         },
         retry_storm: RetryReport {
@@ -154,6 +155,7 @@ fn full_topic() -> TopicReport {
             onset: Some(1_000.0),
             onset_lag_messages: Some(3.0),
         },
+        muted: [Signal::Ceiling].into_iter().collect(),
         habits_known: true,
         partitions_unknown: 0,
         counts: Counts {
