@@ -1,6 +1,7 @@
 //! The pure core: samples in, reports out. No I/O, no clock, no async, no serde, no locks.
 
 pub mod curve;
+mod evidence;
 mod group;
 mod history;
 mod mute;
@@ -14,6 +15,7 @@ pub mod trend;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use evidence::{Compared, Evidence, Needs};
 use group::{Cycle, GroupWatch};
 use history::History;
 pub use history::{RetryName, RetryNameOf};
