@@ -52,7 +52,10 @@ pub fn run(
 /// A recording has no cycle: what has no row was not lost, and stands.
 fn without_cycle(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
-    Arc::make_mut(&mut settings.analysis).max_age_seconds = f64::INFINITY;
+    let of_some = settings.overrides.iter_mut().map(|rule| &mut rule.settings);
+    for thresholds in of_some.chain([&mut settings.analysis]) {
+        Arc::make_mut(thresholds).max_age_seconds = f64::INFINITY;
+    }
     settings
 }
 

@@ -49,11 +49,6 @@ impl Rebalances {
             .get_or_insert_with(|| Churn::new(now, total))
             .sample(now, total);
     }
-
-    /// Far more often than it is used to.
-    fn churn(&self) -> bool {
-        self.churn.as_ref().is_some_and(Churn::is_raised)
-    }
 }
 
 /// What every watch looks at in one cycle.
@@ -89,7 +84,7 @@ impl GroupWatch {
 
     /// What is now known of it.
     pub(super) fn report(&mut self, group: &GroupSample, cycle: &Cycle) -> GroupReport {
-        let (now, churns) = (cycle.sample.at, self.rebalances.churn());
+        let (now, churn) = (cycle.sample.at, self.rebalances.churn.as_ref());
         GroupReport {
             name: group.name.clone(),
             state: group.state.clone(),
@@ -99,7 +94,7 @@ impl GroupWatch {
             topics: self
                 .topics
                 .iter_mut()
-                .map(|(name, topic)| silenced(topic.report(name, now, churns, cycle)))
+                .map(|(name, topic)| silenced(topic.report(name, now, churn, cycle)))
                 .collect(),
         }
     }

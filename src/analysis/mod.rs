@@ -18,13 +18,13 @@ use std::sync::Arc;
 pub use evidence::{Compared, Evidence, Needs};
 use group::{Cycle, GroupWatch};
 use history::History;
-pub use history::{RetryName, RetryNameOf};
+pub use history::{RetryKind, RetryName, RetryNameOf};
 pub use mute::{Mute, Signal, Signals, Window as MuteWindow};
 pub use rules::{Ceilings, Rules, RulesOf};
 
 use report::Report;
 use sample::Sample;
-use signal::{ceiling, divergence, lag_growth, retry_storm};
+use signal::{ceiling, churn, divergence, lag_growth, reprocessing, retry_storm};
 use trend::rates::Window;
 
 /// Everything the analysis of one cluster can be told.
@@ -40,14 +40,20 @@ pub struct Settings {
     pub critical_eta_seconds: f64,
     /// The thresholds of signal 1.
     pub lag_growth: lag_growth::Profile,
-    /// Those for the partitions of topics with more than [`STRICT_ABOVE_PARTITIONS`](Self::STRICT_ABOVE_PARTITIONS).
+    /// Those for the partitions of topics with more than `strict_above`.
     pub lag_growth_strict: lag_growth::Profile,
+    /// Many partitions have many chances to be wrong: above so many each needs more evidence.
+    pub strict_above: usize,
     /// The thresholds of signal 2.
     pub ceiling: ceiling::Profile,
     /// The thresholds of signal 3.
     pub divergence: divergence::Profile,
     /// The thresholds of signal 4.
     pub retry_storm: retry_storm::Profile,
+    /// Those of commits that move backwards.
+    pub reprocessing: reprocessing::Profile,
+    /// Those of rebalances.
+    pub churn: churn::Profile,
 }
 
 impl Settings {
@@ -60,14 +66,14 @@ impl Settings {
             critical_eta_seconds: 3600.0,
             lag_growth: lag_growth::Profile::default(),
             lag_growth_strict: lag_growth::Profile::default().strict(),
+            strict_above: 10,
             ceiling: ceiling::Profile::default(),
             divergence: divergence::Profile::default(),
             retry_storm: retry_storm::Profile::default(),
+            reprocessing: reprocessing::Profile::default(),
+            churn: churn::Profile::default(),
         }
     }
-
-    /// Many partitions have many chances to be wrong: above so many each needs more evidence.
-    pub const STRICT_ABOVE_PARTITIONS: usize = 10;
 
     /// The thresholds of signal 1 for each partition of a topic with so many.
     fn profile_of_a_partition(&self, partitions: usize) -> &lag_growth::Profile {
@@ -79,7 +85,12 @@ impl Settings {
     }
 
     fn is_strict(&self, partitions: usize) -> bool {
-        partitions > Self::STRICT_ABOVE_PARTITIONS
+        partitions > self.strict_above
+    }
+
+    /// The window of the rates and quick slopes.
+    fn rate_window(&self) -> Window {
+        self.window(self.rate_window_seconds)
     }
 
     /// A window for rates that reaches back no further than a pair can stand for the present.

@@ -123,7 +123,10 @@ pub(super) fn silenced(mut report: TopicReport) -> TopicReport {
             Signal::LagGrowth => report.lag_growth.severity = None,
             Signal::Ceiling => report.ceiling.severity = None,
             Signal::Divergence => report.divergence.severity = None,
-            Signal::RetryStorm => report.retry_storm.severity = None,
+            Signal::RetryStorm => {
+                report.retry_storm.severity = None;
+                report.retry_storm.reason = None;
+            }
         }
     }
     report

@@ -184,6 +184,8 @@ pub struct RetryReport {
     pub reason: Option<RetryReason>,
     /// Messages produced to the retry topics for each that was consumed, over five minutes; absent where there are none.
     pub amplification_ratio: Option<f64>,
+    /// Messages per second produced to the dead-letter topics, over the rate window; absent where there are none.
+    pub dead_letter_rate: Option<f64>,
 }
 
 /// Why signal 4 is raised.

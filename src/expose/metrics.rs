@@ -222,6 +222,8 @@ impl Renderer {
             &[],
             topic.retry_storm.amplification_ratio,
         );
+        let dead_letters = topic.retry_storm.dead_letter_rate;
+        self.add(Family::DeadLetterRate, &labels, &[], dead_letters);
         self.signals(&labels, topic);
         self.add(
             Family::HabitsKnown,

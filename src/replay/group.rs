@@ -10,7 +10,6 @@ use crate::analysis::sample::{
 };
 use crate::analysis::{Analysis, Ceilings, RetryNameOf};
 use crate::config::Settings;
-use crate::config::retries::retry_name_of;
 
 /// A group, and everything that is known of it so far.
 pub(super) struct GroupReplay {
@@ -29,9 +28,9 @@ struct Topic {
 
 impl GroupReplay {
     pub(super) fn new(name: &Arc<str>, settings: &Arc<Settings>, directives: &Directives) -> Self {
-        let (given, settings) = (directives.clone(), Arc::clone(settings));
+        let (given, common) = (directives.clone(), Arc::clone(settings));
         let rules_of = move |group: &str, topic: &str| {
-            let mut rules = settings.rules_of(group, topic);
+            let mut rules = common.rules_of(group, topic);
             let given = given.ceilings(group, topic);
             rules.ceilings = Ceilings {
                 lag_messages: given.lag_messages.or(rules.ceilings.lag_messages),
@@ -39,9 +38,12 @@ impl GroupReplay {
             };
             rules
         };
-        let given = directives.clone();
-        let retry_name_of: RetryNameOf =
-            Box::new(move |topic| given.retry_name_of(topic).or_else(|| retry_name_of(topic)));
+        let (given, settings) = (directives.clone(), Arc::clone(settings));
+        let retry_name_of: RetryNameOf = Box::new(move |topic| {
+            given
+                .retry_name_of(topic)
+                .or_else(|| settings.retries.name_of(topic))
+        });
         Self {
             name: Arc::clone(name),
             analysis: Analysis::new(Box::new(rules_of), retry_name_of),

@@ -15,6 +15,7 @@ use crate::analysis::report::{
     Counts, DivergenceReport, GrowthState, LagGrowth, PartitionReport, TopicReport,
 };
 use crate::analysis::sample::{PartitionSample, Time, TopicSample};
+use crate::analysis::signal::churn::Churn;
 use crate::analysis::signal::divergence::Divergence;
 use crate::analysis::trend::{delay, forecast};
 use crate::analysis::{Mute, Rules, Settings, Signals};
@@ -51,7 +52,7 @@ impl TopicWatch {
         Self {
             ceilings: TopicCeilings::new(rules.ceilings),
             partitions: Vec::new(),
-            sum: Sum::new(settings.window(settings.rate_window_seconds)),
+            sum: Sum::new(settings.rate_window()),
             width: 0,
             settings,
             mute: rules.mute,
@@ -64,10 +65,14 @@ impl TopicWatch {
 
     /// Goes on by other rules.
     pub(super) fn retune(&mut self, rules: Rules) {
-        self.settings = rules.settings;
+        let before = std::mem::replace(&mut self.settings, rules.settings);
         self.mute = rules.mute;
         self.ceilings.retune(rules.ceilings);
+        if before.ceiling.window_seconds != self.settings.ceiling.window_seconds {
+            self.ceilings.look_back_anew();
+        }
         self.sum.retune(&self.settings);
+        self.retries.retune(&self.settings);
         let has_delay_ceiling = self.ceilings.delay_seconds().is_some();
         for partition in &mut self.partitions {
             partition.retune(has_delay_ceiling, &self.settings);
@@ -95,6 +100,7 @@ impl TopicWatch {
     pub(super) fn interrupt(&mut self) {
         self.sum.interrupt();
         self.divergence.interrupt();
+        self.retries.interrupt();
         let partitions = self.partitions.iter_mut();
         partitions.for_each(PartitionWatch::interrupt);
     }
@@ -127,7 +133,7 @@ impl TopicWatch {
                 continue;
             };
             let mut watched = Watched {
-                rate_window: settings.window(settings.rate_window_seconds),
+                rate_window: settings.rate_window(),
                 profile: settings.profile_of_a_partition(self.width),
                 edge_shift,
                 window: &mut self.divergence.window,
@@ -160,7 +166,7 @@ impl TopicWatch {
             (group, &topic.name),
             happened,
             cycle.history,
-            &settings.retry_storm,
+            settings,
         );
     }
 
@@ -176,7 +182,7 @@ impl TopicWatch {
         &mut self,
         name: &Arc<str>,
         now: Time,
-        churns: bool,
+        churn: Option<&Churn>,
         cycle: &Cycle,
     ) -> TopicReport {
         let settings = &*Arc::clone(&self.settings);
@@ -240,7 +246,7 @@ impl TopicWatch {
             ceiling: self
                 .ceilings
                 .verdict(&ceilings, state, loses, &settings.ceiling),
-            retry_storm: self.retries.report(churns, &settings.retry_storm),
+            retry_storm: self.retries.report(now, churn, settings),
             delays: self.divergence.quantiles().filter(|_| followed),
             ceilings,
             habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),

@@ -103,6 +103,7 @@ fn thresholds_reach_the_analysis() {
     expected.lag_growth.hold_seconds = 60.0;
     expected.lag_growth.flat_kendall = 0;
     expected.lag_growth.rules[0].rise_seconds = 1.0;
+    expected.lag_growth_strict = expected.lag_growth.strict();
     assert_eq!(*analysis, expected);
 }
 

@@ -6,7 +6,10 @@ mod command_line;
 mod contradictions;
 mod example;
 mod faults;
+mod overrides;
+mod replay;
 mod security;
+mod thresholds;
 
 use std::ffi::OsString;
 use std::fs;

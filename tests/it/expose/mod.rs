@@ -147,6 +147,7 @@ fn full_topic() -> TopicReport {
             severity: Some(Severity::Ok),
             reason: None,
             amplification_ratio: Some(0.02),
+            dead_letter_rate: Some(0.5),
         },
         lag_growth: LagGrowth {
             partition: None,
