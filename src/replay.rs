@@ -4,6 +4,7 @@ mod directive;
 mod group;
 mod interned;
 mod recording;
+mod reports;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -17,6 +18,7 @@ use group::GroupReplay;
 use recording::{Recording, Row};
 
 pub use recording::Fault;
+pub use reports::reports;
 
 /// Seconds between two lines for a group and topic whose signals don't change.
 const LINE_SECONDS: f64 = 60.0;
