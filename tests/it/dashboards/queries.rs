@@ -87,6 +87,10 @@ fn each_query_is_promql() {
         "only {} queries were found",
         queries.len()
     );
+    for title in OF_OTHER_TROUBLES {
+        let is_there = queries.iter().any(|(panel, _)| panel == title);
+        assert!(is_there, "no panel is called {title}");
+    }
     let rule = |(index, (panel, expression)): (usize, &(String, String))| {
         assert!(!expression.contains('$'), "{panel}: {expression}");
         serde_json::json!({ "record": format!("query:{index}"), "expr": expression })
