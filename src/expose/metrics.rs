@@ -2,8 +2,8 @@
 
 use crate::analysis::Signal;
 use crate::analysis::report::{
-    CeilingKind, Counts, GroupReport, GrowthState, PartitionReport, Report, Severity, Slope,
-    TopicReport,
+    CeilingKind, Counts, GroupReport, GrowthState, PartitionReport, Report, RetryReason,
+    RetryReport, Severity, Slope, TopicReport,
 };
 use crate::analysis::sample::Time;
 
@@ -216,14 +216,7 @@ impl Renderer {
         self.add(Family::Drain, &labels, &[], topic.drain_seconds);
         self.ceilings(&labels, topic);
         self.delays(&labels, topic);
-        self.add(
-            Family::RetryAmplification,
-            &labels,
-            &[],
-            topic.retry_storm.amplification_ratio,
-        );
-        let dead_letters = topic.retry_storm.dead_letter_rate;
-        self.add(Family::DeadLetterRate, &labels, &[], dead_letters);
+        self.retries(&labels, topic.retry_storm);
         self.signals(&labels, topic);
         self.add(
             Family::HabitsKnown,
@@ -322,6 +315,18 @@ impl Renderer {
         }
     }
 
+    fn retries(&mut self, labels: &Labels, retries: RetryReport) {
+        let ratio = retries.amplification_ratio;
+        self.add(Family::RetryAmplification, labels, &[], ratio);
+        let dead_letters = retries.dead_letter_rate;
+        self.add(Family::DeadLetterRate, labels, &[], dead_letters);
+        let is_raised = retries.severity > Some(Severity::Ok);
+        if let Some(reason) = retries.reason.filter(|_| is_raised) {
+            let extra = [("reason", reason_name(reason))];
+            self.add(Family::RetryReason, labels, &extra, 1.0);
+        }
+    }
+
     /// All reasons from the start, at zero: a rate needs the zero before the first event.
     fn counts(&mut self, labels: &Labels, counts: &Counts) {
         self.add(
@@ -386,5 +391,13 @@ fn ceiling_name(kind: CeilingKind) -> &'static str {
         CeilingKind::Lag => "lag",
         CeilingKind::Delay => "delay",
         CeilingKind::Retention => "retention",
+    }
+}
+
+fn reason_name(reason: RetryReason) -> &'static str {
+    match reason {
+        RetryReason::Storm => "storm",
+        RetryReason::Reprocessing => "reprocessing",
+        RetryReason::Churn => "churn",
     }
 }

@@ -1,12 +1,14 @@
 //! A story and what its alerts must be, as a unit test of promtool's.
 
 use std::fs;
+use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
 use super::series::Series;
 use super::story::INTERVAL;
 use crate::alerts::lookup::RULES;
+use crate::alerts::troubles::{Alert, fires_when};
 use crate::promtool::{promtool, repository};
 
 const FIRING: &str = r#"count by (alertname, severity) (ALERTS{alertstate="firing"})"#;
@@ -34,6 +36,8 @@ pub(crate) enum About {
 pub(crate) struct Proof<'a> {
     series: &'a Series,
     instances: &'a [&'a str],
+    /// Seconds between two evaluations of the rules.
+    evaluated_every: u32,
     queries: Vec<Value>,
     texts: Vec<Value>,
 }
@@ -44,6 +48,7 @@ impl<'a> Proof<'a> {
         Self {
             series,
             instances: &["one:9877"],
+            evaluated_every: INTERVAL,
             queries: Vec::new(),
             texts: Vec::new(),
         }
@@ -55,6 +60,12 @@ impl<'a> Proof<'a> {
         self
     }
 
+    /// The rules are evaluated less often, for a long story: that is what takes the time.
+    pub(crate) fn evaluated_every(mut self, seconds: u32) -> Self {
+        self.evaluated_every = seconds;
+        self
+    }
+
     /// In this second exactly these alerts fire, each once: `(alert, severity)`.
     pub(crate) fn firing(mut self, second: u32, alerts: &[(&str, &str)]) -> Self {
         let sample = |(alert, severity): &(&str, &str)| json!({ "labels": format!("{{alertname=\"{alert}\",severity=\"{severity}\"}}"), "value": 1 });
@@ -63,6 +74,41 @@ impl<'a> Proof<'a> {
             json!({ "expr": FIRING, "eval_time": format!("{second}s"), "exp_samples": samples }),
         );
         self
+    }
+
+    /// In each of these minutes exactly that fires which docs/prometheus.md says of this trouble.
+    pub(crate) fn in_trouble(self, minutes: RangeInclusive<u32>, trouble: &str) -> Self {
+        let alerts = fires_when(trouble);
+        let alerts: Vec<_> = alerts.iter().map(Alert::as_strs).collect();
+        minutes.fold(self, |proof, minute| proof.firing(minute * 60, &alerts))
+    }
+
+    /// In each of these minutes nothing else fires; not all of it has to.
+    pub(crate) fn in_part_of(self, minutes: RangeInclusive<u32>, trouble: &str) -> Self {
+        let alerts = fires_when(trouble);
+        let names: Vec<_> = alerts.iter().map(|alert| alert.as_strs().0).collect();
+        let others = format!(
+            "ALERTS{{alertstate=\"firing\",alertname!~\"{}\"}}",
+            names.join("|")
+        );
+        let query = format!("absent({others})");
+        minutes.fold(self, |proof, minute| proof.finds(minute * 60, &query))
+    }
+
+    /// In each of these minutes nothing fires.
+    pub(crate) fn silent(self, minutes: RangeInclusive<u32>) -> Self {
+        minutes.fold(self, |proof, minute| proof.firing(minute * 60, &[]))
+    }
+
+    /// Until this minute no alert has begun to fire a second time.
+    pub(crate) fn none_came_back(self, minute: u32) -> Self {
+        let firing = "ALERTS{alertstate=\"firing\"}";
+        let step = self.evaluated_every;
+        let begins = format!("{firing} unless {firing} offset {step}s");
+        let query = format!(
+            "absent(sum by (alertname, severity) (count_over_time(({begins})[{minute}m:{step}s])) > 1)"
+        );
+        self.finds(minute * 60, &query)
     }
 
     /// In this second the query finds something.
@@ -97,12 +143,11 @@ impl<'a> Proof<'a> {
 
     /// Asks promtool, and fails with what it says.
     pub(crate) fn holds(self) {
-        let interval = format!("{INTERVAL}s");
         let file = json!({
             "rule_files": [repository(RULES)],
-            "evaluation_interval": interval,
+            "evaluation_interval": format!("{}s", self.evaluated_every),
             "tests": [{
-                "interval": interval,
+                "interval": format!("{INTERVAL}s"),
                 "input_series": self.series.input(self.instances),
                 "promql_expr_test": self.queries,
                 "alert_rule_test": self.texts,
