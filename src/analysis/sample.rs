@@ -158,6 +158,8 @@ pub struct Cycle {
     pub errors: Vec<(&'static str, &'static str, u64)>,
     /// What exists and is not in the sample, because a bound was reached.
     pub refused: Refused,
+    /// Kafka's own id of the cluster, as its brokers last told it; absent until they have, and where they have none.
+    pub cluster_id: Option<Arc<str>>,
 }
 
 /// How much is beyond the bounds of a cluster; not a total, but now.
