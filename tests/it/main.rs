@@ -28,4 +28,5 @@ mod real;
 mod reload;
 mod secrets;
 mod security;
+mod state;
 mod stories;
