@@ -41,6 +41,17 @@ pub struct Cluster {
     pub learned: Learned,
 }
 
+impl Cluster {
+    /// Under its name.
+    pub fn new(name: &str, identity: Identity, learned: Learned) -> Self {
+        Self {
+            name: name.to_owned(),
+            identity,
+            learned,
+        }
+    }
+}
+
 /// What habits belong to: under another identity the same names are others' groups, or their lags mean something else.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Identity {

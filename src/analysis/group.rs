@@ -182,7 +182,7 @@ impl GroupWatch {
             if !self.topics.contains_key(&sample.name) {
                 let ceilings = (cycle.ceilings_of)(group, &sample.name);
                 let mut watch = TopicWatch::new(ceilings, cycle);
-                let (now, oldest) = (cycle.sample.at, oldest_seconds(cycle.settings));
+                let (now, oldest) = (cycle.sample.at, cycle.settings.oldest_habit_seconds());
                 let topic = (&*sample.name, arrivals.id());
                 if let Some(learned) = remembered.take_topic(group, topic, now, oldest) {
                     watch.remember(learned);
@@ -205,9 +205,4 @@ impl GroupWatch {
             watch.take_silence();
         }
     }
-}
-
-/// What is older than two buckets of time is not habit any more.
-fn oldest_seconds(settings: &Settings) -> f64 {
-    2.0 * settings.lag_growth.bucket_seconds
 }

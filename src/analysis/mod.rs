@@ -65,6 +65,11 @@ impl Settings {
     /// Many partitions have many chances to be wrong: above so many each needs more evidence.
     pub const STRICT_ABOVE_PARTITIONS: usize = 10;
 
+    /// What was not seen for so many seconds is not habit any more: two buckets of time.
+    pub fn oldest_habit_seconds(&self) -> f64 {
+        2.0 * self.lag_growth.bucket_seconds
+    }
+
     /// The thresholds of signal 1 for each partition of a topic with so many.
     fn profile_of_a_partition(&self, partitions: usize) -> &lag_growth::Profile {
         if partitions > Self::STRICT_ABOVE_PARTITIONS {

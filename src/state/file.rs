@@ -53,12 +53,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     if written.is_err() {
         let _nothing_to_tidy_up = fs::remove_file(&new);
     }
-    written.map_err(|error| match error.kind() {
+    written.map_err(fault_of)
+}
+
+fn fault_of(error: io::Error) -> Fault {
+    match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             Fault::Full(error)
         }
         _ => Fault::Unwritable(error),
-    })
+    }
 }
 
 fn replace(path: &Path, new: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -85,4 +89,20 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_called_that() {
+        // A device that never has any room.
+        let mut full = OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("every Linux has it");
+        let error = fill(&mut full, b"learned").expect_err("no room");
+        assert!(matches!(fault_of(error), Fault::Full(_)));
+    }
 }

@@ -5,6 +5,8 @@ mod bulkhead;
 mod changed;
 mod clocks;
 mod door;
+mod forgotten;
+mod remembered;
 mod script;
 
 use std::time::Duration;

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lagslope::analysis::learned::{Group, Learned, Level, Retries, Series, Topic};
 use lagslope::state::{Cluster, Fault, Identity, Saved, decode, encode, file};
@@ -314,4 +315,52 @@ fn a_damaged_one_is_put_aside_in_place_of_an_earlier_one() {
         let gone = fs::metadata(&path).expect_err("moved");
         assert_eq!(gone.kind(), ErrorKind::NotFound);
     }
+}
+
+/// Where another process of these tests writes for ever, for the test below.
+const WRITES_TO: &str = "LAGSLOPE_TEST_STATE_WRITER";
+
+#[test]
+fn a_process_that_writes_for_ever_if_it_is_told_to() {
+    let Some(path) = std::env::var_os(WRITES_TO) else {
+        return;
+    };
+    let mut saved = example();
+    let topic = &mut saved.clusters[0].learned.groups[0].topics[0];
+    let series = topic.sum.clone().expect("an example");
+    topic.partitions = (0..20_000).map(|number| (number, series.clone())).collect();
+    let bytes = encode(&saved).expect("it is small");
+    loop {
+        file::write(Path::new(&path), &bytes).expect("written");
+    }
+}
+
+#[test]
+fn whoever_is_killed_while_writing_leaves_a_whole_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state");
+    let unfinished = folder.path().join("state.new");
+    let mut killed_within = 0;
+    for round in 0..20u64 {
+        let mut writer = Command::new(std::env::current_exe().expect("these tests"))
+            .args([
+                "--exact",
+                "state::a_process_that_writes_for_ever_if_it_is_told_to",
+            ])
+            .env(WRITES_TO, &path)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("it starts");
+        while fs::metadata(&path).is_err() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(20 + 7 * round));
+        writer.kill().expect("it runs");
+        writer.wait().expect("it ended");
+        killed_within += usize::from(unfinished.exists());
+        let saved = file::read(&path).expect("whole").expect("there");
+        let topic = &saved.clusters[0].learned.groups[0].topics[0];
+        assert_eq!(topic.partitions.len(), 20_000, "round {round}");
+    }
+    assert!(killed_within > 0, "else this proves nothing");
 }
