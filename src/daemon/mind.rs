@@ -94,3 +94,97 @@ impl Held {
         self.identity = Some(identity);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::analysis::learned::{Group, Topic};
+    use crate::analysis::{Ceilings, Settings};
+
+    fn learned() -> Learned {
+        let topic = Topic {
+            name: "orders".into(),
+            id: None,
+            seen_at: 1_000.0,
+            sum: None,
+            partitions: Vec::new(),
+            retries: None,
+            commit_gap_seconds: Some(60.0),
+        };
+        let group = Group {
+            name: "payments".into(),
+            seen_at: 1_000.0,
+            rebalances: Vec::new(),
+            topics: vec![topic],
+        };
+        Learned {
+            groups: vec![group],
+        }
+    }
+
+    fn of(cluster_id: &str) -> Identity {
+        Identity {
+            cluster_id: Some(cluster_id.into()),
+            read_committed: false,
+        }
+    }
+
+    /// In its first life, once the cluster has said that it is `x`.
+    fn recognised() -> Mind {
+        let mind = Mind::default();
+        assert_eq!(mind.learned(), None);
+        mind.begin(analysis());
+        mind.with(|held| held.recognise(of("x"), |_| Some(learned())));
+        mind
+    }
+
+    fn analysis() -> Analysis {
+        let no_ceilings = |_: &str, _: &str| Ceilings::default();
+        Analysis::new(
+            Settings::new(10.0),
+            Box::new(no_ceilings),
+            Box::new(|_| None),
+        )
+    }
+
+    #[test]
+    fn another_cluster_at_the_same_addresses_has_nobodys_habits() {
+        let mind = recognised();
+        let nobody_asks = |_: &Identity| panic!("it was claimed");
+        mind.with(|held| held.recognise(of("x"), nobody_asks));
+        assert_eq!(mind.learned(), Some((of("x"), learned())));
+        mind.with(|held| held.recognise(of("y"), nobody_asks));
+        assert_eq!(mind.learned(), Some((of("y"), Learned::default())));
+    }
+
+    #[test]
+    fn what_was_learned_survives_a_bug_elsewhere_and_not_one_in_the_analysis() {
+        let mind = recognised();
+        mind.begin(analysis());
+        assert_eq!(mind.learned(), Some((of("x"), learned())));
+        let bug = catch_unwind(AssertUnwindSafe(|| mind.with(|_| panic!("a bug"))));
+        assert!(bug.is_err());
+        mind.begin(analysis());
+        assert_eq!(mind.learned(), Some((of("x"), Learned::default())));
+    }
+
+    #[test]
+    fn times_outlive_a_clock_that_was_set() {
+        let mind = Mind::default();
+        mind.begin(analysis());
+        mind.with(|held| {
+            held.wall_ahead_seconds = 500.0;
+            held.recognise(of("x"), |_| Some(learned()));
+        });
+        let told = mind.learned().expect("recognised").1;
+        assert_eq!(told.groups[0].topics[0].seen_at, 1_000.0, "as it was kept");
+        mind.with(|held| held.wall_ahead_seconds = 600.0);
+        let told = mind.learned().expect("recognised").1;
+        assert_eq!(
+            told.groups[0].topics[0].seen_at, 1_100.0,
+            "the clock is later by now"
+        );
+    }
+}

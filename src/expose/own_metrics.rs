@@ -131,7 +131,7 @@ impl StateMetrics {
         .expect("a valid name");
         let restored = IntGauge::new(
             "lagslope_state_restored_series",
-            "Lags that go on with what was learned of them before lagslope started.",
+            "Lags that something learned before was taken over for.",
         )
         .expect("a valid name");
         register(registry, errors.clone());

@@ -20,7 +20,7 @@ use super::topic::Topic;
 /// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
 const BROKERS_MAX: usize = 10_000;
 
-/// Kafka's own are 22 characters long; whoever names clusters by hand has room. A longer one is none.
+/// Kafka's own are 22 characters long; whoever names clusters by hand has room. A longer one is none, nor is an empty one.
 const CLUSTER_ID_BYTES: usize = 256;
 
 /// Brokers that speak no later version of Metadata may tell older epochs after newer ones while they are upgraded (KAFKA-9212).
@@ -87,7 +87,7 @@ impl From<MetadataResponse> for Metadata {
         let cluster_id = answer.cluster_id.as_ref();
         Self {
             cluster_id: cluster_id
-                .filter(|id| id.len() <= CLUSTER_ID_BYTES)
+                .filter(|id| (1..=CLUSTER_ID_BYTES).contains(&id.len()))
                 .map(|id| Arc::from(&**id)),
             brokers: brokers
                 .map(|broker| (broker.node_id.0, address(&broker.host, broker.port)))

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use lagslope::config::Problems;
 use lagslope::daemon::{self, Reloading};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -26,7 +25,7 @@ async fn daemon(kept: &Kept, by_request: bool) -> Daemon {
         .text()
         .replace("sample_interval: 10s", "sample_interval: 1s");
     let reloading = Reloading {
-        load: Arc::new(|| Err::<_, Problems>(unreachable!("nobody reloads"))),
+        load: Arc::new(|| panic!("nobody reloads")),
         hangups: Box::pin(futures_util::stream::pending()),
         by_request,
     };

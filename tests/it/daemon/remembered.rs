@@ -252,12 +252,19 @@ async fn a_damaged_file_is_put_aside_and_any_other_is_left_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_cannot_be_written_stops_no_cycle() {
-    let kept = Kept::new();
-    fs::create_dir(&kept.file).expect("a folder in its place");
-    let scripts = Scripts::new(&[]);
-    let watches = kept.start(&scripts);
-    sleep(Duration::from_secs(305)).await;
-    assert_eq!(habits(&watches), Some(1.0));
-    assert_eq!(scripts.done("a").readings.len(), 31);
+async fn a_file_that_cannot_be_read_or_written_stops_no_cycle() {
+    for is_there in [true, false] {
+        let mut kept = Kept::new();
+        if is_there {
+            fs::create_dir(&kept.file).expect("a folder in its place");
+        } else {
+            kept.file.push("in a folder that is not there");
+        }
+        let scripts = Scripts::new(&[]);
+        let watches = kept.start(&scripts);
+        sleep(Duration::from_secs(305)).await;
+        assert_eq!(habits(&watches), Some(1.0));
+        assert_eq!(scripts.done("a").readings.len(), 31);
+        assert!(!kept.file.is_file());
+    }
 }
