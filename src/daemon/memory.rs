@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::clock::Clocks;
 use super::mind::Mind;
 use crate::analysis::learned::Learned;
+use crate::analysis::sample::Time;
 use crate::config::Settings;
 use crate::expose::own_metrics::OwnMetrics;
 use crate::state::{Cluster, Fault, Identity, Saved, encode, file};
@@ -21,6 +22,9 @@ const LOAD_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the last writing may keep the process.
 const LAST_WRITE: Duration = Duration::from_secs(1);
+
+/// Clusters that are kept though nobody watches them. Whoever renames more of them than this by reloads gives them new names each time.
+const MOST_UNCLAIMED: usize = 1_000;
 
 /// Of all clusters.
 pub(super) struct Memory {
@@ -106,14 +110,25 @@ impl Memory {
     pub(super) async fn retire(self: &Arc<Self>, clusters: Vec<String>) {
         self.in_background(move |memory| {
             for cluster in clusters {
-                let mind = memory.entries().minds.remove(&cluster);
-                if let Some((identity, learned)) = mind.and_then(|mind| mind.learned()) {
-                    let entry = Cluster::new(&cluster, identity, learned);
-                    memory.entries().unclaimed.insert(cluster, entry);
-                }
+                memory.retire_one(cluster);
             }
         })
         .await;
+    }
+
+    fn retire_one(&self, cluster: String) {
+        let mind = self.entries().minds.remove(&cluster);
+        let learned = mind.and_then(|mind| mind.learned());
+        let oldest_seconds = self.keeping.borrow().oldest_seconds;
+        let now = self.clocks.wall_now();
+        let mut entries = self.entries();
+        drop_old(&mut entries.unclaimed, oldest_seconds, now);
+        if let Some((identity, learned)) = learned
+            && entries.unclaimed.len() < MOST_UNCLAIMED
+        {
+            let entry = Cluster::new(&cluster, identity, learned);
+            entries.unclaimed.insert(cluster, entry);
+        }
     }
 
     /// Waits until the file is read, but not for ever.
@@ -182,12 +197,10 @@ impl Memory {
                 tracing::info!(file = %path.display(), "no state file yet: habits are learned anew")
             }
             Ok(Some(saved)) => {
-                let now = self.clocks.wall_now();
-                let mut entries = self.entries();
-                for mut cluster in saved.clusters {
-                    cluster.learned.drop_older_than(keeping.oldest_seconds, now);
-                    entries.unclaimed.insert(cluster.name.clone(), cluster);
-                }
+                let clusters = saved.clusters.into_iter();
+                let mut known = clusters.map(|known| (known.name.clone(), known)).collect();
+                drop_old(&mut known, keeping.oldest_seconds, self.clocks.wall_now());
+                self.entries().unclaimed.extend(known);
             }
             Err(fault) => self.refuse(path, &fault),
         }
@@ -245,11 +258,7 @@ impl Memory {
                 clusters.insert(name.clone(), Cluster::new(&name, identity, learned));
             }
         }
-        let now = self.clocks.wall_now();
-        for cluster in clusters.values_mut() {
-            cluster.learned.drop_older_than(oldest_seconds, now);
-        }
-        clusters.retain(|_, cluster| !cluster.learned.groups.is_empty());
+        drop_old(&mut clusters, oldest_seconds, self.clocks.wall_now());
         Saved {
             clusters: clusters.into_values().collect(),
         }
@@ -306,4 +315,11 @@ impl Writer {
             ),
         }
     }
+}
+
+fn drop_old(clusters: &mut BTreeMap<String, Cluster>, oldest_seconds: f64, now: Time) {
+    clusters.retain(|_, cluster| {
+        cluster.learned.drop_older_than(oldest_seconds, now);
+        !cluster.learned.groups.is_empty()
+    });
 }
