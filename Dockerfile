@@ -28,6 +28,10 @@ FROM debian:bookworm-slim AS lagslope
 # The platform's authorities, for TLS without ssl.ca.location. The image of the build has them; this one has none.
 COPY --from=build-lagslope /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build-lagslope /build/target/release/lagslope /usr/local/bin/lagslope
+# What was learned outlives the container where this is a volume.
+RUN install -d -m 0700 -o 65534 -g 65534 /var/lib/lagslope
+VOLUME /var/lib/lagslope
+ENV LAGSLOPE__STATE__FILE=/var/lib/lagslope/state
 USER 65534:65534
 EXPOSE 9877
 ENTRYPOINT ["/usr/local/bin/lagslope"]

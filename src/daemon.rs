@@ -3,6 +3,9 @@
 
 mod clock;
 mod crowding;
+mod forgetting;
+mod memory;
+mod mind;
 mod orders;
 mod publish;
 mod relapse;
@@ -17,10 +20,12 @@ use tokio::net::TcpListener;
 use crate::analysis::sample::{Moment, Sample, Time};
 use crate::cli::{REVISION, VERSION};
 use crate::config::{Cluster, Settings};
+use crate::expose::forget::ForgetDoor;
 use crate::expose::http::{self, Exposed};
 use crate::expose::own_metrics::OwnMetrics;
 use crate::expose::reload::ReloadDoor;
 pub use clock::Clocks;
+use forgetting::forget_for_ever;
 pub use reload::{Load, Reloading};
 pub use watches::{Changes, Watches};
 
@@ -73,12 +78,15 @@ pub async fn run<S: Source>(
     }
     let own = OwnMetrics::new(VERSION, REVISION);
     own.configured(clock::wall());
-    let watches = Watches::start(settings, source);
+    let watches = Watches::start_telling(own.clone(), Clocks::of_machine(), settings, source);
+    let memory = Arc::clone(&watches.memory);
     let (door, askers) = ReloadDoor::new();
+    let (forget, wishes) = ForgetDoor::new();
     let exposed = Exposed {
         board: Arc::clone(&watches.board),
         own: own.clone(),
         reload: reloading.by_request.then_some(door),
+        forget: reloading.by_request.then_some(forget),
     };
     let reloader = reload::Reloader {
         watches,
@@ -88,6 +96,8 @@ pub async fn run<S: Source>(
     tokio::select! {
         () = http::serve(listener, exposed, shutdown) => {}
         () = reloader.run(askers) => {}
+        () = forget_for_ever(Arc::clone(&memory), wishes) => {}
     }
+    memory.save_last().await;
     tracing::info!("stopped");
 }

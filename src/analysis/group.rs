@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use super::RulesOf;
 use super::history::History;
+use super::learned::{self, Remembered};
 use super::mute::silenced;
 use super::report::GroupReport;
 use super::sample::{Commits, GroupSample, Sample, Time};
-use super::signal::churn::Churn;
+use super::signal::churn::{self, Churn};
 use topic::TopicWatch;
 
 /// A consumer group.
@@ -36,6 +37,8 @@ struct Rebalances {
     generation: Option<u64>,
     total: f64,
     churn: Option<Churn>,
+    /// Of before a restart, until a generation is told.
+    remembered: Option<Vec<f32>>,
 }
 
 impl Rebalances {
@@ -44,10 +47,27 @@ impl Rebalances {
         let begun = generation.saturating_sub(self.generation.unwrap_or(generation));
         self.generation = Some(generation);
         self.total += begun as f64;
-        let total = self.total;
-        self.churn
-            .get_or_insert_with(|| Churn::new(now, total))
-            .sample(now, total);
+        let (total, remembered) = (self.total, &mut self.remembered);
+        let begin = || {
+            let mut churn = Churn::new(now, total);
+            if let Some(rebalances) = remembered.take() {
+                churn.remember(&rebalances);
+            }
+            churn
+        };
+        self.churn.get_or_insert_with(begin).sample(now, total);
+    }
+
+    fn learned(&self) -> Vec<f32> {
+        match &self.churn {
+            Some(churn) => churn.learned(),
+            None => self.remembered.clone().unwrap_or_default(),
+        }
+    }
+
+    fn forget_learned(&mut self) {
+        self.churn = None;
+        self.remembered = None;
     }
 }
 
@@ -59,12 +79,20 @@ pub(super) struct Cycle<'a> {
 }
 
 impl GroupWatch {
-    /// Takes what the group committed, or that its coordinator did not say.
-    pub(super) fn take(&mut self, group: &GroupSample, cycle: &Cycle) {
+    /// One that is seen for the first time.
+    pub(super) fn new(name: &str, now: Time, remembered: &mut Remembered) -> Self {
+        let mut watch = Self::default();
+        watch.rebalances.remembered = remembered.take_rebalances(name, now, churn::MEMORY_SECONDS);
+        watch
+    }
+
+    /// Takes what the group committed, or that its coordinator did not say. `remembered` has what was learned before a restart of
+    /// topics that it is not seen in yet.
+    pub(super) fn take(&mut self, group: &GroupSample, cycle: &Cycle, remembered: &mut Remembered) {
         self.seen = true;
         self.rebalances.take(group.generation, cycle.sample.at);
         match &group.commits {
-            Some(commits) => self.take_commits(&group.name, commits, cycle),
+            Some(commits) => self.take_commits(&group.name, commits, cycle, remembered),
             None => self.take_silence(cycle),
         }
     }
@@ -99,7 +127,39 @@ impl GroupWatch {
         }
     }
 
-    fn take_commits(&mut self, group: &str, commits: &Commits, cycle: &Cycle) {
+    /// What was learned of it as of `now`, with what is still remembered of its topics.
+    pub(super) fn learned(&self, name: &Arc<str>, now: Time, history: &History) -> learned::Group {
+        let topics = self.topics.iter().filter_map(|(topic, watch)| {
+            let history = history.topic(topic)?;
+            let mut learned = learned::Topic::new(topic.clone(), history.id(), now);
+            watch.learn_into(&mut learned, history.partitions());
+            (!learned.is_empty()).then_some(learned)
+        });
+        learned::Group {
+            name: name.clone(),
+            seen_at: now,
+            rebalances: self.rebalances.learned(),
+            topics: topics.collect(),
+        }
+    }
+
+    /// Forgets what was learned, in one topic or as a whole; gives how many lags that concerned, `None` if it has no such topic.
+    pub(super) fn forget_learned(&mut self, topic: Option<&str>) -> Option<usize> {
+        let Some(topic) = topic else {
+            self.rebalances.forget_learned();
+            let topics = self.topics.values_mut();
+            return Some(topics.map(TopicWatch::forget_learned).sum());
+        };
+        self.topics.get_mut(topic).map(TopicWatch::forget_learned)
+    }
+
+    fn take_commits(
+        &mut self,
+        group: &str,
+        commits: &Commits,
+        cycle: &Cycle,
+        remembered: &mut Remembered,
+    ) {
         self.answered_at = Some(commits.at);
         for committed in &commits.topics {
             let Some(sample) = cycle.sample.topics.get(committed.topic) else {
@@ -110,7 +170,13 @@ impl GroupWatch {
             };
             if !self.topics.contains_key(&sample.name) {
                 let rules = (cycle.rules_of)(group, &sample.name);
-                let watch = TopicWatch::new(rules, cycle);
+                let oldest = rules.settings.oldest_habit_seconds();
+                let mut watch = TopicWatch::new(rules, cycle);
+                let topic = (&*sample.name, arrivals.id());
+                if let Some(learned) = remembered.take_topic(group, topic, cycle.sample.at, oldest)
+                {
+                    watch.remember(learned);
+                }
                 self.topics.insert(sample.name.clone(), watch);
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {

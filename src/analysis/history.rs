@@ -145,6 +145,16 @@ impl History {
 }
 
 impl TopicHistory {
+    /// Kafka's id of the topic, where it has one.
+    pub(super) fn id(&self) -> Option<u128> {
+        self.id
+    }
+
+    /// How many it has.
+    pub(super) fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
     fn take(&mut self, topic: &TopicSample, pasts: &[Past]) {
         self.seen = true;
         if matches!((self.id, topic.id), (Some(before), Some(now)) if before != now) {

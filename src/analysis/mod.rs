@@ -4,6 +4,7 @@ pub mod curve;
 mod evidence;
 mod group;
 mod history;
+pub mod learned;
 mod mute;
 pub mod past;
 pub mod report;
@@ -19,11 +20,12 @@ pub use evidence::{Compared, Evidence, Needs};
 use group::{Cycle, GroupWatch};
 use history::History;
 pub use history::{RetryKind, RetryName, RetryNameOf};
+use learned::{Learned, Remembered};
 pub use mute::{Mute, Signal, Signals, Window as MuteWindow};
 pub use rules::{Ceilings, Rules, RulesOf};
 
 use report::Report;
-use sample::Sample;
+use sample::{Sample, Time};
 use signal::{ceiling, churn, divergence, lag_growth, reprocessing, retry_storm};
 use trend::rates::Window;
 
@@ -75,6 +77,11 @@ impl Settings {
         }
     }
 
+    /// What was not seen for so many seconds is not habit any more: two buckets of time.
+    pub fn oldest_habit_seconds(&self) -> f64 {
+        2.0 * self.lag_growth.bucket_seconds
+    }
+
     /// The thresholds of signal 1 for each partition of a topic with so many.
     fn profile_of_a_partition(&self, partitions: usize) -> &lag_growth::Profile {
         if self.is_strict(partitions) {
@@ -107,6 +114,9 @@ pub struct Analysis {
     rules_of: RulesOf,
     history: History,
     groups: BTreeMap<Arc<str>, GroupWatch>,
+    remembered: Remembered,
+    /// When the last sample was.
+    at: Time,
 }
 
 impl Analysis {
@@ -117,6 +127,8 @@ impl Analysis {
             rules_of,
             history: History::new(retry_name_of),
             groups: BTreeMap::new(),
+            remembered: Remembered::default(),
+            at: 0.0,
         }
     }
 
@@ -134,6 +146,7 @@ impl Analysis {
     /// learned from them is forgotten. Counts stay.
     pub fn begin_new_curves(&mut self) {
         self.history.begin_anew();
+        self.remembered = Remembered::default();
     }
 
     /// Nobody knows how much time passed since the last sample, as after a pause of a virtual machine or when the clock was set:
@@ -144,8 +157,54 @@ impl Analysis {
         self.groups.values_mut().for_each(GroupWatch::interrupt);
     }
 
+    /// Waits for the groups and topics that this was learned of before a restart, and goes on with it when they are first seen.
+    pub fn remember(&mut self, learned: Learned) {
+        self.remembered.add(learned);
+    }
+
+    /// What was learned so far, of at most so many groups: those of the last sample first, then those that are still waited for.
+    pub fn learned(&self, most_groups: usize) -> Learned {
+        let present = self.groups.iter().map(|(name, watch)| {
+            let mut group = watch.learned(name, self.at, &self.history);
+            group
+                .topics
+                .extend(self.remembered.topics_of(name).cloned());
+            group
+        });
+        let present = present.filter(|g| !g.topics.is_empty() || !g.rebalances.is_empty());
+        let absent = self
+            .remembered
+            .groups()
+            .filter(|group| !self.groups.contains_key(&group.name));
+        Learned {
+            groups: present.chain(absent).take(most_groups).collect(),
+        }
+    }
+
+    /// Forgets what was learned of a group, in one topic or as a whole, as if it were seen for the first time; curves, counts and
+    /// present verdicts stay. Gives how many lags that concerned; `None` when there is no such group or topic.
+    pub fn forget(&mut self, group: &str, topic: Option<&str>) -> Option<usize> {
+        let watched = self.groups.get_mut(group);
+        let present = watched.and_then(|watch| watch.forget_learned(topic));
+        let absent = self.remembered.forget(group, topic);
+        match (present, absent) {
+            (None, None) => None,
+            (present, absent) => Some(present.unwrap_or(0) + absent.unwrap_or(0)),
+        }
+    }
+
+    /// Forgets everything that was learned: the groups and topics of these names are others' from now on.
+    pub fn forget_all(&mut self) {
+        self.remembered = Remembered::default();
+        for watch in self.groups.values_mut() {
+            watch.forget_learned(None);
+        }
+    }
+
     /// Takes one sample and says what is now known. Samples must come in order of time.
     pub fn observe(&mut self, sample: Sample) -> Report {
+        self.at = sample.at;
+        self.remembered.expire(sample.at);
         // What arrived, for every topic: groups share these curves.
         self.history.take(&sample.topics, &sample.pasts);
         let cycle = Cycle {
@@ -156,11 +215,11 @@ impl Analysis {
         // What each group committed: pairs, then the sum over partitions, then the verdict on its troughs.
         for group in &sample.groups {
             if !self.groups.contains_key(&group.name) {
-                self.groups
-                    .insert(group.name.clone(), GroupWatch::default());
+                let watch = GroupWatch::new(&group.name, sample.at, &mut self.remembered);
+                self.groups.insert(group.name.clone(), watch);
             }
             if let Some(watch) = self.groups.get_mut(&group.name) {
-                watch.take(group, &cycle);
+                watch.take(group, &cycle, &mut self.remembered);
             }
         }
         // A group that is not in the sample is gone.

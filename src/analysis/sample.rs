@@ -160,6 +160,8 @@ pub struct Cycle {
     pub refused: Refused,
     /// By how many seconds the machine's clock is ahead of the time that the sample is in: hours of a day are by that clock.
     pub wall_ahead_seconds: f64,
+    /// Kafka's own id of the cluster, as its brokers last told it; absent until they have, and where they have none.
+    pub cluster_id: Option<Arc<str>>,
 }
 
 /// How much is beyond the bounds of a cluster; not a total, but now.

@@ -12,7 +12,7 @@ use super::properties;
 use super::security;
 use super::tree::{Node, Path, Step};
 use super::written::{self, Bound};
-use super::{CeilingRule, Cluster, Metrics, Override, RetryPatterns, Settings};
+use super::{CeilingRule, Cluster, Metrics, Override, RetryPatterns, Settings, State};
 use super::{overrides, retries, signals};
 use crate::kafka::Secret;
 use crate::{analysis, kafka};
@@ -22,6 +22,9 @@ pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// About 30 MB of text, which takes Prometheus seconds to read: its habit is to limit what it scrapes to less.
 const MAX_SERIES: usize = 200_000;
+
+/// What is learned within it is lost when the machine is: little, for it takes days to learn.
+const STATE_INTERVAL: Duration = Duration::from_secs(300);
 
 /// A key and what is wrong with it.
 pub(super) type Wrong = (Path, String);
@@ -71,6 +74,7 @@ pub(super) fn check(
         overrides,
         analysis,
         metrics: metrics(file),
+        state: state(file),
     })
 }
 
@@ -300,6 +304,16 @@ pub(super) fn metrics(file: &written::File) -> Metrics {
         max_series: max_series.map_or(MAX_SERIES, |Text(most)| {
             usize::try_from(most.0).expect("no bound of ours is beyond a usize")
         }),
+    }
+}
+
+pub(super) fn state(file: &written::File) -> State {
+    let written = file.state.as_ref();
+    let path = written.and_then(|state| state.file.as_ref());
+    let interval = written.and_then(|state| state.interval.as_ref());
+    State {
+        file: path.map(|Text(name)| name.0.clone().into()),
+        interval: interval.map_or(STATE_INTERVAL, |Text(span)| span.0),
     }
 }
 

@@ -63,6 +63,17 @@ pub struct Settings {
     pub analysis: Arc<analysis::Settings>,
     /// What is published.
     pub metrics: Metrics,
+    /// Where what was learned outlives a restart.
+    pub state: State,
+}
+
+/// Where what was learned is kept, and how often that is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Absent = nowhere: a restart begins with nothing learned.
+    pub file: Option<PathBuf>,
+    /// Time from one writing to the next.
+    pub interval: Duration,
 }
 
 /// A Kafka cluster.
@@ -123,6 +134,13 @@ pub fn load(start: &Start, variables: &[(OsString, OsString)]) -> Result<Setting
     }
 }
 
+impl State {
+    /// Nothing is kept.
+    pub fn nowhere() -> Self {
+        check::state(&written::File::default())
+    }
+}
+
 impl Settings {
     /// The defaults, for what needs no cluster.
     pub fn without_clusters() -> Self {
@@ -136,6 +154,7 @@ impl Settings {
                 check::SAMPLE_INTERVAL.as_secs_f64(),
             )),
             metrics: check::metrics(&written::File::default()),
+            state: State::nowhere(),
         }
     }
 

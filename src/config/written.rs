@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) signals: Option<Signals>,
     pub(super) overrides: Option<Vec<overrides::Written>>,
     pub(super) metrics: Option<Metrics>,
+    pub(super) state: Option<State>,
 }
 
 /// Below it a cluster is asked faster than commits usually come; above it a trend takes hours to see.
@@ -73,4 +74,13 @@ pub(super) struct Ceiling {
 pub(super) struct Metrics {
     pub(super) granularity: Option<Text<Granularity>>,
     pub(super) max_series: Option<Text<Whole<1, 100_000_000>>>,
+}
+
+/// Where what was learned is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+pub(super) struct State {
+    pub(super) file: Option<Text<Name>>,
+    /// Below it a disk would be kept busy; above it a restart would lose what it is there to keep.
+    pub(super) interval: Option<Text<SpanWithin<1, 86_400>>>,
 }

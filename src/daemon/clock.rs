@@ -78,6 +78,11 @@ impl Clocks {
         Self::new(wall, ahead, asleep)
     }
 
+    /// What the wall clock says, for timestamps that outlive this process.
+    pub(super) fn wall_now(&self) -> Time {
+        (self.wall)()
+    }
+
     /// Seconds that tokio's clock did not count, by any clock there is: only how much it grows means anything.
     pub(super) fn uncounted(&self) -> f64 {
         (self.ahead)() + (self.asleep)()

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::analysis::sample::Sample;
 use crate::analysis::{Analysis, RetryNameOf, RulesOf};
-use crate::config::{Cluster, Settings};
+use crate::config::{Cluster, Settings, State};
+use crate::kafka::IsolationLevel;
+use crate::state::Identity;
 
 /// The settings of one cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +22,8 @@ impl Orders {
     /// By cluster.
     pub(super) fn of(mut settings: Settings) -> BTreeMap<String, Arc<Self>> {
         let clusters = std::mem::take(&mut settings.clusters);
+        // Of no concern to a watch.
+        settings.state = State::nowhere();
         let common = Arc::new(settings);
         let orders = clusters.into_iter().map(|cluster| {
             let common = Arc::clone(&common);
@@ -40,6 +45,16 @@ impl Orders {
     /// Makes a running analysis go on as these orders say.
     pub(super) fn retune(&self, analysis: &mut Analysis) {
         analysis.retune(self.rules_of(), self.retry_name_of());
+    }
+
+    /// What the habits of the groups in a sample belong to; `None` while no broker has told of groups, nor which cluster it is of.
+    pub(super) fn identity(&self, sample: &Sample) -> Option<Identity> {
+        let cluster_id = sample.cycle.cluster_id.clone();
+        let is_told = cluster_id.is_some() || !sample.groups.is_empty();
+        is_told.then(|| Identity {
+            cluster_id,
+            read_committed: self.cluster.kafka.isolation_level == IsolationLevel::ReadCommitted,
+        })
     }
 
     /// Does a log end mean the same by both?

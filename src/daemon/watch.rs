@@ -11,6 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Source;
 use super::clock::{Clock, Clocks, Look};
+use super::memory::Memory;
+use super::mind::{Held, Mind};
 use super::orders::Orders;
 use super::publish::Bell;
 use super::relapse::{Relapses, Totals};
@@ -23,6 +25,9 @@ use crate::expose::metrics::{Facts, Fragment, render_within};
 /// A cluster to watch, and all that its task needs.
 pub(super) struct Assignment<S> {
     pub(super) cluster: String,
+    /// Where the analysis is.
+    pub(super) mind: Arc<Mind>,
+    pub(super) memory: Arc<Memory>,
     pub(super) orders: Receiver<Arc<Orders>>,
     pub(super) source: MakeSource<S>,
     pub(super) clocks: Clocks,
@@ -108,8 +113,6 @@ struct Watch<S> {
     in_force: Arc<Orders>,
     clock: Clock,
     source: S,
-    /// Always there but while a blocking thread works with it.
-    analysis: Option<Analysis>,
     lasting: Arc<Lasting>,
     last_sample_at: Option<Time>,
 }
@@ -119,9 +122,9 @@ impl<S: Source> Watch<S> {
         lasting.totals(Totals::start_over);
         let mut orders = assignment.orders.clone();
         let in_force = Arc::clone(&orders.borrow_and_update());
+        assignment.mind.begin(in_force.analysis());
         Self {
             source: (assignment.source)(&in_force.cluster),
-            analysis: Some(in_force.analysis()),
             clock: Clock::start(assignment.clocks.clone()),
             assignment,
             orders,
@@ -132,6 +135,7 @@ impl<S: Source> Watch<S> {
     }
 
     async fn run(mut self) {
+        self.assignment.memory.loaded().await;
         let mut tick = Instant::now();
         loop {
             self.obey().await;
@@ -203,7 +207,7 @@ impl<S: Source> Watch<S> {
         if sample.cycle.up {
             self.last_sample_at = Some(began.now.time + began.now.wall_ahead_seconds);
         }
-        let fragment = self.understand(sample).await;
+        let fragment = self.understand(sample, began.now.wall_ahead_seconds).await;
         let Assignment {
             place,
             bell,
@@ -243,17 +247,21 @@ impl<S: Source> Watch<S> {
         self.source.forget_past();
     }
 
-    async fn understand(&mut self, sample: Sample) -> Fragment {
+    async fn understand(&mut self, sample: Sample, wall_ahead_seconds: f64) -> Fragment {
         let facts = Facts {
             last_sample_at: self.last_sample_at,
             samples_skipped: self.lasting.skipped.counts(),
         };
-        let (orders, board) = (
-            Arc::clone(&self.in_force),
-            Arc::clone(&self.assignment.board),
-        );
-        self.with_analysis(move |analysis| {
-            let report = analysis.observe(sample);
+        let (orders, assignment) = (Arc::clone(&self.in_force), Arc::clone(&self.assignment));
+        let board = Arc::clone(&assignment.board);
+        self.with_mind(move |held| {
+            held.wall_ahead_seconds = wall_ahead_seconds;
+            held.most_groups = orders.cluster.kafka.limits.max_groups;
+            if let Some(identity) = orders.identity(&sample) {
+                let memory = &assignment.memory;
+                held.recognise(identity, |who| memory.claim(&assignment.cluster, who));
+            }
+            let report = held.analysis.observe(sample);
             let granularity = orders.common.metrics.granularity;
             render_within(
                 board.room(),
@@ -266,20 +274,21 @@ impl<S: Source> Watch<S> {
         .await
     }
 
-    /// Works off the async workers: on a large cluster analysis and rendering take a good part of a second.
     async fn with_analysis<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Analysis) -> T + Send + 'static,
     ) -> T {
-        let mut analysis = self
-            .analysis
-            .take()
-            .expect("given back at the end of each piece of work");
-        let work = tokio::task::spawn_blocking(move || (work(&mut analysis), analysis));
-        let (result, analysis) = work
-            .await
-            .unwrap_or_else(|error| resume_unwind(error.into_panic()));
-        self.analysis = Some(analysis);
-        result
+        self.with_mind(|held| work(&mut held.analysis)).await
+    }
+
+    /// Works off the async workers: on a large cluster analysis and rendering take a good part of a second.
+    async fn with_mind<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Held) -> T + Send + 'static,
+    ) -> T {
+        let mind = Arc::clone(&self.assignment.mind);
+        let work = tokio::task::spawn_blocking(move || mind.with(work));
+        work.await
+            .unwrap_or_else(|error| resume_unwind(error.into_panic()))
     }
 }

@@ -8,24 +8,29 @@ use tokio::task::JoinSet;
 
 use super::Source;
 use super::clock::Clocks;
+use super::memory::{Memory, keep_for_ever};
 use super::orders::Orders;
 use super::publish::{Bell, publish, publish_for_ever};
 use super::watch::{Assignment, watch_for_ever};
+use crate::cli::{REVISION, VERSION};
 use crate::config::{Cluster, Settings};
 use crate::expose::board::Board;
+use crate::expose::own_metrics::OwnMetrics;
 
 /// Makes the client of a cluster. It is asked again when a watch has to start over.
 pub(super) type MakeSource<S> = Arc<dyn Fn(&Cluster) -> S + Send + Sync>;
 
-/// The running watches, without the server. Dropping it ends them all: none holds anything that needs a farewell.
+/// The running watches, without the server. Dropping it ends them all; what was learned since it was last saved is lost then, unless
+/// it is [saved](Self::save) before.
 pub struct Watches<S> {
     /// Where they post.
     pub board: Arc<Board>,
     source: MakeSource<S>,
     clocks: Clocks,
     bell: Bell,
+    pub(super) memory: Arc<Memory>,
     running: BTreeMap<String, Running>,
-    _publisher: JoinSet<()>,
+    _publisher_and_keeper: JoinSet<()>,
 }
 
 /// One cluster's task; dropped, it ends.
@@ -60,11 +65,24 @@ impl<S: Source> Watches<S> {
         settings: Settings,
         source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
     ) -> Self {
+        let own = OwnMetrics::new(VERSION, REVISION);
+        Self::start_telling(own, clocks, settings, source)
+    }
+
+    /// The same, with what the daemon tells about itself.
+    pub(super) fn start_telling(
+        own: OwnMetrics,
+        clocks: Clocks,
+        settings: Settings,
+        source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
+    ) -> Self {
+        let memory = Memory::new(own, clocks.clone(), &settings);
         let names = settings.clusters.iter().map(|cluster| cluster.name.clone());
         let (board, bell) = (Arc::new(Board::new(names)), Bell::default());
         board.bound(settings.metrics.max_series);
-        let mut publisher = JoinSet::new();
-        publisher.spawn(publish_for_ever(
+        let mut tasks = JoinSet::new();
+        tasks.spawn(keep_for_ever(Arc::clone(&memory)));
+        tasks.spawn(publish_for_ever(
             Arc::clone(&board),
             bell.clone(),
             clocks.clone(),
@@ -74,8 +92,9 @@ impl<S: Source> Watches<S> {
             source: Arc::new(source),
             clocks,
             bell,
+            memory,
             running: BTreeMap::new(),
-            _publisher: publisher,
+            _publisher_and_keeper: tasks,
         };
         for (cluster, orders) in Orders::of(settings) {
             watches.begin(cluster, orders);
@@ -87,11 +106,13 @@ impl<S: Source> Watches<S> {
     /// returns.
     pub async fn change(&mut self, settings: Settings) -> Changes {
         self.board.bound(settings.metrics.max_series);
+        self.memory.configure(&settings);
         let wanted = Orders::of(settings);
         let mut changes = Changes {
             removed: self.end_all_but(&wanted),
             ..Changes::default()
         };
+        self.memory.retire(changes.removed.clone()).await;
         for (cluster, orders) in wanted {
             match self.running.get(&cluster) {
                 Some(running) if running.take(&orders) => changes.changed.push(cluster),
@@ -109,12 +130,19 @@ impl<S: Source> Watches<S> {
         changes
     }
 
+    /// Writes what was learned so far to the state file, if there is to be one. Faults are logged and counted.
+    pub async fn save(&self) {
+        self.memory.save().await;
+    }
+
     fn begin(&mut self, cluster: String, orders: Arc<Orders>) {
         let (sender, receiver) = watch::channel(orders);
         let mut task = JoinSet::new();
         task.spawn(watch_for_ever(Assignment {
             place: self.board.place(&cluster),
             board: Arc::clone(&self.board),
+            mind: self.memory.mind(&cluster),
+            memory: Arc::clone(&self.memory),
             cluster: cluster.clone(),
             orders: receiver,
             source: Arc::clone(&self.source),

@@ -18,6 +18,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use super::answer::body_of;
 use super::board::Board;
+use super::forget::{ForgetDoor, forget};
 use super::limits::{self, InFlight};
 use super::own_metrics::OwnMetrics;
 use super::reload::{ReloadDoor, Turned};
@@ -40,6 +41,8 @@ pub struct Exposed {
     pub own: OwnMetrics,
     /// How a request asks for a reload; absent = it may not.
     pub reload: Option<ReloadDoor>,
+    /// How a request asks for something to be forgotten; absent = it may not.
+    pub forget: Option<ForgetDoor>,
 }
 
 /// The routes, with their bounds around them.
@@ -51,6 +54,8 @@ pub fn router(exposed: Exposed) -> Router {
         .route("/-/healthy", get(|| async { "lagslope is healthy.\n" }))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
+        .route("/api/v1/forget/{cluster}/{group}", post(forget))
+        .route("/api/v1/forget/{cluster}/{group}/{topic}", post(forget))
         .layer(middleware::from_fn_with_state(exposed.clone(), counted))
         .layer(middleware::from_fn_with_state(in_flight, limits::bounded))
         .with_state(exposed)

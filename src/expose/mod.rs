@@ -4,6 +4,7 @@
 mod answer;
 pub mod board;
 pub mod families;
+pub mod forget;
 mod fragment;
 mod gzip;
 pub mod http;

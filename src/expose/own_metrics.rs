@@ -2,7 +2,7 @@
 
 use crate::analysis::sample::Time;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Encoder, Gauge, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, Gauge, GaugeVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 /// The daemon's own families.
 #[derive(Clone, Debug)]
@@ -16,6 +16,16 @@ pub struct OwnMetrics {
     pub(super) series: IntGauge,
     reload_successful: IntGauge,
     reload_success_at: Gauge,
+    state: StateMetrics,
+}
+
+/// Of the state file.
+#[derive(Clone, Debug)]
+struct StateMetrics {
+    errors: IntCounterVec,
+    /// Without labels: what was never written has no series.
+    written_at: GaugeVec,
+    restored: IntGauge,
 }
 
 impl OwnMetrics {
@@ -47,6 +57,7 @@ impl OwnMetrics {
             "When the configuration in force was read, seconds since the epoch.",
         )
         .expect("a valid name");
+        let state = StateMetrics::registered(&registry);
         register(&registry, reload_successful.clone());
         register(&registry, reload_success_at.clone());
         register(&registry, requests.clone());
@@ -61,7 +72,25 @@ impl OwnMetrics {
             series,
             reload_successful,
             reload_success_at,
+            state,
         }
+    }
+
+    /// The state file was written; `at` is in seconds since the epoch.
+    pub fn state_written(&self, at: Time) {
+        let labels: [&str; 0] = [];
+        self.state.written_at.with_label_values(&labels).set(at);
+    }
+
+    /// The state file was not read or not written, for that reason.
+    pub fn state_fault(&self, reason: &str) {
+        self.state.errors.with_label_values(&[reason]).inc();
+    }
+
+    /// So many lags more go on with what was learned of them before.
+    pub fn state_restored(&self, series: usize) {
+        let series = i64::try_from(series).unwrap_or(i64::MAX);
+        self.state.restored.add(series);
     }
 
     /// The configuration was read and is in force; `at` is in seconds since the epoch.
@@ -82,6 +111,37 @@ impl OwnMetrics {
             .encode(&self.registry.gather(), &mut text)
             .expect("writing to memory cannot fail");
         text
+    }
+}
+
+impl StateMetrics {
+    fn registered(registry: &Registry) -> Self {
+        let errors = counters(
+            "lagslope_state_file_errors_total",
+            "State files that were not read or not written, by reason.",
+            &["reason"],
+        );
+        let written_at = GaugeVec::new(
+            Opts::new(
+                "lagslope_state_last_write_timestamp_seconds",
+                "When the state file was last written, seconds since the epoch.",
+            ),
+            &[],
+        )
+        .expect("a valid name");
+        let restored = IntGauge::new(
+            "lagslope_state_restored_series",
+            "Lags that something learned before was taken over for.",
+        )
+        .expect("a valid name");
+        register(registry, errors.clone());
+        register(registry, written_at.clone());
+        register(registry, restored.clone());
+        Self {
+            errors,
+            written_at,
+            restored,
+        }
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Sampler {
     groups: Groups,
     refusals: Refusals,
     reached: Reached,
+    cluster_id: Option<Arc<str>>,
     /// Beyond the bounds in this cycle.
     refused: Refused,
     trust: Trust,
@@ -105,6 +106,7 @@ impl Sampler {
             refused: Refused::default(),
             refusals: Refusals::default(),
             reached: Reached::default(),
+            cluster_id: None,
             trust: Trust::default(),
             metadata_asked: None,
             metadata_is_stale: false,
@@ -175,6 +177,7 @@ impl Sampler {
             requests: self.cluster.tally().requests(),
             errors: self.cluster.tally().errors(),
             refused: self.refused,
+            cluster_id: self.cluster_id.clone(),
             ..Cycle::default()
         };
         self.refusals.tell(&self.settings, &cycle);
@@ -219,6 +222,7 @@ impl Sampler {
     fn take_metadata(&mut self, metadata: Metadata, clock: Clock) {
         self.trust.count(metadata.brokers.len());
         self.cluster.adopt(&metadata.brokers);
+        self.cluster_id = metadata.cluster_id.clone().or(self.cluster_id.take());
         self.topics.update(metadata, &self.settings.topics);
         self.metadata_asked = Some(clock.now);
         self.metadata_is_stale = self.topics.list().iter().any(Topic::is_unsettled)

@@ -20,6 +20,9 @@ use super::topic::Topic;
 /// Each costs a connection and a question in every cycle. The largest clusters have a few thousand.
 const BROKERS_MAX: usize = 10_000;
 
+/// Kafka's own are 22 characters long; whoever names clusters by hand has room. A longer one is none, nor is an empty one.
+const CLUSTER_ID_BYTES: usize = 256;
+
 /// Brokers that speak no later version of Metadata may tell older epochs after newer ones while they are upgraded (KAFKA-9212).
 const EPOCHS_SINCE: i16 = 9;
 
@@ -29,6 +32,8 @@ pub(crate) struct AskMetadata;
 /// What the cluster said of itself.
 pub(crate) struct Metadata {
     pub(crate) brokers: Vec<(BrokerId, String)>,
+    /// Kafka's id of the cluster.
+    pub(crate) cluster_id: Option<Arc<str>>,
     topics: Vec<MetadataResponseTopic>,
 }
 
@@ -79,7 +84,11 @@ fn believable(answer: &MetadataResponse) -> Result<(), Error> {
 impl From<MetadataResponse> for Metadata {
     fn from(answer: MetadataResponse) -> Self {
         let brokers = answer.brokers.iter();
+        let cluster_id = answer.cluster_id.as_ref();
         Self {
+            cluster_id: cluster_id
+                .filter(|id| (1..=CLUSTER_ID_BYTES).contains(&id.len()))
+                .map(|id| Arc::from(&**id)),
             brokers: brokers
                 .map(|broker| (broker.node_id.0, address(&broker.host, broker.port)))
                 .collect(),
@@ -273,6 +282,7 @@ mod tests {
         });
         Metadata {
             brokers: Vec::new(),
+            cluster_id: None,
             topics: topics.collect(),
         }
     }

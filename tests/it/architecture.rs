@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["config", "analysis", "kafka", "expose"]),
     ("telemetry", &["telemetry"]),
     ("simulator", &["simulator"]),
+    ("state", &["state", "analysis"]),
 ];
 
 /// `(foreign name, the only modules that may say it)`.
@@ -23,6 +24,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("hyper", &["expose", "kafka"]),
     ("prometheus::", &["expose"]),
     ("serde_json", &["expose", "kafka"]),
+    ("postcard", &["state"]),
     ("yaml_rust2", &["config"]),
     ("std::env::var", &["config"]),
     ("SystemTime", &["daemon"]),

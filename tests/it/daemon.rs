@@ -5,7 +5,9 @@ mod bulkhead;
 mod changed;
 mod clocks;
 mod door;
+mod forgotten;
 mod overrides;
+mod remembered;
 mod script;
 
 use std::time::Duration;

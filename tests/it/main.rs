@@ -29,4 +29,5 @@ mod reload;
 mod replay;
 mod secrets;
 mod security;
+mod state;
 mod stories;

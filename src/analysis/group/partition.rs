@@ -4,6 +4,7 @@ use super::retention::Limits;
 use crate::analysis::Settings;
 use crate::analysis::history::Arrivals;
 use crate::analysis::history::partition::{Offsets, Partition, Step};
+use crate::analysis::learned;
 use crate::analysis::report::{Eta, GrowthState, PartitionReport};
 use crate::analysis::sample::{PartitionSample, Time};
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
@@ -35,6 +36,8 @@ pub(super) struct PartitionWatch {
     pub(super) time_lag: Option<f64>,
     recent: RecentLags,
     series: Option<Box<Series>>,
+    /// Of before a restart, until there is a series that goes on with it.
+    remembered: Option<Box<learned::Series>>,
     delays: Option<Box<PartitionDelays>>,
     /// Only where there is a delay ceiling to approach, or the topic's retention is near.
     approach: Option<Box<Rates>>,
@@ -53,6 +56,7 @@ impl PartitionWatch {
             time_lag: None,
             recent: RecentLags::default(),
             series: None,
+            remembered: None,
             delays: None,
             approach: has_delay_ceiling.then(|| approach(settings)),
             has_delay_ceiling,
@@ -107,6 +111,9 @@ impl PartitionWatch {
         let step = self.partition.take(now, log_start, arrivals);
         self.fresh = true;
         self.read_at = Some(log_end.at);
+        if step.restart.is_some() {
+            self.remembered = None;
+        }
         if step.restart.is_some() || self.known().is_none() {
             self.begin_anew();
         }
@@ -119,6 +126,25 @@ impl PartitionWatch {
     /// The last pair, if it is worth something.
     pub(super) fn known(&self) -> Option<Offsets> {
         self.partition.known()
+    }
+
+    /// Goes on with what was learned before a restart, once it has a lag.
+    pub(super) fn remember(&mut self, learned: learned::Series) {
+        self.remembered = Some(Box::new(learned));
+    }
+
+    pub(super) fn learned(&self, p: &Profile) -> Option<learned::Series> {
+        match &self.series {
+            Some(series) => series.learned(p),
+            None => self.remembered.as_deref().cloned(),
+        }
+    }
+
+    pub(super) fn forget_learned(&mut self) {
+        self.remembered = None;
+        if let Some(series) = &mut self.series {
+            series.forget_learned();
+        }
     }
 
     /// The verdict on its own lag.
@@ -256,7 +282,7 @@ impl PartitionWatch {
                 }
                 series.sample(lag, p);
             }
-            none => *none = Some(Box::new(Series::new(lag, p))),
+            none => *none = Some(Box::new(Series::going_on(lag, self.remembered.take(), p))),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::analysis::Settings;
 use crate::analysis::history::{History, RetryKind};
+use crate::analysis::learned;
 use crate::analysis::report::{RetryReason, RetryReport, Severity};
 use crate::analysis::sample::Time;
 use crate::analysis::signal::churn::Churn;
@@ -20,6 +21,8 @@ pub(super) struct Retries {
     retried: f64,
     storm: Option<RetryStorm>,
     dead_letters: Option<Box<DeadLetters>>,
+    /// Of before a restart, until there are retry topics.
+    remembered: Option<learned::Retries>,
     reprocessing: Reprocessing,
 }
 
@@ -55,6 +58,7 @@ impl Retries {
             retried: 0.0,
             storm: None,
             dead_letters: None,
+            remembered: None,
             reprocessing: Reprocessing::new(now, 0.0, 0.0),
         }
     }
@@ -88,8 +92,30 @@ impl Retries {
         let (retried, consumed) = (self.retried, happened.consumed);
         match &mut self.storm {
             Some(storm) => storm.sample(now, retried, consumed, &settings.retry_storm),
-            none => *none = Some(RetryStorm::new(now, retried, consumed)),
+            none => {
+                let storm = none.insert(RetryStorm::new(now, retried, consumed));
+                if let Some(learned) = self.remembered.take() {
+                    storm.remember(&learned);
+                }
+            }
         }
+    }
+
+    /// Goes on with what was usual before a restart.
+    pub(super) fn remember(&mut self, learned: learned::Retries) {
+        self.remembered = Some(learned);
+    }
+
+    /// What is usual; `None` until that is known.
+    pub(super) fn learned(&self) -> Option<learned::Retries> {
+        let storm = self.storm.as_ref().and_then(RetryStorm::learned);
+        storm.or(self.remembered)
+    }
+
+    /// What is usual is learned anew; a storm that is on begins anew, too, for it was called by what was usual.
+    pub(super) fn forget_learned(&mut self) {
+        self.storm = None;
+        self.remembered = None;
     }
 
     /// The worst of the three, and which it is. `churn`: the group's rebalances, once they are told.

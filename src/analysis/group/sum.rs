@@ -6,6 +6,7 @@ use crate::analysis::Settings;
 use crate::analysis::curve::{Curve, SUM_GAPS};
 use crate::analysis::history::TopicHistory;
 use crate::analysis::history::partition::Step;
+use crate::analysis::learned;
 use crate::analysis::report::Slope;
 use crate::analysis::sample::Time;
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
@@ -19,6 +20,8 @@ const PAST_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
 /// ΣA and ΣD of the partitions that have a lag.
 pub(super) struct Sum {
     pub(super) series: Option<Box<Series>>,
+    /// Of before a restart, until there is a series that goes on with it.
+    remembered: Option<Box<learned::Series>>,
     /// Of the series: ΣA over time.
     curve: Curve,
     /// Level shifts of log end and commit since the series was last fed, in messages.
@@ -49,6 +52,7 @@ impl Sum {
     pub(super) fn new(rate_window: Window) -> Self {
         Self {
             series: None,
+            remembered: None,
             curve: Curve::with_gaps(SUM_GAPS),
             shift: Shift::default(),
             fed_at: None,
@@ -74,6 +78,25 @@ impl Sum {
         self.fed_at = None;
         // What arrived until now tells no ages any more. Troughs, habits and a stall stay: what waited still waits.
         self.curve = Curve::with_gaps(SUM_GAPS);
+    }
+
+    /// Goes on with what was learned before a restart, once there is a sum.
+    pub(super) fn remember(&mut self, learned: learned::Series) {
+        self.remembered = Some(Box::new(learned));
+    }
+
+    pub(super) fn learned(&self, p: &Profile) -> Option<learned::Series> {
+        match &self.series {
+            Some(series) => series.learned(p),
+            None => self.remembered.as_deref().cloned(),
+        }
+    }
+
+    pub(super) fn forget_learned(&mut self) {
+        self.remembered = None;
+        if let Some(series) = &mut self.series {
+            series.forget_learned();
+        }
     }
 
     /// What a pair changed in one partition.
@@ -142,7 +165,7 @@ impl Sum {
                 series.rebase(shift.log_end, shift.committed);
                 series.sample(lag, p);
             }
-            series => *series = Some(Box::new(Series::new(lag, p))),
+            series => *series = Some(Box::new(Series::going_on(lag, self.remembered.take(), p))),
         }
     }
 

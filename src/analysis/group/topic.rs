@@ -11,6 +11,7 @@ use super::sum::Sum;
 use super::{Cycle, delays};
 use crate::analysis::history::partition::Step;
 use crate::analysis::history::{Restart, TopicHistory};
+use crate::analysis::learned;
 use crate::analysis::report::{
     Counts, DivergenceReport, GrowthState, LagGrowth, PartitionReport, TopicReport,
 };
@@ -33,6 +34,8 @@ pub(super) struct TopicWatch {
     divergence: Divergence,
     retries: Retries,
     counts: Counts,
+    /// Of partitions before a restart, until they have a commit, in order of number.
+    remembered: Vec<(u32, learned::Series)>,
     /// It was in the present answer.
     pub(super) seen: bool,
 }
@@ -59,8 +62,51 @@ impl TopicWatch {
             divergence: Divergence::new(cycle.sample.at),
             retries: Retries::new(cycle.sample.at),
             counts: Counts::default(),
+            remembered: Vec::new(),
             seen: false,
         }
+    }
+
+    /// Goes on with what was learned before a restart.
+    pub(super) fn remember(&mut self, learned: learned::Topic) {
+        if let Some(series) = learned.sum {
+            self.sum.remember(series);
+        }
+        if let Some(retries) = learned.retries {
+            self.retries.remember(retries);
+        }
+        if let Some(seconds) = learned.commit_gap_seconds {
+            self.divergence.remember_commit_gap(seconds);
+        }
+        self.remembered = learned.partitions;
+    }
+
+    /// Says what was learned, of a topic with so many partitions.
+    pub(super) fn learn_into(&self, learned: &mut learned::Topic, partitions: usize) {
+        let settings = &*self.settings;
+        learned.sum = self.sum.learned(&settings.lag_growth);
+        learned.retries = self.retries.learned();
+        learned.commit_gap_seconds = self.divergence.learned_commit_gap();
+        let profile = settings.profile_of_a_partition(partitions);
+        let present = self
+            .partitions
+            .iter()
+            .filter_map(|partition| Some((partition.number, partition.learned(profile)?)));
+        let absent = self.remembered.iter().cloned();
+        learned.partitions = present.chain(absent).collect();
+        learned
+            .partitions
+            .sort_unstable_by_key(|(number, _)| *number);
+    }
+
+    /// Forgets what was learned; gives how many lags that concerned: the sum, and each partition.
+    pub(super) fn forget_learned(&mut self) -> usize {
+        self.sum.forget_learned();
+        self.retries.forget_learned();
+        self.divergence.forget_commit_gap();
+        let partitions = self.partitions.iter_mut();
+        partitions.for_each(PartitionWatch::forget_learned);
+        1 + self.partitions.len() + std::mem::take(&mut self.remembered).len()
     }
 
     /// Goes on by other rules.
@@ -279,7 +325,10 @@ impl TopicWatch {
         let found = self.partitions.binary_search_by_key(&number, |p| p.number);
         found.unwrap_or_else(|index| {
             let has_delay_ceiling = self.ceilings.delay_seconds().is_some();
-            let watch = PartitionWatch::new(number, has_delay_ceiling, settings);
+            let mut watch = PartitionWatch::new(number, has_delay_ceiling, settings);
+            if let Ok(at) = self.remembered.binary_search_by_key(&number, |r| r.0) {
+                watch.remember(self.remembered.remove(at).1);
+            }
             self.partitions.insert(index, watch);
             index
         })

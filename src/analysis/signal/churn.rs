@@ -8,6 +8,8 @@ use crate::analysis::sample::Time;
 const WINDOW_SECONDS: f64 = 600.0;
 /// Six hours: what the group is used to.
 const MEMORY_WINDOWS: usize = 36;
+/// What was remembered for longer has nothing to say any more.
+pub const MEMORY_SECONDS: f64 = WINDOW_SECONDS * MEMORY_WINDOWS as f64;
 /// Windows in a row that can be asked for: an hour.
 pub const MOST_WINDOWS_IN_A_ROW: usize = 6;
 
@@ -64,6 +66,21 @@ impl Churn {
             self.memory.pop_front();
         }
         self.memory.push_back(begun as f32);
+    }
+
+    /// The rebalances of each window that is remembered, oldest first; empty while there were none.
+    pub fn learned(&self) -> Vec<f32> {
+        let memory = self.memory.iter().copied();
+        match self.memory.iter().any(|begun| *begun > 0.0) {
+            true => memory.collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Goes on with what was remembered before a restart.
+    pub fn remember(&mut self, rebalances: &[f32]) {
+        let newest = rebalances.len().saturating_sub(MEMORY_WINDOWS);
+        self.memory = rebalances[newest..].iter().copied().collect();
     }
 
     /// It rebalances far more often than it is used to.

@@ -153,6 +153,23 @@ impl Divergence {
         self.times.clear();
     }
 
+    /// Seconds between two commits, where that is not what is assumed anyway.
+    pub fn learned_commit_gap(&self) -> Option<f32> {
+        (self.commit_gap_seconds != ASSUMED_COMMIT_GAP_SECONDS)
+            .then_some(self.commit_gap_seconds as f32)
+    }
+
+    /// Goes on with the usual gap of before a restart.
+    pub fn remember_commit_gap(&mut self, seconds: f32) {
+        self.commit_gap_seconds = seconds.into();
+    }
+
+    /// Assumes what is assumed of everybody, until there is more to go by.
+    pub fn forget_commit_gap(&mut self) {
+        self.commit_gap_seconds = ASSUMED_COMMIT_GAP_SECONDS;
+        self.gap_windows.clear();
+    }
+
     /// Judges the window that ended, once all partitions have fed it.
     pub fn close(&mut self, end: Time, tail: Tail, gaps: CommitGaps, p: &Profile) {
         self.learn_commit_gap(gaps, p.slope_windows);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::tumbling::Tumbling;
+use crate::analysis::learned;
 use crate::analysis::report::Severity;
 use crate::analysis::sample::Time;
 
@@ -117,7 +118,23 @@ impl RetryStorm {
 
     /// Retries for each message consumed, over the last five minutes; absent until a window has closed.
     pub fn amplification(&self) -> Option<f64> {
-        (self.judged > 0).then_some(self.ratio)
+        (!self.recent.is_empty()).then_some(self.ratio)
+    }
+
+    /// What is usual; `None` until that is known.
+    pub fn learned(&self) -> Option<learned::Retries> {
+        self.base.map(|base| learned::Retries {
+            base: base as f32,
+            mean_consumed: self.mean_consumed as f32,
+            windows: self.judged,
+        })
+    }
+
+    /// Goes on with what was usual before a restart. The windows of now are judged once there are enough of them.
+    pub fn remember(&mut self, learned: &learned::Retries) {
+        self.base = Some(learned.base.into());
+        self.mean_consumed = learned.mean_consumed.into();
+        self.judged = learned.windows;
     }
 
     /// What must be reached for a storm; absent until it is known what is usual.
@@ -128,6 +145,7 @@ impl RetryStorm {
     /// Absent until it is known what is usual.
     pub fn severity(&self, p: &Profile) -> Option<Severity> {
         self.base?;
+        self.amplification()?;
         let rises = self.rising >= p.critical_rising_windows;
         Some(match self.storm {
             None => Severity::Ok,
@@ -169,10 +187,12 @@ impl RetryStorm {
             self.storm = (calm < p.clear_windows).then_some(calm);
             return;
         }
-        let lasts = self
-            .ratios
-            .iter()
-            .all(|r| *r >= p.sustained_share * threshold);
+        // With a base of before a restart there may be fewer than are asked for.
+        let lasts = self.ratios.len() >= p.sustained_windows.max(1)
+            && self
+                .ratios
+                .iter()
+                .all(|r| *r >= p.sustained_share * threshold);
         let is_storm =
             self.base.is_some() && retries >= p.least_retries && self.ratio >= threshold && lasts;
         self.storm = is_storm.then_some(0);

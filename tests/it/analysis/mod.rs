@@ -3,6 +3,7 @@
 mod gaps;
 mod hygiene;
 mod interrupted;
+mod learned;
 mod losses;
 mod models;
 mod overrun;
@@ -13,6 +14,7 @@ mod retuned;
 mod rules;
 mod stories;
 
+use lagslope::analysis::learned::Learned;
 use lagslope::analysis::report::{Report, TopicReport};
 use lagslope::analysis::sample::{
     Commits, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits, TopicSample,
@@ -80,6 +82,18 @@ impl Told {
         self.analysis.interrupt();
     }
 
+    pub(crate) fn learned(&self) -> Learned {
+        self.analysis.learned(usize::MAX)
+    }
+
+    pub(crate) fn remember(&mut self, learned: Learned) {
+        self.analysis.remember(learned);
+    }
+
+    pub(crate) fn forget(&mut self, group: &str, topic: Option<&str>) -> Option<usize> {
+        self.analysis.forget(group, topic)
+    }
+
     /// A cycle in which the group's coordinator answered.
     pub(crate) fn cycle(&mut self, at: f64, partitions: &[Read]) -> Option<TopicReport> {
         self.observe(at, partitions, true)
@@ -97,6 +111,16 @@ impl Told {
     }
 
     pub(crate) fn report(&mut self, at: f64, partitions: &[Read], answered: bool) -> Report {
+        self.report_of("payments", at, partitions, answered)
+    }
+
+    pub(crate) fn report_of(
+        &mut self,
+        group: &str,
+        at: f64,
+        partitions: &[Read],
+        answered: bool,
+    ) -> Report {
         let commits = partitions.iter().zip(0u32..);
         let commits = commits.filter_map(|(read, number)| Some((number, read.committed?)));
         let ends = partitions.iter().map(|read| PartitionSample {
@@ -120,7 +144,7 @@ impl Told {
                 partitions: ends.collect(),
             }],
             groups: vec![GroupSample {
-                name: "payments".into(),
+                name: group.into(),
                 state: None,
                 kind: None,
                 members: None,

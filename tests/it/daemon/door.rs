@@ -77,12 +77,12 @@ async fn reload(address: SocketAddr) -> (u16, String) {
     (answer.status().as_u16(), answer.text().await.expect("text"))
 }
 
-async fn page(address: SocketAddr) -> Scrape {
+pub(super) async fn page(address: SocketAddr) -> Scrape {
     let answer = reqwest::get(format!("http://{address}/metrics")).await;
     Scrape::parse(&answer.expect("an answer").text().await.expect("text"))
 }
 
-async fn until(address: SocketAddr, holds: impl Fn(&Scrape) -> bool) -> Scrape {
+pub(super) async fn until(address: SocketAddr, holds: impl Fn(&Scrape) -> bool) -> Scrape {
     for _ in 0..PATIENCE.as_millis() / 20 {
         let page = page(address).await;
         if holds(&page) {

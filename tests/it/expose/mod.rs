@@ -44,6 +44,7 @@ impl Server {
             board: Arc::clone(&board),
             own: own.clone(),
             reload: None,
+            forget: None,
         };
         tokio::spawn(serve(listener, exposed, async move {
             let _either_way = stopped.await;

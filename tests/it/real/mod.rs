@@ -6,6 +6,7 @@ mod changes;
 mod lifecycle;
 mod proxy;
 mod read_only;
+mod remembered;
 mod warm_start;
 
 /// A configuration for one cluster named `test`, sampled every second.

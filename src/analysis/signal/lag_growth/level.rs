@@ -3,6 +3,7 @@
 use super::profile::{Profile, Rule};
 use super::recovered::{Candidate, Recovered};
 use super::window::{Minimum, Window, arrival_rate};
+use crate::analysis::learned;
 use crate::analysis::sample::Time;
 use crate::analysis::trend::slope::{TREND_POINTS, Trend};
 
@@ -77,6 +78,28 @@ impl Level {
         } else {
             *self = Self::new(index, p);
         }
+    }
+
+    /// What was learned of its rises; `None` while nothing is.
+    pub(super) fn learned(&self) -> Option<learned::Level> {
+        self.recovered.learned(self.block_seconds)
+    }
+
+    /// Takes over what was learned before a restart, if it is of blocks as long as these.
+    pub(super) fn remember(&mut self, learned: &[learned::Level]) {
+        let block_seconds = self.block_seconds as f32;
+        let same = learned
+            .iter()
+            .find(|level| level.block_seconds == block_seconds);
+        if let Some(level) = same {
+            self.recovered = Recovered::remembered(level);
+        }
+    }
+
+    /// A rise that is under way and goes back later isn't learned, either.
+    pub(super) fn forget_learned(&mut self) {
+        self.recovered = Recovered::default();
+        self.candidate = None;
     }
 
     /// The order matters: old verdicts first, then the block that ended before this sample, then the sample itself.

@@ -2,6 +2,7 @@
 
 use super::level::Habits;
 use super::profile::Profile;
+use crate::analysis::learned;
 use crate::analysis::sample::Time;
 
 /// Both ends of what waits, at one moment, in messages.
@@ -79,6 +80,35 @@ impl Progress {
             young,
             known: !young || regular,
         }
+    }
+
+    /// The levels and their bucket are another's to tell.
+    pub(super) fn learned(&self, t: Time) -> learned::Series {
+        learned::Series {
+            watched_seconds: (t - self.born) as f32,
+            advances: u32::try_from(self.advances).unwrap_or(u32::MAX),
+            longest_gap_seconds: self.longest_gap as f32,
+            ordinary_gap_seconds: [self.ordinary_gap as f32, self.ordinary_gap_before as f32],
+            ..learned::Series::default()
+        }
+    }
+
+    /// Takes over what was learned before a restart. In between nobody watched: that counts neither as age nor as a gap.
+    pub(super) fn remember(&mut self, learned: &learned::Series) {
+        self.born -= f64::from(learned.watched_seconds);
+        self.advances = self.advances.saturating_add(learned.advances as usize);
+        self.longest_gap = self.longest_gap.max(learned.longest_gap_seconds.into());
+        let [gap, before] = learned.ordinary_gap_seconds.map(f64::from);
+        self.ordinary_gap = self.ordinary_gap.max(gap);
+        self.ordinary_gap_before = self.ordinary_gap_before.max(before);
+    }
+
+    /// As if it were seen for the first time; what waits goes on waiting.
+    pub(super) fn forget_learned(&mut self, t: Time) {
+        self.born = t;
+        self.advances = 0;
+        self.longest_gap = 0.0;
+        (self.ordinary_gap, self.ordinary_gap_before) = (0.0, 0.0);
     }
 
     pub(super) fn turn_bucket(&mut self) {

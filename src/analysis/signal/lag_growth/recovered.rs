@@ -1,6 +1,7 @@
 //! What a level has learned: the rises that the group recovered from, and the one under way that may become one of them.
 
 use super::profile::Profile;
+use crate::analysis::learned;
 use crate::analysis::sample::Time;
 
 /// The rises that a level has seen and that the group recovered from, in messages.
@@ -44,6 +45,29 @@ impl Recovered {
             .max(self.largest[0].min(self.largest_before[0]));
         self.usual_limit(spread, p)
             .max(p.largest_factor * second_largest)
+    }
+
+    /// `None` while nothing is.
+    pub(super) fn learned(&self, block_seconds: f64) -> Option<learned::Level> {
+        (self.count > 0).then(|| learned::Level {
+            block_seconds: block_seconds as f32,
+            count: self.count,
+            mean: self.mean as f32,
+            variance: self.variance as f32,
+            largest: self.largest.map(|rise| rise as f32),
+            largest_before: self.largest_before.map(|rise| rise as f32),
+        })
+    }
+
+    /// What was learned before a restart.
+    pub(super) fn remembered(learned: &learned::Level) -> Self {
+        Self {
+            count: learned.count,
+            mean: learned.mean.into(),
+            variance: learned.variance.into(),
+            largest: learned.largest.map(f64::from),
+            largest_before: learned.largest_before.map(f64::from),
+        }
     }
 
     pub(super) fn turn_bucket(&mut self) {

@@ -3,6 +3,7 @@
 use super::level::{Level, Point};
 use super::profile::Profile;
 use super::progress::{Ends, Progress};
+use crate::analysis::learned;
 use crate::analysis::report::{GrowthState, Slope};
 use crate::analysis::sample::Time;
 use crate::analysis::trend::slope::trend;
@@ -85,6 +86,15 @@ impl Series {
         series
     }
 
+    /// Begins with a first sample, and goes on with what was learned before a restart.
+    pub fn going_on(sample: Lag, learned: Option<Box<learned::Series>>, p: &Profile) -> Self {
+        let mut series = Self::new(sample, p);
+        if let Some(learned) = learned {
+            series.remember(&learned, p);
+        }
+        series
+    }
+
     /// Takes the next sample.
     pub fn sample(&mut self, sample: Lag, p: &Profile) {
         let (now, t) = (sample.ends(), sample.at);
@@ -137,6 +147,41 @@ impl Series {
         self.levels.extend(more.map(|index| Level::new(index, p)));
     }
 
+    /// What was learned so far; `None` while the group's habits are not known and it has recovered from nothing.
+    pub fn learned(&self, p: &Profile) -> Option<learned::Series> {
+        let levels: Vec<_> = self.levels.iter().filter_map(Level::learned).collect();
+        (self.habits_known(p) || !levels.is_empty()).then(|| learned::Series {
+            bucket_began: self.bucket_began,
+            levels,
+            ..self.progress.learned(self.last.t)
+        })
+    }
+
+    /// For a series that has had its first sample only. Buckets that have ended meanwhile are turned.
+    fn remember(&mut self, learned: &learned::Series, p: &Profile) {
+        let t = self.last.t;
+        self.progress.remember(learned);
+        for level in &mut self.levels {
+            level.remember(&learned.levels);
+        }
+        // A clock that was set back meanwhile must not keep the bucket open for longer than a bucket.
+        self.bucket_began = learned.bucket_began.min(t);
+        let ended = (t - self.bucket_began) / p.bucket_seconds;
+        if ended >= 2.0 {
+            self.turn_bucket(t);
+        }
+        if ended >= 1.0 {
+            self.turn_bucket(t);
+        }
+    }
+
+    /// Forgets what was learned, and the habits with it, as if it were seen for the first time. Its verdict and its curve stay.
+    pub fn forget_learned(&mut self) {
+        self.progress.forget_learned(self.last.t);
+        self.levels.iter_mut().for_each(Level::forget_learned);
+        self.bucket_began = self.last.t;
+    }
+
     /// What the lag does.
     pub fn state(&self) -> GrowthState {
         if self.raised.is_some() {
@@ -178,11 +223,15 @@ impl Series {
 
     fn turn_buckets(&mut self, t: Time, p: &Profile) {
         if t - self.bucket_began >= p.bucket_seconds {
-            self.bucket_began = t;
-            self.progress.turn_bucket();
-            for level in &mut self.levels {
-                level.recovered.turn_bucket();
-            }
+            self.turn_bucket(t);
+        }
+    }
+
+    fn turn_bucket(&mut self, t: Time) {
+        self.bucket_began = t;
+        self.progress.turn_bucket();
+        for level in &mut self.levels {
+            level.recovered.turn_bucket();
         }
     }
 
