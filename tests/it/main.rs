@@ -26,6 +26,7 @@ mod prometheus;
 mod promtool;
 mod real;
 mod reload;
+mod scenarios;
 mod secrets;
 mod security;
 mod stories;
