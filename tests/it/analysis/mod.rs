@@ -1,9 +1,11 @@
 //! The pure core, told stories: offsets in, verdicts out.
 
+mod bounded;
 mod forecasts;
 mod gaps;
 mod hygiene;
 mod interrupted;
+mod invariance;
 mod losses;
 mod models;
 mod overrun;
@@ -12,6 +14,7 @@ mod random;
 mod retention;
 mod retuned;
 mod stories;
+mod visits;
 
 use lagslope::analysis::report::{Report, TopicReport};
 use lagslope::analysis::sample::{

@@ -153,7 +153,7 @@ fn run(path: &Path) -> Vec<String> {
         Some(_) => Vec::new(),
         None => wrong
             .into_iter()
-            .map(|what| format!("{name}:{what}"))
+            .map(|what| format!("{name}:{what}: {}", story.header))
             .collect(),
     }
 }
