@@ -84,10 +84,10 @@ fn disturb(world: &mut World, sample: u32) {
     let pace = [200.0, 90.0, 300.0, 0.0, 400.0][sample as usize / 60 % 5];
     let log = &mut world.logs[0];
     log.consume = Ramp::steady(pace);
-    if sample % 97 == 0 {
+    if sample.is_multiple_of(97) {
         log.position = (log.position - 3_000.0).max(log.start);
     }
-    world.generation += u64::from(sample % 7 == 0);
+    world.generation += u64::from(sample.is_multiple_of(7));
     let storms = sample / 200 % 4 == 3;
     world.retry_share = Ramp::steady(if storms { 0.5 } else { 0.01 });
 }

@@ -248,6 +248,64 @@ fn retention_etas_hold_the_truth() {
     }
 }
 
+/// An overload of 500 messages a second that stays, on two partitions, and a ceiling an hour away: `(t, lag, ETA)` of each look after
+/// it began.
+fn overloaded(noise: f64, seed: u64) -> Vec<(f64, f64, Option<f64>)> {
+    let mut world = World::new(2, seed);
+    world.noise = noise;
+    let limits = Ceilings {
+        lag_messages: Some(LAG_CEILING),
+        delay_seconds: None,
+    };
+    let mut analysis = watcher(15.0, limits);
+    let mut looks = Vec::new();
+    while world.now < 3.25 * HOUR {
+        let read = if world.now < 2.0 * HOUR {
+            12_000.0
+        } else {
+            9_500.0
+        };
+        for log in &mut world.logs {
+            log.produce = Ramp::steady(5_000.0);
+            log.consume = Ramp::steady(read / 2.0);
+        }
+        (0..5).for_each(|_| world.pass(3.0));
+        let report = analysis.observe(world.sample());
+        let topic = &report.groups[0].topics[0];
+        let lag = topic.lag_messages.map_or(0.0, |lag| lag as f64);
+        let found = topic.ceilings.iter().find_map(|c| c.eta);
+        looks.push((world.now, lag, found.map(|eta| eta.seconds)));
+    }
+    looks
+}
+
+const LAG_CEILING: f64 = 1_800_000.0;
+
+#[test]
+fn lag_eta_is_near_at_the_call_and_nearer_ten_minutes_later() {
+    // Noise of one percent alone moves the truth by 3 % and the slope by more.
+    for (noise, seed, near) in [
+        (0.0, 0, 0.1),
+        (0.01, 0, 0.15),
+        (0.01, 1, 0.15),
+        (0.01, 2, 0.15),
+    ] {
+        let looks = overloaded(noise, seed);
+        let reached = looks.iter().find(|(_, lag, _)| *lag >= LAG_CEILING);
+        let (end, ..) = *reached.expect("it is reached");
+        let called = looks.iter().find(|(.., eta)| eta.is_some());
+        let (call, ..) = *called.expect("it is called");
+        for (after, most) in [(0.0, 0.3), (600.0, near)] {
+            let look = looks.iter().find(|(t, ..)| *t >= call + after);
+            let (t, _, eta) = *look.expect("the story goes on");
+            let (eta, truth) = (eta.expect("it still grows"), end - t);
+            let error = (eta - truth).abs() / truth;
+            println!("{after} s after the call: {eta} s instead of {truth} s");
+            assert!(error <= most, "seed {seed}, {after} s after: {eta} {truth}");
+        }
+    }
+}
+
 /// At one horizon.
 #[derive(Clone, Copy, Debug)]
 struct Score {
