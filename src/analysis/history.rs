@@ -1,19 +1,19 @@
 //! The arrival curve of every topic partition, shared by the topic's groups. It forgets topics that are gone and restarts a
 //! curve whose log was recreated or truncated; each restart has a number, by which a group that looks later sees it.
 
+mod highest;
 mod hole;
 pub(super) mod partition;
 mod retry_topics;
-mod start_age;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::curve::Curve;
 use super::sample::{PartitionSample, Past, Reading, Retention, Time, TopicSample};
+use highest::Highest;
 use retry_topics::RetryTopics;
 pub use retry_topics::{RetryKind, RetryName, RetryNameOf};
-use start_age::StartAges;
 
 /// The arrivals of a cluster. Bounded by what exists: a topic that is not in a sample is forgotten.
 pub(super) struct History {
@@ -48,7 +48,9 @@ pub(super) struct Arrivals {
     /// Since when it is watched: from here on the past has nothing to tell.
     since: Option<Time>,
     /// How old the log start was; only where messages are deleted by age.
-    pub(super) start_ages: StartAges,
+    pub(super) start_ages: Highest,
+    /// How many messages it kept; only where they are deleted by size.
+    pub(super) kept: Highest,
     /// How many times its log began anew, and why it last did.
     pub(super) restarts: u32,
     pub(super) reason: Option<Restart>,
@@ -168,6 +170,7 @@ impl TopicHistory {
         self.is_whole = topic.partitions.iter().all(|read| read.log_end.is_some());
         self.message_bytes = Arc::clone(&topic.message_bytes);
         let ages_out = topic.retention.is_some_and(|r| r.seconds.is_some());
+        let fills_up = topic.retention.is_some_and(|r| r.bytes.is_some());
         if self.partitions.len() < topic.partitions.len() {
             self.partitions
                 .resize_with(topic.partitions.len(), Arrivals::default);
@@ -190,6 +193,10 @@ impl TopicHistory {
         if ages_out {
             let read = self.partitions.iter_mut().zip(&topic.partitions);
             read.for_each(|(partition, sample)| partition.note_start(sample));
+        }
+        if fills_up {
+            let read = self.partitions.iter_mut().zip(&topic.partitions);
+            read.for_each(|(partition, sample)| partition.note_kept(sample));
         }
     }
 
@@ -255,10 +262,17 @@ impl Arrivals {
         }
     }
 
+    fn note_kept(&mut self, sample: &PartitionSample) {
+        if let Some((kept, end)) = sample.kept().zip(sample.log_end) {
+            self.kept.note(end.at, kept as f64);
+        }
+    }
+
     /// The log is the same and its offsets go on: no restart.
     fn forget_times(&mut self) {
         self.curve = Curve::default();
-        self.start_ages = StartAges::default();
+        self.start_ages = Highest::default();
+        self.kept = Highest::default();
         self.since = None;
     }
 

@@ -27,6 +27,7 @@ mod promtool;
 mod real;
 mod reload;
 mod replay;
+mod scenarios;
 mod secrets;
 mod security;
 mod state;

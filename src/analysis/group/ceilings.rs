@@ -28,6 +28,8 @@ pub(super) struct Depths<'a> {
     /// Absent while the topic is not known, or no lag is.
     pub(super) topic: Option<&'a TopicHistory>,
     pub(super) state: GrowthState,
+    /// The sum is stalled: not one partition moves.
+    pub(super) stalled: bool,
     /// Of the sum, while that is the one that grows.
     pub(super) slope: Option<Slope>,
 }
@@ -116,7 +118,8 @@ impl TopicCeilings {
         });
         let retention = depths.topic.and_then(|topic| {
             let (partitions, time_lag) = (depths.partitions, depths.time_lag);
-            retention::report(topic, depths.watches, partitions, time_lag, depths.state)
+            let nears = nears.then_some(depths.stalled);
+            retention::report(topic, depths.watches, partitions, time_lag, nears)
         });
         lag.into_iter().chain(delay).chain(retention).collect()
     }
@@ -142,7 +145,8 @@ pub(super) fn growth_severity(
 fn delay_eta(ceiling_seconds: f64, depths: &Depths) -> Option<Eta> {
     let topic = depths.topic?;
     let etas = depths.watches.iter().filter_map(|partition| {
-        partition.delay_eta(ceiling_seconds, topic.partition(partition.number)?)
+        let arrivals = topic.partition(partition.number)?;
+        partition.delay_eta(ceiling_seconds, arrivals, depths.stalled)
     });
     etas.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
 }

@@ -9,7 +9,7 @@ use crate::analysis::report::{Eta, GrowthState, PartitionReport};
 use crate::analysis::sample::{PartitionSample, Time};
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
 use crate::analysis::trend::delay::PartitionDelays;
-use crate::analysis::trend::forecast::{APPROACH_WINDOW_SECONDS, delay_eta};
+use crate::analysis::trend::forecast::APPROACH_WINDOW_SECONDS;
 use crate::analysis::trend::histogram::Histogram;
 use crate::analysis::trend::rates::{Rates, RecentLags, Window};
 use crate::analysis::trend::retention::Unread;
@@ -188,17 +188,14 @@ impl PartitionWatch {
         })
     }
 
-    /// When its oldest uncommitted message reaches an age in seconds.
-    pub(super) fn delay_eta(&self, ceiling_seconds: f64, arrivals: &Arrivals) -> Option<Eta> {
-        let (offsets, rates) = (self.present(arrivals)?, self.approach.as_ref()?);
-        let now = self.read_at?;
-        delay_eta(
-            ceiling_seconds,
-            now,
-            &arrivals.curve,
-            offsets.committed,
-            rates,
-        )
+    /// When its oldest uncommitted message reaches an age in seconds. `stalled`: the whole group is.
+    pub(super) fn delay_eta(
+        &self,
+        ceiling_seconds: f64,
+        arrivals: &Arrivals,
+        stalled: bool,
+    ) -> Option<Eta> {
+        self.unread(arrivals, stalled)?.until_age(ceiling_seconds)
     }
 
     /// Where the log begins, if that is above the commit: what lies between is gone, and was not committed.
@@ -208,30 +205,35 @@ impl PartitionWatch {
         Some(committed.saturating_add(gone))
     }
 
-    /// When the topic's retention begins to delete what is unread, by the limit that comes first.
+    /// When the topic's retention begins to delete what is unread, by the limit that comes first. `stalled`: the whole group is.
     pub(super) fn retention_eta(
         &self,
         limits: Limits,
         arrivals: &Arrivals,
         stalled: bool,
     ) -> Option<Eta> {
+        let unread = self.unread(arrivals, stalled)?;
+        if unread.lag == 0 {
+            return None;
+        }
+        let (oldest, most) = (arrivals.start_ages.get(), arrivals.kept.get());
+        let too_old = limits.seconds.and_then(|s| unread.until_too_old(s, oldest));
+        let too_many = limits.messages.and_then(|m| unread.until_too_many(m, most));
+        let etas = too_old.into_iter().chain(too_many);
+        etas.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    }
+
+    fn unread<'a>(&'a self, arrivals: &'a Arrivals, group_stalled: bool) -> Option<Unread<'a>> {
         let (offsets, now) = (self.present(arrivals)?, self.read_at?);
-        let unread = Unread {
+        let stalled = |series: &Series| series.state() == GrowthState::Stalled;
+        Some(Unread {
             now,
             curve: &arrivals.curve,
             committed: offsets.committed,
             lag: offsets.lag(),
             rates: self.approach.as_deref(),
-            stalled,
-        };
-        if unread.lag == 0 {
-            return None;
-        }
-        let oldest = arrivals.start_ages.oldest_seconds();
-        let too_old = limits.seconds.and_then(|s| unread.until_too_old(s, oldest));
-        let too_many = limits.messages.and_then(|m| unread.until_too_many(m));
-        let etas = too_old.into_iter().chain(too_many);
-        etas.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
+            stalled: group_stalled || self.series().is_some_and(stalled),
+        })
     }
 
     pub(super) fn remember_pace(&mut self, empty: impl FnOnce() -> Rates) {

@@ -3,7 +3,7 @@
 use super::partition::PartitionWatch;
 use crate::analysis::Settings;
 use crate::analysis::history::TopicHistory;
-use crate::analysis::report::{CeilingKind, CeilingReport, Eta, GrowthState, PartitionReport};
+use crate::analysis::report::{CeilingKind, CeilingReport, Eta, PartitionReport};
 use crate::analysis::trend::delay;
 use crate::analysis::trend::forecast::APPROACH_WINDOW_SECONDS;
 use crate::analysis::trend::rates::Rates;
@@ -55,13 +55,13 @@ pub(super) fn mind(watch: &mut PartitionWatch, topic: &TopicHistory, settings: &
 }
 
 /// How full it is, and how soon something unread is deleted. What is known of the two limits counts: without the right to ask for
-/// sizes the age is still told.
+/// sizes the age is still told. `nears`: it grows, and whether nothing leaves at all.
 pub(super) fn report(
     topic: &TopicHistory,
     watches: &[PartitionWatch],
     partitions: &[PartitionReport],
     time_lag: Option<f64>,
-    state: GrowthState,
+    nears: Option<bool>,
 ) -> Option<CeilingReport> {
     let by_age = seconds(topic).zip(time_lag).map(|(most, age)| age / most);
     // Where nothing waits no size matters; of the others the unknown one may be the worst.
@@ -77,11 +77,9 @@ pub(super) fn report(
         .flatten();
     // That something is deleted unread is a fact, whatever the lag does: no forecast.
     let overflow = overflow(topic, watches);
-    let forecast = || nearest(topic, watches, state == GrowthState::Stalled);
     let eta = match overflow {
         Some(_) => Some(Eta::NOW),
-        None if state >= GrowthState::Accumulating => forecast(),
-        None => None,
+        None => nears.and_then(|stalled| nearest(topic, watches, stalled)),
     };
     let known = by_age.into_iter().chain(by_size).chain(overflow);
     let filled = known.reduce(f64::max)?;

@@ -253,6 +253,7 @@ impl TopicWatch {
             watches: &self.partitions,
             topic: present.lag.and(cycle.history.topic(name)),
             state,
+            stalled: judged.is_some_and(|series| series.state() == GrowthState::Stalled),
             slope: trend_slope.filter(|_| sum_grows),
         };
         let ceilings = self.ceilings.follow(now, &depths, &settings.ceiling);

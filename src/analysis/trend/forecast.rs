@@ -5,7 +5,7 @@ use crate::analysis::curve::Curve;
 use crate::analysis::report::{Eta, Slope};
 use crate::analysis::sample::Time;
 
-/// Seconds over which the rates behind a delay ceiling's ETA are taken: shorter ones follow every burst.
+/// Seconds over which the rates behind the ETA of an age are taken: shorter ones follow every burst.
 pub const APPROACH_WINDOW_SECONDS: f64 = 1800.0;
 
 /// Seconds until the lag is gone at the present slope. Draining is when even the upper bound of the slope falls: a sawtooth whose
@@ -26,28 +26,6 @@ pub fn lag_eta(ceiling: f64, lag: f64, slope: Slope) -> Option<Eta> {
     })
 }
 
-/// When the oldest uncommitted message of a partition reaches an age in seconds, at the rates of the last half hour.
-///
-/// The message that will be that old in θ seconds arrived at `now + θ − age`; it is the oldest uncommitted one once the consumer,
-/// at its rate, has not got beyond it: min{θ : A(now + θ − age) ≥ D + μθ}. The curve A says what did arrive, so the ETA knows of
-/// bursts that are still ahead of the consumer. Bounds: the same at the upper and the lower bound of the consumption rate.
-pub fn delay_eta(
-    ceiling: f64,
-    now: Time,
-    curve: &Curve,
-    committed: u64,
-    rates: &Rates,
-) -> Option<Eta> {
-    curve.age(committed, now)?;
-    let paces = Paces::of(rates)?;
-    let at = |pace: Pace| pace.reaches_age(ceiling, now, curve, committed as f64);
-    Some(Eta {
-        lower_seconds: at(paces.slowest),
-        seconds: at(paces.usual)?,
-        upper_seconds: at(paces.fastest),
-    })
-}
-
 /// Messages per second.
 #[derive(Clone, Copy)]
 pub(super) struct Pace {
@@ -55,7 +33,7 @@ pub(super) struct Pace {
     pub(super) consumption: f64,
 }
 
-/// A consumer's pace, and its confidence bounds.
+/// A consumer's pace, and between which it stays in the time that is looked ahead.
 #[derive(Clone, Copy)]
 pub(super) struct Paces {
     pub(super) slowest: Pace,
@@ -64,24 +42,49 @@ pub(super) struct Paces {
 }
 
 impl Paces {
-    /// `None` with fewer than three points: two have no residuals, and an estimate without a range would look certain.
-    pub(super) fn of(rates: &Rates) -> Option<Self> {
-        let (production, consumption) = (rates.production()?, rates.consumption()?);
-        let fit = rates.consumption_fit()?;
-        let margin = fit.upper - fit.slope;
+    /// Nothing leaves any more. What arrives does not matter to messages that are waiting already.
+    pub(super) const STILL: Self = {
+        let still = Pace {
+            production: 0.0,
+            consumption: 0.0,
+        };
+        Self {
+            slowest: still,
+            usual: still,
+            fastest: still,
+        }
+    };
+
+    /// Of the usual pace alone, as it was over the rates' window.
+    pub(super) fn usual(rates: &Rates) -> Option<Pace> {
+        Some(Pace {
+            production: rates.production()?,
+            consumption: rates.consumption()?,
+        })
+    }
+
+    /// `None` with fewer than three points: an estimate without a range would look certain.
+    pub(super) fn of(rates: &Rates, ahead_seconds: f64) -> Option<Self> {
+        let usual = Self::usual(rates)?;
+        let margin = rates.consumption_margin(ahead_seconds)?;
         let pace = |consumption| Pace {
-            production,
             consumption,
+            ..usual
         };
         Some(Self {
-            slowest: pace(consumption - margin),
-            usual: pace(consumption),
-            fastest: pace(consumption + margin),
+            slowest: pace(usual.consumption - margin),
+            usual,
+            fastest: pace(usual.consumption + margin),
         })
     }
 }
 
 impl Pace {
+    /// When the oldest uncommitted message reaches an age in seconds.
+    ///
+    /// The message that will be that old in θ seconds arrived at `now + θ − age`; it is the oldest uncommitted one once the consumer,
+    /// at its pace, has not got beyond it: min{θ : A(now + θ − age) ≥ D + μθ}. The curve A says what did arrive, so the ETA knows of
+    /// bursts that are still ahead of the consumer.
     pub(super) fn reaches_age(
         &self,
         age: f64,
@@ -124,31 +127,4 @@ fn time_to(distance: f64, speed: f64) -> Option<f64> {
     (speed > 0.0)
         .then(|| distance / speed)
         .filter(|seconds| seconds.is_finite())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::rates::Window;
-    use super::*;
-
-    #[test]
-    fn age_is_forecast_only_with_a_range() {
-        // 1,000 messages a second arrive, half of them leave: an age of 1,000 s comes after 2,000 s.
-        let mut rates = Rates::new(Window {
-            seconds: APPROACH_WINDOW_SECONDS,
-            slack_seconds: 30.0,
-        });
-        let mut curve = Curve::default();
-        let etas = [0.0, 100.0, 200.0].map(|t| {
-            let (arrived, departed) = (1_000.0 * t, 500.0 * t);
-            curve.append(t, arrived as u64);
-            rates.push(t, arrived, departed);
-            delay_eta(1_000.0, t, &curve, departed as u64, &rates)
-        });
-        assert_eq!(etas[..2], [None, None]);
-        assert!(
-            (etas[2].expect("known").seconds - 1_800.0).abs() < 1.0,
-            "{etas:?}"
-        );
-    }
 }

@@ -3,6 +3,7 @@
 pub mod delay;
 pub mod forecast;
 pub mod histogram;
+pub mod outlook;
 pub mod rates;
 pub mod retention;
 pub mod slope;

@@ -12,6 +12,15 @@ const RATE_POINTS: usize = 26;
 /// Steps that [`RecentLags`] keeps: all of 120 s at 10 s sampling, and 8 bytes each, since every partition has one.
 const LAG_STEPS: usize = 15;
 
+/// Parts of the window whose rates are compared: few enough for commits minutes apart to fall into each.
+const SPREAD_PARTS: usize = 8;
+
+/// The 95 % quantile of Student's t for one to seven degrees of freedom: parts less one.
+const STUDENT_T_95: [f64; SPREAD_PARTS - 1] = [6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895];
+
+/// How much more the mean of a short time ahead may vary than that of the window.
+const MOST_AHEAD_VARIANCE: f64 = 3.0;
+
 /// How far back rates and quick slopes look. The point just before the window's beginning belongs to them, or the window would be
 /// covered only in part; but it must be just before. After a gap it would be as old as the gap is long, and a least-squares line
 /// would hang on it for a whole window more.
@@ -117,9 +126,27 @@ impl Rates {
         self.rate(self.arrivals_only, |totals| totals.departed)
     }
 
-    /// Messages per second that left, by least squares, for its bounds.
-    pub fn consumption_fit(&self) -> Option<Slope> {
-        least_squares(self.watched().map(|p| (p.at, p.departed)))
+    /// By how much the pace of the next seconds may differ from the consumption, either way, in messages per second: 9 times in 10.
+    ///
+    /// The window in parts, each with its own rate: their spread says how well their mean is known. (The residuals of a line would not:
+    /// cumulated noise wanders along with it.) To that comes what the same noise does to the mean of the time ahead. `None` with fewer
+    /// than two parts.
+    pub fn consumption_margin(&self, ahead_seconds: f64) -> Option<f64> {
+        let points: Vec<_> = self.watched().collect();
+        let step = points.len().saturating_sub(1).div_ceil(SPREAD_PARTS).max(1);
+        let ends = points.iter().rev().step_by(step);
+        let pairs = ends.clone().skip(1).zip(ends);
+        let rates: Vec<f64> = pairs
+            .map(|(a, b)| (b.departed - a.departed) / (b.at - a.at).max(1.0))
+            .collect();
+        let n = rates.len() as f64;
+        let t = *STUDENT_T_95.get(rates.len().checked_sub(2)?)?;
+        let mean = rates.iter().sum::<f64>() / n;
+        let variance = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let behind_seconds = points.last()?.at - points.first()?.at;
+        // No more than four times: what is so near is certain enough by the messages that it still takes.
+        let ahead = (behind_seconds / ahead_seconds.max(1.0)).min(MOST_AHEAD_VARIANCE);
+        Some(t * (variance / n * (1.0 + ahead)).sqrt())
     }
 
     /// How fast the difference grows. Level shifts (rewinds, partitions that join) are in neither total, so not in here.

@@ -1,16 +1,11 @@
-//! When a topic's own retention begins to delete what a group has not read: by age, and by size.
+//! When what a group has not read reaches an age, and when the topic's own retention begins to delete it: by age, and by size.
 
 use super::forecast::{APPROACH_WINDOW_SECONDS, Pace, Paces, lag_eta};
+use super::outlook;
 use super::rates::Rates;
 use crate::analysis::curve::Curve;
 use crate::analysis::report::{Eta, Slope};
 use crate::analysis::sample::Time;
-
-/// A stalled group's lag grows as messages arrive; how much that may change until its ceiling, as a share either way.
-const ARRIVALS_MARGIN: f64 = 0.3;
-
-/// Over less than this a rate read off the arrival curve is noise, in seconds.
-const LEAST_SPAN_SECONDS: f64 = 60.0;
 
 /// A partition's uncommitted messages, and what is known of how they come and go.
 pub struct Unread<'a> {
@@ -29,62 +24,108 @@ pub struct Unread<'a> {
 }
 
 impl Unread<'_> {
+    /// Until the oldest of them reaches an age in seconds. `None` while the curve does not reach back.
+    pub fn until_age(&self, limit_seconds: f64) -> Option<Eta> {
+        self.until_one_of(limit_seconds, Some(limit_seconds))
+    }
+
     /// Until a message is deleted for its age before it is read, in seconds. Segments are deleted whole, so messages outlive the
     /// limit: at the earliest (and as the estimate) at the limit itself; at the latest at the oldest age that the log start was
     /// seen to have, which is unknown before it was seen beyond the limit. `None` while the curve does not reach back.
     pub fn until_too_old(&self, limit_seconds: f64, oldest_seconds: Option<f64>) -> Option<Eta> {
-        self.curve.age(self.committed, self.now)?;
-        let paces = self.paces()?;
-        let reached = |pace: Pace, age: f64| {
-            pace.reaches_age(age, self.now, self.curve, self.committed as f64)
-        };
         let outlived = oldest_seconds.filter(|oldest| *oldest >= limit_seconds);
+        self.until_one_of(limit_seconds, outlived)
+    }
+
+    /// Until the unread messages fill a partition of so many messages, in seconds. It is not before a whole segment is too much that
+    /// anything is deleted: at the earliest (and as the estimate) at the limit, at the latest at the most that the log was seen to keep.
+    pub fn until_too_many(&self, limit_messages: f64, most_kept: Option<f64>) -> Option<Eta> {
+        let most_kept = most_kept.filter(|most| *most >= limit_messages);
+        let lag = self.lag as f64;
+        let farthest = most_kept.unwrap_or(limit_messages);
+        let ahead = (farthest - lag).max(0.0) / self.usual_growth()?.max(f64::MIN_POSITIVE);
+        let growth = self.growth(ahead)?;
         Some(Eta {
-            lower_seconds: reached(paces.slowest, limit_seconds),
-            seconds: reached(paces.usual, limit_seconds)?,
-            upper_seconds: outlived.and_then(|oldest| reached(paces.fastest, oldest)),
+            upper_seconds: most_kept.and_then(|most| lag_eta(most, lag, growth)?.upper_seconds),
+            ..lag_eta(limit_messages, lag, growth)?
         })
     }
 
-    /// Until the unread messages fill a partition of so many messages, in seconds.
-    pub fn until_too_many(&self, limit_messages: f64) -> Option<Eta> {
-        lag_eta(limit_messages, self.lag as f64, self.growth()?)
+    fn until_one_of(&self, earliest_age: f64, latest_age: Option<f64>) -> Option<Eta> {
+        self.curve.age(self.committed, self.now)?;
+        let reached = |pace: Pace, age: f64| {
+            pace.reaches_age(age, self.now, self.curve, self.committed as f64)
+        };
+        let paces = if self.stalled {
+            Paces::STILL
+        } else {
+            let rates = self.rates?;
+            let ahead = reached(Paces::usual(rates)?, earliest_age)?;
+            Paces::of(rates, ahead)?
+        };
+        Some(Eta {
+            lower_seconds: reached(paces.slowest, earliest_age),
+            seconds: reached(paces.usual, earliest_age)?,
+            upper_seconds: latest_age.and_then(|age| reached(paces.fastest, age)),
+        })
     }
 
-    /// What arrives does not matter to messages that are waiting already, and a group that stands still reaches no others.
-    fn paces(&self) -> Option<Paces> {
+    fn usual_growth(&self) -> Option<f64> {
+        let production = outlook::lately(self.curve, self.now, APPROACH_WINDOW_SECONDS)?;
         if self.stalled {
-            let still = Pace {
-                production: 0.0,
-                consumption: 0.0,
-            };
-            return Some(Paces {
-                slowest: still,
-                usual: still,
-                fastest: still,
-            });
+            return Some(production);
         }
-        Paces::of(self.rates?)
+        Some(production - self.rates?.consumption()?)
     }
 
-    fn growth(&self) -> Option<Slope> {
-        if !self.stalled {
-            return self.rates?.lag_slope();
-        }
-        let arrival_rate = arrival_rate(self.curve, self.now)?;
+    /// How fast the lag grows in the next seconds.
+    fn growth(&self, ahead_seconds: f64) -> Option<Slope> {
+        let lately_seconds = APPROACH_WINDOW_SECONDS;
+        let arrivals = outlook::arrivals(self.curve, self.now, lately_seconds, ahead_seconds)?;
+        let paces = if self.stalled {
+            Paces::STILL
+        } else {
+            Paces::of(self.rates?, ahead_seconds)?
+        };
         Some(Slope {
-            slope: arrival_rate,
-            lower: arrival_rate * (1.0 - ARRIVALS_MARGIN),
-            upper: arrival_rate * (1.0 + ARRIVALS_MARGIN),
+            slope: arrivals.slope - paces.usual.consumption,
+            lower: arrivals.lower - paces.fastest.consumption,
+            upper: arrivals.upper - paces.slowest.consumption,
         })
     }
 }
 
-/// Messages per second over the last half hour, or as much of it as the curve has.
-fn arrival_rate(curve: &Curve, now: Time) -> Option<f64> {
-    let (oldest, _) = curve.points().next()?;
-    let since = oldest.max(now - APPROACH_WINDOW_SECONDS);
-    let (before, after) = (curve.at(since)?, curve.points().last()?);
-    let seconds = after.0 - since;
-    (seconds >= LEAST_SPAN_SECONDS).then(|| (after.1 - before) / seconds)
+#[cfg(test)]
+mod tests {
+    use super::super::rates::Window;
+    use super::*;
+
+    #[test]
+    fn age_is_forecast_only_with_a_range() {
+        // 1,000 messages a second arrive, half of them leave: an age of 1,000 s comes after 2,000 s.
+        let mut rates = Rates::new(Window {
+            seconds: APPROACH_WINDOW_SECONDS,
+            slack_seconds: 30.0,
+        });
+        let mut curve = Curve::default();
+        let etas = [0.0, 100.0, 200.0].map(|t| {
+            let (arrived, departed) = (1_000.0 * t, 500.0 * t);
+            curve.append(t, arrived as u64);
+            rates.push(t, arrived, departed);
+            let unread = Unread {
+                now: t,
+                curve: &curve,
+                committed: departed as u64,
+                lag: (arrived - departed) as u64,
+                rates: Some(&rates),
+                stalled: false,
+            };
+            unread.until_age(1_000.0)
+        });
+        assert_eq!(etas[..2], [None, None]);
+        assert!(
+            (etas[2].expect("known").seconds - 1_800.0).abs() < 1.0,
+            "{etas:?}"
+        );
+    }
 }

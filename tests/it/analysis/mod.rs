@@ -1,8 +1,11 @@
 //! The pure core, told stories: offsets in, verdicts out.
 
+mod bounded;
+mod forecasts;
 mod gaps;
 mod hygiene;
 mod interrupted;
+mod invariance;
 mod learned;
 mod losses;
 mod models;
@@ -13,6 +16,7 @@ mod retention;
 mod retuned;
 mod rules;
 mod stories;
+mod visits;
 
 use lagslope::analysis::learned::Learned;
 use lagslope::analysis::report::{Report, TopicReport};

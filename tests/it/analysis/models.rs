@@ -1,7 +1,7 @@
 //! Clever code against naive code, on random input.
 
 use lagslope::analysis::curve::{Curve, GAPS};
-use lagslope::analysis::trend::slope::{least_squares, trend};
+use lagslope::analysis::trend::slope::{least_squares, line, trend};
 use proptest::prelude::*;
 
 /// Everything that was read, never thinned.
@@ -90,15 +90,19 @@ proptest! {
     }
 
     #[test]
-    fn line_has_its_slope(slope in -1e5..1e5f64, start in 0.0..1e9, n in 3usize..=8) {
-        let line = (0..n).map(|i| (1.7e9 + 10.0 * i as f64, start + slope * 10.0 * i as f64));
-        let theil_sen = trend(line.clone()).unwrap().slope;
-        let fitted = least_squares(line).unwrap();
+    fn line_has_its_slope(slope in -100_000i32..100_000, start in 0u32..1_000_000_000, n in 3u32..=8) {
+        // Whole numbers: these lines are exact in f64.
+        let value = |i: u32| f64::from(start) + f64::from(slope) * 10.0 * f64::from(i);
+        let points = (0..n).map(|i| (1.7e9 + 10.0 * f64::from(i), value(i)));
+        let theil_sen = trend(points.clone()).unwrap().slope;
+        let fitted = least_squares(points.clone()).unwrap();
+        let slope = f64::from(slope);
         for found in [theil_sen, fitted] {
             for value in [found.slope, found.lower, found.upper] {
-                prop_assert!((value - slope).abs() < 1e-3 * slope.abs().max(1.0), "{found:?}");
+                prop_assert!((value - slope).abs() <= 1e-9 * slope.abs(), "{found:?}");
             }
         }
+        prop_assert!((line(points).unwrap() - slope).abs() <= 1e-9 * slope.abs());
     }
 
     #[test]
