@@ -154,7 +154,7 @@ impl Default for Profile {
             top_share: 0.1,
             young_seconds: HOUR,
             young_factor: 2.0,
-            young_span_seconds: 20.0 * MINUTE,
+            young_span_seconds: 12.0 * MINUTE,
             habit_commits: 10,
             habit_gap_seconds: 60.0,
             cold_span_seconds: 35.0 * MINUTE,
