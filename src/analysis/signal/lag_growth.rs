@@ -6,6 +6,7 @@ mod profile;
 mod progress;
 mod recovered;
 mod series;
+mod usual;
 mod window;
 
 pub use profile::{Profile, Rule};

@@ -18,12 +18,18 @@ thresholds! {
     slope_share: Share => slope_share,
     rise_messages: Positive => rise_messages,
     time_lag_share: Share => time_lag_share,
+    time_lag_error_share: Share => time_lag_error_share,
+    top_share: Share => top_share,
     young: Span => young_seconds,
     young_factor: Positive => young_factor,
+    young_span: Span => young_span_seconds,
     habit_commits: Count => habit_commits,
     habit_gap: Span => habit_gap_seconds,
     cold_span: Span => cold_span_seconds,
-    weak_kendall_share: Share => weak_kendall_share,
+    usual: Span => usual_seconds,
+    surge_factor: Positive => surge_factor,
+    pause_share: Share => pause_share,
+    unusual_span: Span => unusual_span_seconds,
     recovered_share: Share => recovered_share,
     recovery: Span => recovery_seconds,
     learn_from: Span => learn_from_seconds,
@@ -47,6 +53,7 @@ thresholds! {
     stall_gap_factor: Positive => stall_gap_factor,
     clear: Span => clear_seconds,
     clear_share: Share => clear_share,
+    falling_share: Share => falling_share,
 }
 
 /// An entry of `rules`.

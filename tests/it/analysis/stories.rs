@@ -172,6 +172,40 @@ fn spike_is_not_growth() {
 }
 
 #[test]
+fn rolling_restart_is_not_growth() {
+    // Five members restart one after the other: 50 s without commits, 40 s of catching up; then it drains what that left.
+    let rolling = |t: f64| {
+        let since = (t - 2.0 * HOUR).max(0.0);
+        let restarts = (since / 90.0).floor().min(5.0);
+        let working = (since - 90.0 * restarts - 50.0).max(0.0);
+        let after = (since - 450.0).max(0.0);
+        let done = 52_000.0 * restarts + 1_300.0 * if restarts < 5.0 { working } else { after };
+        let left = keeps_up(t.min(2.0 * HOUR), 1_000.0) + done;
+        (1_000.0 * t, left.min(1_000.0 * t))
+    };
+    let reports = tell(rolling, 3.0 * HOUR, Ceilings::default());
+    assert_eq!(first_raised(&reports), None);
+}
+
+#[test]
+fn overload_that_heals_slowly_clears_within_10_minutes() {
+    // An hour of 100 too many each second, then 200 fewer: half an hour until it is gone, and nobody has to wait for half of it.
+    let healed = |t: f64| {
+        let overload = (t - 2.0 * HOUR).clamp(0.0, HOUR);
+        let after = (t - 3.0 * HOUR).max(0.0);
+        let left = keeps_up(t.min(2.0 * HOUR), 1_000.0) + 900.0 * overload + 1_200.0 * after;
+        (1_000.0 * t, left.min(1_000.0 * t))
+    };
+    let reports = tell(healed, 4.0 * HOUR, Ceilings::default());
+    let last = reports.iter().rfind(|(_, report)| is_raised(report));
+    let cleared = last.expect("it was").0 - 3.0 * HOUR;
+    assert!(
+        (0.0..=10.0 * MINUTE).contains(&cleared),
+        "after {cleared} s"
+    );
+}
+
+#[test]
 fn draining_backlog_is_not_growth_and_says_how_long() {
     // A million to go, at 500 a second more than arrive.
     let reports = tell(

@@ -1,14 +1,14 @@
 //! One scale of time: blocks of 60 s × 2^index, their minima, what was learned at this scale, and whether the level is armed.
 
 use super::profile::{Profile, Rule};
-use super::recovered::{Candidate, Recovered};
+use super::recovered::{Climb, Recovered};
 use super::window::{Minimum, Window, arrival_rate};
 use crate::analysis::learned;
 use crate::analysis::sample::Time;
 use crate::analysis::trend::slope::{TREND_POINTS, Trend};
 
-/// Minima over which the arrival rate of a candidate is taken.
-const CANDIDATE_RATE_MINIMA: usize = 4;
+/// Minima over which the arrival rate of a climb is taken.
+const CLIMB_RATE_MINIMA: usize = 4;
 
 /// One sample of a series.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Point {
     pub(super) lag: f64,
     pub(super) time_lag: Option<f64>,
     pub(super) log_end: f64,
+    /// Pauses of commits until now, since the series began.
+    pub(super) paused_seconds: f64,
 }
 
 /// How well the series is known.
@@ -24,6 +26,10 @@ pub(super) struct Point {
 pub(super) struct Habits {
     pub(super) young: bool,
     pub(super) known: bool,
+    /// Messages per second that usually arrive.
+    pub(super) usual_rate: f64,
+    /// Share of the time in which messages wait and no commit advances, usually.
+    pub(super) usual_pauses: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -33,7 +39,7 @@ pub(super) struct Level {
     open: Option<Minimum>,
     block: Option<f64>,
     pub(super) recovered: Recovered,
-    candidate: Option<Candidate>,
+    climb: Option<Climb>,
     armed: Option<Armed>,
     /// Of the last test: the window that fired, else the longest.
     pub(super) trend: Option<Trend>,
@@ -65,7 +71,7 @@ impl Level {
             open: None,
             block: None,
             recovered: Recovered::default(),
-            candidate: None,
+            climb: None,
             armed: None,
             trend: None,
         }
@@ -99,16 +105,16 @@ impl Level {
     /// A rise that is under way and goes back later isn't learned, either.
     pub(super) fn forget_learned(&mut self) {
         self.recovered = Recovered::default();
-        self.candidate = None;
+        self.climb = None;
     }
 
     /// The order matters: old verdicts first, then the block that ended before this sample, then the sample itself.
     pub(super) fn sample(&mut self, point: Point, habits: Habits, p: &Profile) {
         self.disarm_on_lower_low(point.lag, p);
-        self.learn_if_recovered(point.t, point.lag, p);
+        self.follow_climb(point.t, point.lag, p);
         let block = (point.t / self.block_seconds).floor();
         if self.block.is_some_and(|open| block > open) {
-            self.complete_block(point.t, point.log_end, habits, p);
+            self.complete_block(point, habits, p);
         }
         self.block = Some(block);
         if self.open.is_none_or(|open| point.lag < open.lag) {
@@ -117,12 +123,22 @@ impl Level {
                 lag: point.lag,
                 time_lag: point.time_lag,
                 log_end: 0.0,
+                paused_seconds: 0.0,
             });
         }
     }
 
     pub(super) fn minima(&self) -> &[Minimum] {
         self.minima.all()
+    }
+
+    /// Steadily, for as long as it takes to call it flat.
+    pub(super) fn falls(&self, p: &Profile) -> bool {
+        Window::last(self.minima.all(), p.flat_minima).is_some_and(|window| window.falls())
+    }
+
+    pub(super) fn disarm(&mut self) {
+        self.armed = None;
     }
 
     pub(super) fn is_armed(&self) -> bool {
@@ -146,8 +162,9 @@ impl Level {
         if let Some(armed) = &mut self.armed {
             armed.top += lag_shift;
         }
-        if let Some(candidate) = &mut self.candidate {
-            candidate.peak += lag_shift;
+        if let Some(climb) = &mut self.climb {
+            climb.low += lag_shift;
+            climb.peak += lag_shift;
         }
     }
 
@@ -156,16 +173,35 @@ impl Level {
         self.armed.take_if(|armed| lag < armed.top - margin(armed));
     }
 
-    fn learn_if_recovered(&mut self, t: Time, lag: f64, p: &Profile) {
-        let over = self.candidate.take_if(|c| c.has_recovered(lag, p));
-        if let Some(c) = over.filter(|c| c.is_worth_learning(t, self.block_seconds, p)) {
-            self.recovered.learn(c.rise, p);
+    /// Learns a rise when the group has recovered from it, and follows the next one from there.
+    fn follow_climb(&mut self, t: Time, lag: f64, p: &Profile) {
+        let climb = self.climb.get_or_insert(Climb::from(t, lag));
+        if climb.has_recovered(lag, p) {
+            let rate = self.minima.rate(CLIMB_RATE_MINIMA);
+            if climb.is_worth_learning(t, self.block_seconds, rate, p) {
+                self.recovered.learn(climb.rise(), p);
+            }
+            *climb = Climb::from(t, lag);
+        } else if lag < climb.low {
+            climb.since = t;
+            climb.low = lag;
         }
     }
 
-    fn complete_block(&mut self, t: Time, log_end: f64, habits: Habits, p: &Profile) {
+    fn complete_block(&mut self, point: Point, habits: Habits, p: &Profile) {
+        let t = point.t;
         if let Some(open) = self.open.take() {
-            self.minima.push(Minimum { log_end, ..open }, p.minima_kept);
+            self.minima.push(
+                Minimum {
+                    log_end: point.log_end,
+                    paused_seconds: point.paused_seconds,
+                    ..open
+                },
+                p.minima_kept,
+            );
+            if let Some(climb) = &mut self.climb {
+                climb.peak = climb.peak.max(open.lag);
+            }
         }
         let minima = self.minima.all();
         let windows = p.rules.map(|rule| Window::last(minima, rule.minima));
@@ -179,14 +215,7 @@ impl Level {
             .filter_map(|(rule, window)| Some((rule, window.as_ref()?)))
             .find(|(rule, window)| self.fires(rule, window, habits, p))
             .map(|(_, window)| (window.rise, window.last.lag, window.trend));
-        let weak_rise = windows
-            .iter()
-            .flatten()
-            .filter(|window| window.passes_weakly(p))
-            .map(|window| window.rise)
-            .fold(0.0, f64::max);
         self.trend = Some(fired.map_or(longest.trend, |(_, _, trend)| trend));
-        self.watch_candidate(t, weak_rise);
         if let Some((rise, lag, _)) = fired {
             self.arm(t, rise, lag);
         }
@@ -194,30 +223,13 @@ impl Level {
     }
 
     fn fires(&self, rule: &Rule, window: &Window, habits: Habits, p: &Profile) -> bool {
-        let spans_enough = rule.minima as f64 * self.block_seconds >= p.cold_span_seconds;
-        (habits.known || spans_enough)
+        let span = rule.minima as f64 * self.block_seconds;
+        let risen = self.climb.map_or(0.0, |climb| window.last.lag - climb.low);
+        (habits.known || span >= p.cold_span_seconds)
+            && (!habits.young || span >= p.young_span_seconds)
+            && (span >= p.unusual_span_seconds || !window.is_unusual(habits, p))
             && window.passes(rule, p, habits.young)
-            && window.rise >= self.recovered.limit(p)
-    }
-
-    fn watch_candidate(&mut self, t: Time, rise: f64) {
-        let Some(last) = self.minima.all().last().copied() else {
-            return;
-        };
-        if rise > 0.0 {
-            let rate = self.minima.rate(CANDIDATE_RATE_MINIMA);
-            let candidate = self.candidate.get_or_insert(Candidate {
-                since: t,
-                rise,
-                rate,
-                peak: last.lag,
-            });
-            candidate.rise = candidate.rise.max(rise);
-            candidate.rate = rate;
-        }
-        if let Some(candidate) = &mut self.candidate {
-            candidate.peak = candidate.peak.max(last.lag);
-        }
+            && risen >= self.recovered.limit(p)
     }
 
     fn arm(&mut self, t: Time, rise: f64, lag: f64) {

@@ -37,18 +37,30 @@ pub struct Profile {
     pub rise_messages: f64,
     /// The time lag must rise by this share of what the rise in messages amounts to.
     pub time_lag_share: f64,
+    /// Share of the time lag by which it may be wrong: it must rise by more.
+    pub time_lag_error_share: f64,
+    /// Share of the rise by which the last minimum may lie below the highest.
+    pub top_share: f64,
     /// Seconds for which a series counts as young.
     pub young_seconds: f64,
     /// Factor on the rises that the rules ask for while the series is young.
     pub young_factor: f64,
+    /// Seconds that a window must span while the series is young.
+    pub young_span_seconds: f64,
     /// Habits are known early after this many advances of the commit …
     pub habit_commits: usize,
     /// … if none of them took longer than this many seconds.
     pub habit_gap_seconds: f64,
     /// Seconds that a window must span while habits are unknown.
     pub cold_span_seconds: f64,
-    /// Share of the largest possible S from which on a rise is watched, as one that the group may recover from.
-    pub weak_kendall_share: f64,
+    /// Seconds over which the usual arrival rate and the usual pauses are averaged.
+    pub usual_seconds: f64,
+    /// From this many times the usual arrival rate on a window holds a surge, which may end as it came …
+    pub surge_factor: f64,
+    /// … and commits pause unusually when that takes this share of a window more than usual, as in a rolling restart.
+    pub pause_share: f64,
+    /// Seconds that a window with a surge or with unusual pauses must span.
+    pub unusual_span_seconds: f64,
     /// Share of a rise that must be gone for it to count as recovered from.
     pub recovered_share: f64,
     /// Seconds within which a group must recover for the rise to be learned as ordinary.
@@ -93,8 +105,10 @@ pub struct Profile {
     pub stall_gap_factor: f64,
     /// Seconds after which a verdict that nothing confirms any more is cleared.
     pub clear_seconds: f64,
-    /// A verdict is cleared at once when this share of the rise since the onset is gone.
+    /// A verdict is cleared when this share of the rise since the onset is gone and no level is confirmed …
     pub clear_share: f64,
+    /// … and when this share is gone and the lag falls steadily, whatever coarser levels say.
+    pub falling_share: f64,
 }
 
 impl Profile {
@@ -112,8 +126,8 @@ impl Profile {
     }
 }
 
-/// What the strict profile asks for beyond the ordinary one: 300 s, 10·sd, S₈ ≥ 24, rises of 20, 40 and 120 s.
-const STRICT_HOLD_FACTOR: f64 = 5.0 / 3.0;
+/// What the strict profile asks for beyond the ordinary one: 300 s, 10·sd, S₈ ≥ 24, rises of 20, 24 and 120 s.
+const STRICT_HOLD_FACTOR: f64 = 5.0;
 const STRICT_SPREAD_FACTOR: f64 = 10.0 / 7.0;
 const STRICT_KENDALL: i32 = 24;
 const STRICT_RISE_FACTOR: f64 = 2.0;
@@ -127,7 +141,7 @@ impl Default for Profile {
             even_steps: minima == 4,
         };
         Self {
-            rules: [rule(8, 22, 10.0), rule(6, 13, 20.0), rule(4, 6, 60.0)],
+            rules: [rule(8, 22, 10.0), rule(6, 13, 12.0), rule(4, 6, 60.0)],
             levels: 7,
             base_block_seconds: MINUTE,
             minima_kept: 8,
@@ -135,13 +149,19 @@ impl Default for Profile {
             half_share: 0.2,
             slope_share: 0.005,
             rise_messages: 5.0,
-            time_lag_share: 0.3,
+            time_lag_share: 0.5,
+            time_lag_error_share: 0.005,
+            top_share: 0.1,
             young_seconds: HOUR,
             young_factor: 2.0,
+            young_span_seconds: 12.0 * MINUTE,
             habit_commits: 10,
             habit_gap_seconds: 60.0,
             cold_span_seconds: 35.0 * MINUTE,
-            weak_kendall_share: 0.45,
+            usual_seconds: 2.0 * HOUR,
+            surge_factor: 1.3,
+            pause_share: 0.05,
+            unusual_span_seconds: 30.0 * MINUTE,
             recovered_share: 0.5,
             recovery_seconds: HOUR,
             learn_from_seconds: 2.0,
@@ -151,7 +171,7 @@ impl Default for Profile {
             mean_margin: 0.3,
             least_spread: 0.1,
             clip_factor: 2.0,
-            largest_factor: 1.25,
+            largest_factor: 1.5,
             bucket_seconds: 72.0 * HOUR,
             lower_low_share: 0.25,
             flat_slope_share: 0.001,
@@ -159,12 +179,13 @@ impl Default for Profile {
             flat_time_lag_share: 0.1,
             flat_minima: 6,
             flat_blocks: 3,
-            hold_seconds: 180.0,
+            hold_seconds: 60.0,
             hold_block_share: 0.25,
             stall_seconds: 180.0,
             stall_gap_factor: 1.5,
             clear_seconds: 600.0,
             clear_share: 0.5,
+            falling_share: 0.25,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::level::Habits;
 use super::profile::Profile;
+use super::usual::Usual;
 use crate::analysis::learned;
 use crate::analysis::sample::Time;
 
@@ -16,6 +17,7 @@ pub(super) struct Ends {
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     born: Time,
+    pub(super) usual: Usual,
     /// The sample before the first arrival after the last progress: idle time is no gap.
     pub(super) waiting_since: Option<Time>,
     pub(super) log_end_at_progress: f64,
@@ -33,6 +35,7 @@ impl Progress {
     pub(super) fn new(first: Ends) -> Self {
         Self {
             born: first.t,
+            usual: Usual::default(),
             waiting_since: None,
             log_end_at_progress: first.log_end,
             advances: 0,
@@ -45,6 +48,7 @@ impl Progress {
     }
 
     pub(super) fn sample(&mut self, before: Ends, now: Ends, p: &Profile) {
+        self.usual.sample(before, now, p);
         if now.committed > before.committed {
             self.note_gap(now.t, p);
             self.advances = self.advances.saturating_add(1);
@@ -79,6 +83,8 @@ impl Progress {
         Habits {
             young,
             known: !young || regular,
+            usual_rate: self.usual.rate,
+            usual_pauses: self.usual.pauses,
         }
     }
 

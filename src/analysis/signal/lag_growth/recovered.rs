@@ -84,26 +84,43 @@ fn two_largest(mut of: [f64; 3]) -> [f64; 2] {
     [of[0], of[1]]
 }
 
-/// A rise under way that may turn out to be one that the group recovers from.
+/// The rise under way: from the lowest lag since the last one was over to the highest block minimum since.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
+pub(super) struct Climb {
+    /// When the lag was lowest.
     pub(super) since: Time,
-    /// The largest that a weak test has seen, in messages.
-    pub(super) rise: f64,
-    /// Messages per second that arrived lately.
-    pub(super) rate: f64,
-    /// The highest block minimum since, in messages.
+    /// In messages.
+    pub(super) low: f64,
+    /// In messages.
     pub(super) peak: f64,
 }
 
-impl Candidate {
+impl Climb {
+    pub(super) fn from(t: Time, lag: f64) -> Self {
+        Self {
+            since: t,
+            low: lag,
+            peak: lag,
+        }
+    }
+
+    pub(super) fn rise(&self) -> f64 {
+        self.peak - self.low
+    }
+
     pub(super) fn has_recovered(&self, lag: f64, p: &Profile) -> bool {
-        lag <= self.peak - p.recovered_share * self.rise
+        self.rise() > 0.0 && lag <= self.peak - p.recovered_share * self.rise()
     }
 
     /// Soon enough to call it ordinary, and large enough to matter.
-    pub(super) fn is_worth_learning(&self, t: Time, block_seconds: f64, p: &Profile) -> bool {
+    pub(super) fn is_worth_learning(
+        &self,
+        t: Time,
+        block_seconds: f64,
+        rate: f64,
+        p: &Profile,
+    ) -> bool {
         let in_time = t - self.since <= p.recovery_seconds.max(2.0 * block_seconds) + block_seconds;
-        in_time && self.rise >= p.learn_from_seconds * self.rate
+        in_time && self.rise() >= p.learn_from_seconds * rate
     }
 }

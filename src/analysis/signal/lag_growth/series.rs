@@ -15,6 +15,9 @@ const MOST_LEVELS: usize = 7;
 const SLOPE_MINIMA_FINEST: usize = 4;
 const SLOPE_MINIMA: usize = 5;
 
+/// The finest levels, of 1 and 2 minutes, see a fall within 12.
+const HEALING_LEVELS: usize = 2;
+
 /// How far off the slope of a stall is taken to be before there are minima to tell.
 const STALL_SLOPE_MARGIN: f64 = 0.3;
 
@@ -106,6 +109,7 @@ impl Series {
             lag,
             time_lag: sample.time_lag,
             log_end: now.log_end,
+            paused_seconds: self.progress.usual.paused_seconds,
         };
         let habits = self.progress.habits(t, p);
         for level in &mut self.levels {
@@ -236,6 +240,11 @@ impl Series {
     }
 
     fn raise_or_clear(&mut self, t: Time, lag: f64, p: &Profile) {
+        if self.is_healing(lag, p) {
+            self.raised = None;
+            self.levels.iter_mut().for_each(Level::disarm);
+            return;
+        }
         let confirmed = self.levels.iter().any(|level| level.is_confirmed(t, p));
         if self.progress.stalled || confirmed {
             self.raised = Some(Raised {
@@ -245,12 +254,26 @@ impl Series {
             return;
         }
         let armed = self.levels.iter().any(Level::is_armed);
-        let base = self.onset.map_or(0.0, |onset| onset.lag);
+        let recovered = self.has_lost(p.clear_share, lag, p);
         self.raised.take_if(|raised| {
-            let expired = !armed && t - raised.last_confirmed >= p.clear_seconds;
-            let rise = (raised.peak - base).max(p.rise_messages);
-            expired || lag <= raised.peak - p.clear_share * rise
+            recovered || (!armed && t - raised.last_confirmed >= p.clear_seconds)
         });
+    }
+
+    /// A part of the rise is gone and the lag falls steadily: coarse levels would need as long again to see it.
+    fn is_healing(&self, lag: f64, p: &Profile) -> bool {
+        let finest = self.levels.iter().take(HEALING_LEVELS);
+        !self.progress.stalled
+            && self.has_lost(p.falling_share, lag, p)
+            && finest.clone().any(|level| level.falls(p))
+    }
+
+    /// So much of the rise since the onset is gone.
+    fn has_lost(&self, share: f64, lag: f64, p: &Profile) -> bool {
+        let base = self.onset.map_or(0.0, |onset| onset.lag);
+        self.raised.is_some_and(|raised| {
+            lag <= raised.peak - share * (raised.peak - base).max(p.rise_messages)
+        })
     }
 
     /// The lowest minimum of the finest armed level; of a stall, its first waiting message, if that was earlier.

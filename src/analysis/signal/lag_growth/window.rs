@@ -1,5 +1,6 @@
 //! The last few minima of a level, and what the tests ask about them.
 
+use super::level::Habits;
 use super::profile::{Profile, Rule};
 use crate::analysis::sample::Time;
 use crate::analysis::trend::slope::{Trend, trend};
@@ -13,6 +14,8 @@ pub(super) struct Minimum {
     pub(super) time_lag: Option<f64>,
     /// When the block was complete, not at the minimum.
     pub(super) log_end: f64,
+    /// Pauses of commits until then, since the series began.
+    pub(super) paused_seconds: f64,
 }
 
 /// Successive minima and their trend.
@@ -24,6 +27,8 @@ pub(super) struct Window<'a> {
     pub(super) last: Minimum,
     /// Messages per second that arrived.
     rate: f64,
+    /// Share of the time in which messages waited and no commit advanced.
+    pauses: f64,
     /// Messages: the fitted slope over the whole span.
     pub(super) rise: f64,
 }
@@ -42,14 +47,9 @@ impl<'a> Window<'a> {
             middle: minima[minima.len() - 1 - minima.len() / 2],
             last,
             rate: arrival_rate(first, last),
+            pauses: (last.paused_seconds - first.paused_seconds) / span.max(1.0),
             rise: trend.slope.slope * span,
         })
-    }
-
-    /// It may rise: nothing to act on, but to learn from if it goes away again.
-    pub(super) fn passes_weakly(&self, p: &Profile) -> bool {
-        let pairs = (self.minima.len() * (self.minima.len() - 1) / 2) as f64;
-        self.rise > 0.0 && f64::from(self.trend.kendall) >= p.weak_kendall_share * pairs
     }
 
     pub(super) fn passes(&self, rule: &Rule, p: &Profile, young: bool) -> bool {
@@ -58,9 +58,21 @@ impl<'a> Window<'a> {
         self.trend.kendall >= rule.kendall
             && (!rule.even_steps || self.steps_are_even(p))
             && self.is_ramp(p)
+            && self.is_at_top(p)
             && self.trend.slope.slope >= p.slope_share * self.rate
             && self.rise >= least_rise
             && self.time_lag_rises(p)
+    }
+
+    /// More arrives than usual, or commits pause more than usual: either may end as it came.
+    pub(super) fn is_unusual(&self, habits: Habits, p: &Profile) -> bool {
+        self.rate > p.surge_factor * habits.usual_rate
+            || self.pauses > p.pause_share + habits.usual_pauses
+    }
+
+    /// Every minimum lies below the one before.
+    pub(super) fn falls(&self) -> bool {
+        self.minima.windows(2).all(|pair| pair[1].lag < pair[0].lag)
     }
 
     /// Nothing in here speaks for a rise any more.
@@ -78,6 +90,12 @@ impl<'a> Window<'a> {
             .all(|pair| pair[1].lag - pair[0].lag >= least)
     }
 
+    /// A rise that has begun to go away again is none.
+    fn is_at_top(&self, p: &Profile) -> bool {
+        let top = self.minima.iter().map(|m| m.lag).fold(0.0, f64::max);
+        self.last.lag >= top - p.top_share * self.rise
+    }
+
     fn is_ramp(&self, p: &Profile) -> bool {
         let whole = self.last.lag - self.first.lag;
         let first_half = self.middle.lag - self.first.lag;
@@ -88,6 +106,8 @@ impl<'a> Window<'a> {
     fn time_lag_rises(&self, p: &Profile) -> bool {
         let rises_by = |from, messages| {
             let least = p.time_lag_share * self.seconds_of_traffic(messages);
+            let error = p.time_lag_error_share * self.last.time_lag.unwrap_or(0.0);
+            let least = least.max(error);
             time_lag_step(from, self.last).is_none_or(|step| step >= least)
         };
         rises_by(self.first, self.rise) && rises_by(self.middle, self.last.lag - self.middle.lag)

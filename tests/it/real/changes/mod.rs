@@ -24,8 +24,7 @@ const QUICK_RETENTION: &[(&str, &str)] = &[
 
 /// Blocks of a second instead of a minute, and no patience with young groups: in a few seconds the detector has a verdict, and
 /// is as quick to call growth what is none as it would be after hours.
-const QUICK_DETECTOR: &str =
-    "signals: {lag_growth: {base_block: 1s, young: 1s, cold_span: 1s, hold: 1s}}\n";
+const QUICK_DETECTOR: &str = "signals: {lag_growth: {base_block: 1s, young: 1s, young_span: 1s, cold_span: 1s, unusual_span: 1s, hold: 1s}}\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_published_while_things_change_on_purpose_is_right_or_absent() {
