@@ -4,7 +4,7 @@ use super::retention::Limits;
 use crate::analysis::Settings;
 use crate::analysis::history::Arrivals;
 use crate::analysis::history::partition::{Offsets, Partition, Step};
-use crate::analysis::report::{Eta, GrowthState, PartitionReport};
+use crate::analysis::report::{Eta, PartitionReport};
 use crate::analysis::sample::{PartitionSample, Time};
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
 use crate::analysis::trend::delay::PartitionDelays;
@@ -117,12 +117,6 @@ impl PartitionWatch {
     /// The verdict on its own lag.
     pub(super) fn series(&self) -> Option<&Series> {
         self.series.as_deref()
-    }
-
-    /// Its own lag grows and doesn't come back.
-    pub(super) fn is_raised(&self) -> bool {
-        self.series()
-            .is_some_and(|series| series.state() >= GrowthState::Accumulating)
     }
 
     pub(super) fn delays(&mut self) -> Option<&mut PartitionDelays> {

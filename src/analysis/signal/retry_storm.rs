@@ -6,7 +6,11 @@ use super::tumbling::Tumbling;
 use crate::analysis::report::Severity;
 use crate::analysis::sample::Time;
 
+/// A minute is judged for what is usual, and for storms that build up slowly or in little traffic.
 const WINDOW_SECONDS: f64 = 60.0;
+
+/// Short enough to see a storm last; a minute blurs its beginning and its end.
+const STEP_SECONDS: f64 = 20.0;
 
 /// The thresholds of signal 4. Ratios are messages produced to the retry topics ÷ messages consumed from the main topic.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +21,15 @@ pub struct Profile {
     pub sustained_windows: usize,
     /// Share of the threshold that each of them must reach.
     pub sustained_share: f64,
+    /// A high ratio that lasts for so many seconds without a pause is a storm as well. Consumers that are deployed one by one fail
+    /// some of their messages for two minutes and a half on the traces that this was measured on.
+    pub unbroken_seconds: f64,
+    /// The same where retries fail again, which those of a deployment don't. Outages of 100 s recover by themselves.
+    pub unbroken_again_seconds: f64,
+    /// Retries fail again when so large a share of them is produced to other retry topics than the first …
+    pub again_share: f64,
+    /// … or when there are so many for each message consumed.
+    pub again_ratio: f64,
     /// No base raises the threshold from below this ratio.
     pub least_ratio: f64,
     /// The threshold is so many times the base …
@@ -43,8 +56,12 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             windows: 5,
-            sustained_windows: 4,
+            sustained_windows: 5,
             sustained_share: 0.6,
+            unbroken_seconds: 200.0,
+            unbroken_again_seconds: 130.0,
+            again_share: 0.1,
+            again_ratio: 0.5,
             least_ratio: 0.10,
             base_factor: 4.0,
             base_margin: 0.05,
@@ -74,6 +91,9 @@ const BASE_SLOW_FACTOR: f64 = 1.0 / 6.0;
 #[derive(Clone, Debug)]
 pub struct RetryStorm {
     windows: Tumbling<2>,
+    steps: Tumbling<3>,
+    /// While each step's ratio is high.
+    unbroken: Option<Unbroken>,
     judged: u32,
     /// Messages a window.
     mean_consumed: f64,
@@ -91,11 +111,61 @@ pub struct RetryStorm {
     storm: Option<u32>,
 }
 
+/// Steps in a row whose ratio is high.
+#[derive(Clone, Copy, Debug)]
+struct Unbroken {
+    /// The end of the first one: it was high for no less than since then, and in the first step perhaps only at its end.
+    since: Time,
+    retried: f64,
+    again: f64,
+    consumed: f64,
+}
+
+impl Unbroken {
+    fn new(since: Time) -> Self {
+        Self {
+            since,
+            retried: 0.0,
+            again: 0.0,
+            consumed: 0.0,
+        }
+    }
+
+    fn is_storm(&self, now: Time, threshold: f64, p: &Profile) -> bool {
+        let fail_again = self.again >= p.again_share * self.retried
+            || self.retried >= p.again_ratio * self.consumed;
+        let hold = if fail_again {
+            p.unbroken_again_seconds
+        } else {
+            p.unbroken_seconds
+        };
+        self.retried >= threshold * self.consumed && now - self.since >= hold
+    }
+}
+
+/// Messages since the beginning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Produced to the retry topics.
+    pub retried: f64,
+    /// Of these, to others than the one that most were produced to: where each retry has its topic, retries that failed again.
+    pub again: f64,
+    /// Consumed from the main topic.
+    pub consumed: f64,
+}
+
 impl RetryStorm {
-    /// Begins with the totals so far: messages produced to the retry topics, and consumed from the main topic.
-    pub fn new(now: Time, retried: f64, consumed: f64) -> Self {
+    /// Begins with the totals so far.
+    pub fn new(now: Time, totals: Totals) -> Self {
+        let Totals {
+            retried,
+            again,
+            consumed,
+        } = totals;
         Self {
             windows: Tumbling::new(WINDOW_SECONDS, now, [retried, consumed]),
+            steps: Tumbling::new(STEP_SECONDS, now, [retried, again, consumed]),
+            unbroken: None,
             judged: 0,
             mean_consumed: 0.0,
             recent: VecDeque::new(),
@@ -108,7 +178,15 @@ impl RetryStorm {
     }
 
     /// Takes the totals as they are now.
-    pub fn sample(&mut self, now: Time, retried: f64, consumed: f64, p: &Profile) {
+    pub fn sample(&mut self, now: Time, totals: Totals, p: &Profile) {
+        let Totals {
+            retried,
+            again,
+            consumed,
+        } = totals;
+        if let Some(step) = self.steps.close(now, [retried, again, consumed]) {
+            self.follow_step(now, step, p);
+        }
         if let Some([retried, consumed]) = self.windows.close(now, [retried, consumed]) {
             self.judge(retried, consumed, p);
             self.judged = self.judged.saturating_add(1);
@@ -134,6 +212,28 @@ impl RetryStorm {
             Some(_) if self.ratio >= p.critical_ratio || rises => Severity::Critical,
             Some(_) => Severity::Warning,
         })
+    }
+
+    /// Raises a storm as soon as the ratio was high for long enough, all of the time and on the whole.
+    fn follow_step(&mut self, now: Time, [retried, again, consumed]: [f64; 3], p: &Profile) {
+        let Some(base) = self.base else { return };
+        let threshold = threshold(base, p);
+        let idle = p.idle_share * self.mean_consumed * STEP_SECONDS / WINDOW_SECONDS;
+        let consumed = consumed.max(idle).max(1.0);
+        if retried < p.sustained_share * threshold * consumed {
+            self.unbroken = None;
+            return;
+        }
+        let Some(run) = &mut self.unbroken else {
+            self.unbroken = Some(Unbroken::new(now));
+            return;
+        };
+        run.retried += retried;
+        run.again += again;
+        run.consumed += consumed;
+        if run.retried >= p.least_retries && run.is_storm(now, threshold, p) {
+            self.storm.get_or_insert(0);
+        }
     }
 
     fn judge(&mut self, retried: f64, consumed: f64, p: &Profile) {

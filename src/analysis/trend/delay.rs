@@ -4,6 +4,7 @@
 use super::histogram::Histogram;
 use crate::analysis::curve::Curve;
 use crate::analysis::sample::Time;
+use crate::analysis::signal::straggler::Straggler;
 
 /// The time lag of a topic in seconds: that of its worst partition, unknown while any is (the unknown one may be the worst).
 pub fn worst(ages: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
@@ -35,6 +36,8 @@ pub struct PartitionDelays {
     /// The last sample with nothing to commit, or the last edge.
     waiting_since: Time,
     gaps: CommitGaps,
+    /// How far it is behind its siblings.
+    pub straggler: Straggler,
 }
 
 /// A commit and about when it was made.
@@ -82,6 +85,7 @@ impl PartitionDelays {
             arrived: [0.0; ARRIVALS_REMEMBERED],
             waiting_since: at,
             gaps: CommitGaps::default(),
+            straggler: Straggler::default(),
         }
     }
 
@@ -96,6 +100,10 @@ impl PartitionDelays {
         into: &mut Histogram,
     ) {
         self.note_gap(at, log_end, committed);
+        if let Some(age) = arrivals.age(committed, at) {
+            // Noted just now: the commit advanced, or nothing waits.
+            self.straggler.sample(age, self.waiting_since == at);
+        }
         self.log_end = log_end.max(self.log_end);
         if committed > self.edge.committed {
             let edge = Edge {
@@ -105,6 +113,11 @@ impl PartitionDelays {
             departed(self.edge, edge, arrivals, into);
             self.edge = edge;
         }
+    }
+
+    /// The last sample with nothing to commit, or with an advance.
+    pub fn waiting_since(&self) -> Time {
+        self.waiting_since
     }
 
     /// The commit moved backwards: its curve starts again from here.
