@@ -42,6 +42,8 @@ pub struct Settings {
     pub divergence: divergence::Profile,
     /// The thresholds of signal 4.
     pub retry_storm: retry_storm::Profile,
+    /// Whether the cumulative histogram of the delays is kept for each group and topic.
+    pub delay_histogram: bool,
 }
 
 impl Settings {
@@ -57,6 +59,7 @@ impl Settings {
             ceiling: ceiling::Profile::default(),
             divergence: divergence::Profile::default(),
             retry_storm: retry_storm::Profile::default(),
+            delay_histogram: false,
         }
     }
 

@@ -228,6 +228,9 @@ fn analysis(
     at: &Path,
 ) -> Result<analysis::Settings, Wrong> {
     let mut settings = analysis::Settings::new(interval.unwrap_or(SAMPLE_INTERVAL).as_secs_f64());
+    let metrics = file.metrics.as_ref();
+    let histogram = metrics.and_then(|metrics| metrics.delay_histogram.as_ref());
+    settings.delay_histogram = histogram.is_some_and(|Text(wanted)| *wanted);
     settings.max_age_seconds = max_age.as_secs_f64();
     let Some(signals) = &file.signals else {
         return Ok(settings);

@@ -78,4 +78,5 @@ pub(super) struct Signals {
 pub(super) struct Metrics {
     pub(super) granularity: Option<Text<Granularity>>,
     pub(super) max_series: Option<Text<Whole<1, 100_000_000>>>,
+    pub(super) delay_histogram: Option<Text<bool>>,
 }

@@ -6,6 +6,7 @@ pub mod board;
 pub mod families;
 mod fragment;
 mod gzip;
+mod histogram;
 pub mod http;
 mod interest;
 pub mod json;

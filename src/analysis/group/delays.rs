@@ -24,19 +24,21 @@ pub(super) fn follow(
     let Some(end) = divergence.tick(now) else {
         return;
     };
+    divergence.accumulate();
     let mut gaps = CommitGaps::default();
     let mut windows = Vec::with_capacity(partitions.len());
     let overdue = OVERDUE_GAPS * divergence.commit_gap() + WINDOW_SECONDS;
     for partition in partitions.iter_mut() {
         let number = partition.number;
-        let (Some(delays), Some(arrivals)) = (partition.delays(), arrivals.partition(number))
+        let (Some((delays, straggler)), Some(arrivals)) =
+            (partition.delays(), arrivals.partition(number))
         else {
             continue;
         };
         delays.close(end, &arrivals.curve, &mut divergence.window);
         gaps.add(delays.take_gaps(), GAPS_MAX);
         let is_overdue = end - delays.waiting_since() > overdue;
-        windows.extend(delays.straggler.close(is_overdue));
+        windows.extend(straggler.close(is_overdue));
     }
     divergence.close(gaps, p);
     let resolution = divergence.resolution();
@@ -58,15 +60,14 @@ fn tail(
     let mut tail = Tail::default();
     for partition in partitions {
         let number = partition.number;
-        let Some(delays) = partition.delays() else {
+        let Some((delays, straggler)) = partition.delays() else {
             continue;
         };
         let arrived = delays.arrived();
         tail.arrived_in_all += arrived;
-        if let Some(height) = delays.straggler.judge(end, ordinary) {
+        if let Some(height) = straggler.judge(end, ordinary) {
             divergence.siblings.learn(height);
         }
-        let straggler = &delays.straggler;
         if straggler.is_left_behind(end, ordinary) && arrived >= p.least_messages {
             tail.arrived += arrived;
             tail.partitions.push(number);

@@ -7,6 +7,7 @@ use crate::analysis::history::partition::{Offsets, Partition, Step};
 use crate::analysis::report::{Eta, PartitionReport};
 use crate::analysis::sample::{PartitionSample, Time};
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
+use crate::analysis::signal::straggler::Straggler;
 use crate::analysis::trend::delay::PartitionDelays;
 use crate::analysis::trend::forecast::{APPROACH_WINDOW_SECONDS, delay_eta};
 use crate::analysis::trend::histogram::Histogram;
@@ -36,6 +37,7 @@ pub(super) struct PartitionWatch {
     recent: RecentLags,
     series: Option<Box<Series>>,
     delays: Option<Box<PartitionDelays>>,
+    straggler: Straggler,
     /// Only where there is a delay ceiling to approach, or the topic's retention is near.
     approach: Option<Box<Rates>>,
     has_delay_ceiling: bool,
@@ -54,6 +56,7 @@ impl PartitionWatch {
             recent: RecentLags::default(),
             series: None,
             delays: None,
+            straggler: Straggler::default(),
             approach: has_delay_ceiling.then(|| approach(settings)),
             has_delay_ceiling,
             in_sum: None,
@@ -119,8 +122,9 @@ impl PartitionWatch {
         self.series.as_deref()
     }
 
-    pub(super) fn delays(&mut self) -> Option<&mut PartitionDelays> {
-        self.delays.as_deref_mut()
+    /// Its delays, and how far it is behind its siblings.
+    pub(super) fn delays(&mut self) -> Option<(&mut PartitionDelays, &mut Straggler)> {
+        Some((self.delays.as_deref_mut()?, &mut self.straggler))
     }
 
     /// Messages ahead of its commit that are deleted.
@@ -263,6 +267,10 @@ impl PartitionWatch {
                 }
                 let into = &mut *watched.window;
                 delays.sample(at, now.log_end, now.committed, shift, &arrivals.curve, into);
+                if let Some(age) = self.time_lag {
+                    // Waiting since now: the commit advanced, or nothing waits.
+                    self.straggler.sample(age, delays.waiting_since() == at);
+                }
             }
             none => {
                 let delays = PartitionDelays::new(at, now.log_end, now.committed, shift);
@@ -280,6 +288,7 @@ impl PartitionWatch {
     fn forget_times(&mut self) {
         self.time_lag = None;
         self.delays = None;
+        self.straggler = Straggler::default();
         self.recent = RecentLags::default();
         if let Some(rates) = &mut self.approach {
             rates.clear();

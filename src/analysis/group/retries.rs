@@ -7,7 +7,7 @@ use crate::analysis::history::History;
 use crate::analysis::report::{RetryReason, RetryReport, Severity};
 use crate::analysis::sample::Time;
 use crate::analysis::signal::reprocessing::Reprocessing;
-use crate::analysis::signal::retry_storm::{Profile, RetryStorm, Totals};
+use crate::analysis::signal::retry_storm::{Profile, RetryStorm};
 
 /// The retries of a group in a topic.
 pub(super) struct Retries {
@@ -16,7 +16,6 @@ pub(super) struct Retries {
     /// The set of topics that they were looked for in.
     looked_in: Option<u64>,
     retried: f64,
-    again: f64,
     storm: Option<RetryStorm>,
     reprocessing: Reprocessing,
 }
@@ -35,7 +34,6 @@ impl Retries {
             topics: Vec::new(),
             looked_in: None,
             retried: 0.0,
-            again: 0.0,
             storm: None,
             reprocessing: Reprocessing::new(now, 0.0, 0.0),
         }
@@ -62,14 +60,10 @@ impl Retries {
             self.storm = None;
             return;
         }
-        let totals = Totals {
-            retried: self.retried,
-            again: self.again,
-            consumed: happened.consumed,
-        };
+        let (retried, consumed) = (self.retried, happened.consumed);
         match &mut self.storm {
-            Some(storm) => storm.sample(now, totals, p),
-            none => *none = Some(RetryStorm::new(now, totals)),
+            Some(storm) => storm.sample(now, retried, consumed, p),
+            none => *none = Some(RetryStorm::new(now, retried, consumed)),
         }
     }
 
@@ -111,17 +105,12 @@ impl Retries {
     }
 
     fn count_retries(&mut self, history: &History) {
-        let (mut all, mut most) = (0.0f64, 0.0f64);
         for (name, before) in &mut self.topics {
             let now = history
                 .topic(name)
                 .map_or(*before, |topic| topic.produced());
-            let produced = now.saturating_sub(*before) as f64;
+            self.retried += now.saturating_sub(*before) as f64;
             *before = now;
-            all += produced;
-            most = most.max(produced);
         }
-        self.retried += all;
-        self.again += all - most;
     }
 }

@@ -44,11 +44,13 @@ struct Present {
 impl TopicWatch {
     pub(super) fn new(ceilings: Ceilings, cycle: &Cycle) -> Self {
         let settings = cycle.settings;
+        let mut divergence = Divergence::new(cycle.sample.at);
+        divergence.keep_histogram(settings.delay_histogram);
         Self {
             ceilings: TopicCeilings::new(ceilings),
             partitions: Vec::new(),
             sum: Sum::new(settings.window(settings.rate_window_seconds)),
-            divergence: Divergence::new(cycle.sample.at),
+            divergence,
             retries: Retries::new(cycle.sample.at),
             counts: Counts::default(),
             seen: false,
@@ -59,6 +61,7 @@ impl TopicWatch {
     pub(super) fn retune(&mut self, ceilings: Ceilings, settings: &Settings) {
         self.ceilings.retune(ceilings);
         self.sum.retune(settings);
+        self.divergence.keep_histogram(settings.delay_histogram);
         let has_delay_ceiling = self.ceilings.delay_seconds().is_some();
         for partition in &mut self.partitions {
             partition.retune(has_delay_ceiling, settings);
@@ -215,6 +218,7 @@ impl TopicWatch {
                 .verdict(&ceilings, state, loses, &settings.ceiling),
             retry_storm: self.retries.report(churns, &settings.retry_storm),
             delays: self.divergence.quantiles().filter(|_| followed),
+            delay_histogram: self.divergence.histogram().cloned().map(Box::new),
             ceilings,
             habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),
             partitions_unknown: present.partitions_unknown,

@@ -8,7 +8,7 @@ use super::tumbling::Tumbling;
 use crate::analysis::report::Severity;
 use crate::analysis::sample::Time;
 use crate::analysis::trend::delay::CommitGaps;
-use crate::analysis::trend::histogram::Histogram;
+use crate::analysis::trend::histogram::{DelayHistogram, Histogram};
 
 /// A window of delays.
 pub const WINDOW_SECONDS: f64 = 60.0;
@@ -125,6 +125,8 @@ pub struct Divergence {
     /// `(samples with something to commit, those that showed an advance, gaps)` of the last windows.
     gap_windows: VecDeque<CommitGaps>,
     quantiles: Option<Quantiles>,
+    /// All that was committed since the beginning, where that is wanted.
+    cumulative: Option<Box<DelayHistogram>>,
     /// What its partitions are like together.
     pub siblings: Siblings,
     /// The end of the first window, and of the last.
@@ -144,6 +146,7 @@ impl Divergence {
             commit_gap_seconds: ASSUMED_COMMIT_GAP_SECONDS,
             gap_windows: VecDeque::new(),
             quantiles: None,
+            cumulative: None,
             siblings: Siblings::new(now),
             judged: None,
             is_raised: false,
@@ -164,8 +167,30 @@ impl Divergence {
         Some(self.windows.end() - WINDOW_SECONDS)
     }
 
+    /// Begins or ends the cumulative histogram.
+    pub fn keep_histogram(&mut self, wanted: bool) {
+        if !wanted {
+            self.cumulative = None;
+        } else if self.cumulative.is_none() {
+            self.cumulative = Some(Box::default());
+        }
+    }
+
+    /// Adds what was committed in the open window to the cumulative histogram; to be called before what waits is added to it.
+    pub fn accumulate(&mut self) {
+        if let Some(cumulative) = &mut self.cumulative {
+            cumulative.add(&self.window);
+        }
+    }
+
+    /// The delays of all that was committed since the beginning, to the end of the last window; absent unless that is wanted.
+    pub fn histogram(&self) -> Option<&DelayHistogram> {
+        self.cumulative.as_deref()
+    }
+
     /// Time broke off: the open window begins anew.
     pub fn interrupt(&mut self) {
+        self.accumulate();
         self.window.clear();
         self.times.clear();
     }
@@ -280,4 +305,66 @@ fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
     Some(f64::midpoint(values[last / 2], values[values.len() / 2]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tail(partitions: &[u32], stays: bool, arrived: f64) -> Tail {
+        Tail {
+            partitions: partitions.to_vec(),
+            stays,
+            arrived,
+            arrived_in_all: 1000.0,
+        }
+    }
+
+    /// Judges a tail a minute; gives the severity and the tail after the last one.
+    fn judged(tails: &[Tail], delay_ceiling: Option<f64>) -> (Option<Severity>, Vec<u32>) {
+        let profile = Profile::default();
+        let mut divergence = Divergence::new(0.0);
+        for (index, tail) in tails.iter().enumerate() {
+            let end = WINDOW_SECONDS * (index + 1) as f64;
+            divergence.window.add(20.0, 900.0);
+            divergence.window.add(400.0, 100.0);
+            divergence.close(CommitGaps::default(), &profile);
+            divergence.judge(end, tail.clone(), &profile);
+        }
+        let severity = divergence.severity(delay_ceiling, &profile);
+        (severity, divergence.tail().to_vec())
+    }
+
+    #[test]
+    fn nothing_is_said_until_five_minutes_were_seen() {
+        let none = tail(&[], false, 0.0);
+        assert_eq!(judged(&vec![none.clone(); 5], None).0, None);
+        assert_eq!(judged(&vec![none; 6], None).0, Some(Severity::Ok));
+    }
+
+    #[test]
+    fn few_left_behind_raise_it_and_are_named_until_they_come_back() {
+        let called = tail(&[3, 8], true, 40.0);
+        let expected = (Some(Severity::Warning), vec![3, 8]);
+        assert_eq!(judged(&[called.clone()], None), expected);
+        // Not called any more, but still far behind: it stays raised, with the same names.
+        let recovering = tail(&[], true, 0.0);
+        assert_eq!(judged(&[called.clone(), recovering], None), expected);
+        let back = tail(&[], false, 0.0);
+        let (severity, names) = judged(&[called, back], None);
+        assert_eq!((severity, names), (None, vec![]));
+    }
+
+    #[test]
+    fn tail_with_half_of_the_traffic_is_lag_growth() {
+        let (severity, _) = judged(&vec![tail(&[3], true, 500.0); 6], None);
+        assert_eq!(severity, Some(Severity::Ok));
+    }
+
+    #[test]
+    fn p99_beyond_a_delay_ceiling_is_critical() {
+        let called = [tail(&[3], true, 40.0)];
+        assert_eq!(judged(&called, Some(300.0)).0, Some(Severity::Critical));
+        assert_eq!(judged(&called, Some(900.0)).0, Some(Severity::Warning));
+    }
 }

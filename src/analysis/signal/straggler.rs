@@ -220,3 +220,138 @@ fn median_by(windows: &mut [(f32, f32)], of: impl Fn(&(f32, f32)) -> f32) -> f32
     let (_, middle, _) = windows.select_nth_unstable_by(last / 2, by);
     of(middle)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW_SECONDS: f64 = 60.0;
+    const RESOLUTION_SECONDS: f64 = 20.0;
+
+    /// Feeds windows of ten partitions, one age for each; gives in which windows which partitions were left behind.
+    fn left_behind(windows: &[[f64; 10]]) -> Vec<(usize, Vec<usize>)> {
+        let profile = Profile {
+            young_seconds: 0.0,
+            ..Profile::default()
+        };
+        let mut siblings = Siblings::new(0.0);
+        let mut partitions: [Straggler; 10] = std::array::from_fn(|_| Straggler::default());
+        let mut found = Vec::new();
+        for (index, ages) in windows.iter().enumerate() {
+            let end = WINDOW_SECONDS * (index + 1) as f64;
+            let mut ended = Vec::new();
+            for (partition, age) in partitions.iter_mut().zip(ages) {
+                partition.sample(*age, true);
+                ended.extend(partition.close(false));
+            }
+            let ordinary = siblings.ordinary(end, &mut ended, RESOLUTION_SECONDS, &profile);
+            for partition in &mut partitions {
+                if let Some(height) = partition.judge(end, &ordinary) {
+                    siblings.learn(height);
+                }
+            }
+            let tail: Vec<usize> = (0..10)
+                .filter(|n| partitions[*n].is_left_behind(end, &ordinary))
+                .collect();
+            if !tail.is_empty() {
+                found.push((index, tail));
+            }
+        }
+        found
+    }
+
+    /// All at `all` seconds but for partition 7.
+    fn one(all: f64, seventh: f64) -> [f64; 10] {
+        std::array::from_fn(|n| if n == 7 { seventh } else { all })
+    }
+
+    #[test]
+    fn partition_that_climbs_away_from_calm_siblings_is_called_within_minutes() {
+        let climb: Vec<_> = (0..10)
+            .map(|n| one(3.0, 3.0 + 20.0 * f64::from(n)))
+            .collect();
+        let found = left_behind(&climb);
+        // Above 60 s from the fourth window on, and so for two minutes more.
+        assert_eq!(found.first(), Some(&(5, vec![7])));
+        assert_eq!(found.last(), Some(&(9, vec![7])));
+    }
+
+    #[test]
+    fn pause_that_is_caught_up_with_is_silent() {
+        let ages = [3.0, 40.0, 90.0, 130.0, 110.0, 80.0, 50.0, 3.0];
+        let story: Vec<_> = ages.into_iter().map(|age| one(3.0, age)).collect();
+        assert_eq!(left_behind(&story), []);
+    }
+
+    #[test]
+    fn what_slows_all_down_is_not_a_tail() {
+        let story: Vec<_> = (0..20)
+            .map(|n| one(20.0 * f64::from(n), 30.0 * f64::from(n)))
+            .collect();
+        assert_eq!(left_behind(&story), []);
+    }
+
+    #[test]
+    fn what_the_group_recovered_from_is_ordinary_and_what_exceeds_it_is_not() {
+        let up = (0..=5).map(|n| 60.0 * f64::from(n));
+        let excursion: Vec<_> = up
+            .clone()
+            .chain(up.rev())
+            .map(|age| one(3.0, age))
+            .collect();
+        let mut story = excursion.clone();
+        assert!(!left_behind(&story).is_empty(), "nothing is known at first");
+        // Partition 2 does the same, and then goes on.
+        let (begin, top) = (story.len(), 13);
+        story.extend(
+            (0..=top)
+                .map(|n| std::array::from_fn(|p| if p == 2 { 60.0 * f64::from(n) } else { 3.0 })),
+        );
+        let later: Vec<_> = left_behind(&story)
+            .into_iter()
+            .filter(|(window, _)| *window >= begin)
+            .collect();
+        // 1.25 times 300 s is passed in the seventh window; then four minutes.
+        assert_eq!(later.first(), Some(&(begin + 11, vec![2])));
+    }
+
+    #[test]
+    fn burst_that_pushes_everyones_peaks_raises_the_limit() {
+        let mut siblings = Siblings::new(-7200.0);
+        let calm = siblings.ordinary(
+            60.0,
+            &mut [(1.0, 5.0); 9],
+            RESOLUTION_SECONDS,
+            &Profile::default(),
+        );
+        assert_eq!((calm.limit_seconds, calm.hold_seconds), (60.0, 120.0));
+        for n in 2..40 {
+            let end = 60.0 * f64::from(n);
+            siblings.ordinary(
+                end,
+                &mut [(1.0, 40.0); 9],
+                RESOLUTION_SECONDS,
+                &Profile::default(),
+            );
+        }
+        let busy = siblings.ordinary(
+            2400.0,
+            &mut [(1.0, 40.0); 9],
+            RESOLUTION_SECONDS,
+            &Profile::default(),
+        );
+        assert_eq!((busy.limit_seconds, busy.hold_seconds), (360.0, 240.0));
+    }
+
+    #[test]
+    fn between_two_commits_the_age_says_nothing_until_the_next_is_overdue() {
+        let mut partition = Straggler::default();
+        partition.sample(4.0, true);
+        assert_eq!(partition.close(false), Some((4.0, 4.0)));
+        partition.sample(250.0, false);
+        assert_eq!(partition.close(false), Some((4.0, 250.0)));
+        partition.sample(700.0, false);
+        assert_eq!(partition.close(true), Some((700.0, 700.0)));
+        assert_eq!(partition.close(true), None, "no age was known");
+    }
+}

@@ -4,7 +4,6 @@
 use super::histogram::Histogram;
 use crate::analysis::curve::Curve;
 use crate::analysis::sample::Time;
-use crate::analysis::signal::straggler::Straggler;
 
 /// The time lag of a topic in seconds: that of its worst partition, unknown while any is (the unknown one may be the worst).
 pub fn worst(ages: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
@@ -36,8 +35,6 @@ pub struct PartitionDelays {
     /// The last sample with nothing to commit, or the last edge.
     waiting_since: Time,
     gaps: CommitGaps,
-    /// How far it is behind its siblings.
-    pub straggler: Straggler,
 }
 
 /// A commit and about when it was made.
@@ -85,7 +82,6 @@ impl PartitionDelays {
             arrived: [0.0; ARRIVALS_REMEMBERED],
             waiting_since: at,
             gaps: CommitGaps::default(),
-            straggler: Straggler::default(),
         }
     }
 
@@ -100,10 +96,6 @@ impl PartitionDelays {
         into: &mut Histogram,
     ) {
         self.note_gap(at, log_end, committed);
-        if let Some(age) = arrivals.age(committed, at) {
-            // Noted just now: the commit advanced, or nothing waits.
-            self.straggler.sample(age, self.waiting_since == at);
-        }
         self.log_end = log_end.max(self.log_end);
         if committed > self.edge.committed {
             let edge = Edge {

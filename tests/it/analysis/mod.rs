@@ -1,5 +1,6 @@
 //! The pure core, told stories: offsets in, verdicts out.
 
+mod delays;
 mod gaps;
 mod hygiene;
 mod interrupted;
