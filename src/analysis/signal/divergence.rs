@@ -346,7 +346,7 @@ mod tests {
     fn few_left_behind_raise_it_and_are_named_until_they_come_back() {
         let called = tail(&[3, 8], true, 40.0);
         let expected = (Some(Severity::Warning), vec![3, 8]);
-        assert_eq!(judged(&[called.clone()], None), expected);
+        assert_eq!(judged(std::slice::from_ref(&called), None), expected);
         // Not called any more, but still far behind: it stays raised, with the same names.
         let recovering = tail(&[], true, 0.0);
         assert_eq!(judged(&[called.clone(), recovering], None), expected);
