@@ -56,6 +56,8 @@ pub struct Settings {
     pub reprocessing: reprocessing::Profile,
     /// Those of rebalances.
     pub churn: churn::Profile,
+    /// Whether the cumulative histogram of the delays is kept for each group and topic.
+    pub delay_histogram: bool,
 }
 
 impl Settings {
@@ -74,6 +76,7 @@ impl Settings {
             retry_storm: retry_storm::Profile::default(),
             reprocessing: reprocessing::Profile::default(),
             churn: churn::Profile::default(),
+            delay_histogram: false,
         }
     }
 

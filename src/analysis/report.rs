@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::mute::Signals;
 use super::sample::{Cycle, Time};
 pub use super::signal::divergence::Quantiles;
+pub use super::trend::histogram::DelayHistogram;
 
 /// What is known of a cluster after one more sample.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +64,9 @@ pub struct TopicReport {
     pub lag_growth: LagGrowth,
     /// How long the messages of the last window had waited.
     pub delays: Option<Quantiles>,
+    /// The delays of all messages that were committed since the daemon first saw the group and topic; only where the settings ask for
+    /// it.
+    pub delay_histogram: Option<Box<DelayHistogram>>,
     /// The verdict on p99 away from p50.
     pub divergence: DivergenceReport,
     /// The verdict on ceilings.

@@ -53,7 +53,7 @@ pub(super) fn check(
     });
     let mut clusters = clusters(file, aws, &root.key("clusters"), &mut keep);
     let ceilings = ceilings(file, &root.key("ceilings"), &mut keep);
-    let base = base(interval, max_age);
+    let base = base(file, interval, max_age);
     let analysis = analysis(file, interval, &base, &root.key("signals"));
     let analysis = Arc::new(analysis.unwrap_or_else(|wrong| {
         keep(wrong);
@@ -231,8 +231,11 @@ fn ceiling(written: &written::Ceiling, at: &Path) -> Result<CeilingRule, Wrong> 
     Ok(rule)
 }
 
-fn base(interval: Option<Duration>, max_age: Duration) -> analysis::Settings {
+fn base(file: &written::File, interval: Option<Duration>, max_age: Duration) -> analysis::Settings {
     let mut settings = analysis::Settings::new(interval.unwrap_or(SAMPLE_INTERVAL).as_secs_f64());
+    let metrics = file.metrics.as_ref();
+    let histogram = metrics.and_then(|metrics| metrics.delay_histogram.as_ref());
+    settings.delay_histogram = histogram.is_some_and(|Text(wanted)| *wanted);
     settings.max_age_seconds = max_age.as_secs_f64();
     settings
 }

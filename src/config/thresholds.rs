@@ -112,15 +112,20 @@ thresholds! {
     beside {}
     slope_windows: Whole<2, 60> => slope_windows,
     slope_span: Span => slope_least_seconds,
-    hold: Span => hold_seconds,
-    tail_traffic_share: Share => tail_traffic_share,
+    behind: Span => behind_seconds,
     least_p99: Span => least_p99_seconds,
     least_p99_resolutions: Positive => least_p99_resolutions,
-    raise_ratio: Positive => raise_ratio,
-    clear_ratio: Positive => clear_ratio,
-    p50_slope_share: Share => p50_slope_share,
-    clear_peak_share: Share => clear_peak_share,
+    peak_factor: Positive => peak_factor,
+    recovered_factor: Positive => recovered_factor,
+    hold: Span => hold_seconds,
+    calm_hold: Span => calm_hold_seconds,
+    young: Span => young_seconds,
+    young_factor: Positive => young_factor,
     least_messages: Positive => least_messages,
+    tail_traffic_share: Share => tail_traffic_share,
+    clear_limit_share: Share => clear_limit_share,
+    clear_peak_share: Share => clear_peak_share,
+    quantile_messages: Positive => quantile_messages,
 }
 
 thresholds! {
@@ -128,6 +133,7 @@ thresholds! {
     RetryStorm => retry_storm::Profile,
     beside {}
     windows: Whole<1, 60> => windows,
+    unbroken: Span => unbroken_seconds,
     sustained_windows: Whole<1, 60> => sustained_windows,
     sustained_share: Share => sustained_share,
     least_ratio: Positive => least_ratio,
@@ -180,11 +186,11 @@ impl Divergence {
     /// Takes over what was written, or says which key is wrong and why.
     pub(super) fn apply(&self, profile: &mut divergence::Profile) -> Result<(), Wrong> {
         self.take_over(profile);
-        let (raise, clear) = (profile.raise_ratio, profile.clear_ratio);
-        if clear > raise {
+        let (calm, other) = (profile.calm_hold_seconds, profile.hold_seconds);
+        if calm > other {
             return Err((
-                "clear_ratio",
-                format!("must not be above raise_ratio ({raise}), is {clear}"),
+                "calm_hold",
+                format!("must not be above hold ({other} s), is {calm} s"),
             ));
         }
         let spanned = (profile.slope_windows - 1) as f64 * divergence::WINDOW_SECONDS;

@@ -74,6 +74,7 @@ pub(super) struct Ceiling {
 pub(super) struct Metrics {
     pub(super) granularity: Option<Text<Granularity>>,
     pub(super) max_series: Option<Text<Whole<1, 100_000_000>>>,
+    pub(super) delay_histogram: Option<Text<bool>>,
 }
 
 /// Where what was learned is kept.

@@ -9,6 +9,8 @@ pub enum Kind {
     Counter,
     /// Quantiles; ours are of a window, without a sum or a count.
     Summary,
+    /// Counts up to each bound, with their sum.
+    Histogram,
 }
 
 impl Kind {
@@ -18,6 +20,7 @@ impl Kind {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
             Self::Summary => "summary",
+            Self::Histogram => "histogram",
         }
     }
 }
@@ -78,6 +81,7 @@ families! {
     CeilingHits Counter "ceiling_hits_total" "Times that a depth came near its ceiling, having been well below it before.";
     CeilingSeconds Counter "ceiling_seconds_total" "Seconds spent at a ceiling.";
     Delay Summary "delay_seconds" "How long the messages of the last minute had waited until they were committed, those that still wait included; no less than what sampling can resolve.";
+    MessageDelay Histogram "message_delay_seconds" "How long messages had waited until they were committed, by sampling: what is below the sampling interval and the usual gap between commits cannot be told apart.";
     RetryAmplification Gauge "retry_amplification_ratio" "Messages produced to the retry topics for each message consumed from the main topic, over five minutes.";
     DeadLetterRate Gauge "dead_letter_rate" "Messages per second produced to the dead-letter topics of the topic, over the rate window.";
     RetryReason Gauge "retry_storm_reason" "1 at the reason for which the signal retry_storm is raised: storm, reprocessing, or churn.";

@@ -105,10 +105,21 @@ impl Fragment {
         extra: &[(&str, &str)],
         value: f64,
     ) {
+        self.add_named(family, FAMILIES[family as usize].name, labels, extra, value);
+    }
+
+    /// The same, where a family's samples have names of their own.
+    pub(super) fn add_named(
+        &mut self,
+        family: Family,
+        name: &str,
+        labels: &Labels,
+        extra: &[(&str, &str)],
+        value: f64,
+    ) {
         self.written += 1;
         if !self.full {
-            let (place, name) = (family as usize, FAMILIES[family as usize].name);
-            push_sample(&mut self.lines[place], name, labels, extra, value);
+            push_sample(&mut self.lines[family as usize], name, labels, extra, value);
         }
     }
 

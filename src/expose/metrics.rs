@@ -10,6 +10,7 @@ use crate::analysis::sample::Time;
 use super::families::Family;
 pub use super::fragment::Fragment;
 use super::fragment::Unit;
+use super::histogram;
 use super::interest;
 use super::room::Room;
 use super::text::Labels;
@@ -297,6 +298,9 @@ impl Renderer {
             ] {
                 self.add(Family::Delay, labels, &[("quantile", quantile)], seconds);
             }
+        }
+        if let Some(delays) = &topic.delay_histogram {
+            histogram::add(&mut self.fragment, labels, delays);
         }
         if topic
             .divergence

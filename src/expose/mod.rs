@@ -7,6 +7,7 @@ pub mod families;
 pub mod forget;
 mod fragment;
 mod gzip;
+mod histogram;
 pub mod http;
 mod interest;
 pub mod json;

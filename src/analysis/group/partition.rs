@@ -8,6 +8,7 @@ use crate::analysis::learned;
 use crate::analysis::report::{Eta, GrowthState, PartitionReport};
 use crate::analysis::sample::{PartitionSample, Time};
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
+use crate::analysis::signal::straggler::Straggler;
 use crate::analysis::trend::delay::PartitionDelays;
 use crate::analysis::trend::forecast::APPROACH_WINDOW_SECONDS;
 use crate::analysis::trend::histogram::Histogram;
@@ -39,6 +40,7 @@ pub(super) struct PartitionWatch {
     /// Of before a restart, until there is a series that goes on with it.
     remembered: Option<Box<learned::Series>>,
     delays: Option<Box<PartitionDelays>>,
+    straggler: Straggler,
     /// Only where there is a delay ceiling to approach, or the topic's retention is near.
     approach: Option<Box<Rates>>,
     has_delay_ceiling: bool,
@@ -58,6 +60,7 @@ impl PartitionWatch {
             series: None,
             remembered: None,
             delays: None,
+            straggler: Straggler::default(),
             approach: has_delay_ceiling.then(|| approach(settings)),
             has_delay_ceiling,
             in_sum: None,
@@ -152,14 +155,9 @@ impl PartitionWatch {
         self.series.as_deref()
     }
 
-    /// Its own lag grows and doesn't come back.
-    pub(super) fn is_raised(&self) -> bool {
-        self.series()
-            .is_some_and(|series| series.state() >= GrowthState::Accumulating)
-    }
-
-    pub(super) fn delays(&mut self) -> Option<&mut PartitionDelays> {
-        self.delays.as_deref_mut()
+    /// Its delays, and how far it is behind its siblings.
+    pub(super) fn delays(&mut self) -> Option<(&mut PartitionDelays, &mut Straggler)> {
+        Some((self.delays.as_deref_mut()?, &mut self.straggler))
     }
 
     /// Messages ahead of its commit that are deleted.
@@ -304,6 +302,10 @@ impl PartitionWatch {
                 }
                 let into = &mut *watched.window;
                 delays.sample(at, now.log_end, now.committed, shift, &arrivals.curve, into);
+                if let Some(age) = self.time_lag {
+                    // Waiting since now: the commit advanced, or nothing waits.
+                    self.straggler.sample(age, delays.waiting_since() == at);
+                }
             }
             none => {
                 let delays = PartitionDelays::new(at, now.log_end, now.committed, shift);
@@ -321,6 +323,7 @@ impl PartitionWatch {
     fn forget_times(&mut self) {
         self.time_lag = None;
         self.delays = None;
+        self.straggler = Straggler::default();
         self.recent = RecentLags::default();
         if let Some(rates) = &mut self.approach {
             rates.clear();

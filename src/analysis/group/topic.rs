@@ -52,6 +52,8 @@ struct Present {
 impl TopicWatch {
     pub(super) fn new(rules: Rules, cycle: &Cycle) -> Self {
         let settings = rules.settings;
+        let mut divergence = Divergence::new(cycle.sample.at);
+        divergence.keep_histogram(settings.delay_histogram);
         Self {
             ceilings: TopicCeilings::new(rules.ceilings),
             partitions: Vec::new(),
@@ -59,7 +61,7 @@ impl TopicWatch {
             width: 0,
             settings,
             mute: rules.mute,
-            divergence: Divergence::new(cycle.sample.at),
+            divergence,
             retries: Retries::new(cycle.sample.at),
             counts: Counts::default(),
             remembered: Vec::new(),
@@ -119,6 +121,8 @@ impl TopicWatch {
         }
         self.sum.retune(&self.settings);
         self.retries.retune(&self.settings);
+        let keeps = self.settings.delay_histogram;
+        self.divergence.keep_histogram(keeps);
         let has_delay_ceiling = self.ceilings.delay_seconds().is_some();
         for partition in &mut self.partitions {
             partition.retune(has_delay_ceiling, &self.settings);
@@ -295,6 +299,7 @@ impl TopicWatch {
                 .verdict(&ceilings, state, loses, &settings.ceiling),
             retry_storm: self.retries.report(now, churn, settings),
             delays: self.divergence.quantiles().filter(|_| followed),
+            delay_histogram: self.divergence.histogram().cloned().map(Box::new),
             ceilings,
             habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),
             partitions_unknown: present.partitions_unknown,

@@ -101,3 +101,39 @@ impl Churn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds the rebalances of ten-minute windows; gives the windows after which it was raised, the first being 1.
+    fn raised(windows: impl IntoIterator<Item = u32>) -> Vec<usize> {
+        let mut churn = Churn::new(0.0, 0.0);
+        let (mut total, mut raised) = (0.0, Vec::new());
+        for (index, begun) in windows.into_iter().enumerate() {
+            total += f64::from(begun);
+            churn.sample(WINDOW_SECONDS * (index + 1) as f64, total);
+            if churn.is_raised(&Profile::default()) {
+                raised.push(index + 1);
+            }
+        }
+        raised
+    }
+
+    const NEVER: [usize; 0] = [];
+
+    #[test]
+    fn many_rebalances_in_two_windows_raise_it_and_a_calm_one_clears_it() {
+        assert_eq!(raised([0, 0, 1, 0, 5, 6, 4, 0, 0]), [6, 7]);
+    }
+
+    #[test]
+    fn deployment_of_one_window_is_no_churn() {
+        assert_eq!(raised([0, 0, 12, 0, 0, 12, 0]), NEVER);
+    }
+
+    #[test]
+    fn group_that_always_rebalances_is_used_to_it() {
+        assert_eq!(raised([4, 2, 5, 3, 4, 5, 4, 3, 6, 4]), NEVER);
+    }
+}

@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
+use super::straggler::Siblings;
 use super::tumbling::Tumbling;
 use crate::analysis::report::Severity;
 use crate::analysis::sample::Time;
 use crate::analysis::trend::delay::CommitGaps;
-use crate::analysis::trend::histogram::Histogram;
-use crate::analysis::trend::slope::line;
+use crate::analysis::trend::histogram::{DelayHistogram, Histogram};
 
 /// A window of delays.
 pub const WINDOW_SECONDS: f64 = 60.0;
@@ -24,28 +24,38 @@ const INTERVALS: usize = 30;
 /// The thresholds of signal 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// Windows (minutes) over which the slopes of p50 and p99 are taken.
+    /// Windows (minutes) over which commit gaps and arrivals are remembered.
     pub slope_windows: usize,
-    /// Seconds that they must span.
+    /// Seconds of windows without which nothing is said.
     pub slope_least_seconds: f64,
-    /// Seconds for which the rule must hold.
+    /// A partition is behind when its delay exceeds that of the median partition by so many seconds (and by what can be resolved).
+    pub behind_seconds: f64,
+    /// It is left behind when that reaches this many seconds …
+    pub least_p99_seconds: f64,
+    /// … and this many times what can be resolved …
+    pub least_p99_resolutions: f64,
+    /// … and this many times the median partition's peak, the mean of 15 minutes …
+    pub peak_factor: f64,
+    /// … and this many times the largest excursion that a partition of the topic recovered from.
+    pub recovered_factor: f64,
+    /// Seconds for which it must stay so, without coming back.
     pub hold_seconds: f64,
+    /// The same where the partitions are calm: neither their peaks nor what they recovered from say more than the fixed limits.
+    pub calm_hold_seconds: f64,
+    /// Until the topic was watched for so many seconds, what was learned is multiplied by `young_factor`.
+    pub young_seconds: f64,
+    /// See `young_seconds`.
+    pub young_factor: f64,
+    /// Messages that must have arrived in a partition in the windows remembered: no traffic raises nothing.
+    pub least_messages: f64,
     /// The tail carries less than this share of the traffic; with more it is lag growth.
     pub tail_traffic_share: f64,
-    /// p99 must reach this many seconds …
-    pub least_p99_seconds: f64,
-    /// … and this many times what can be resolved.
-    pub least_p99_resolutions: f64,
-    /// p99 ÷ p50 must reach this, both lifted by what can be resolved.
-    pub raise_ratio: f64,
-    /// Below this ratio it is over.
-    pub clear_ratio: f64,
-    /// p50 must not rise faster than this share of p99's slope.
-    pub p50_slope_share: f64,
-    /// It is over when p99 is below this share of its peak.
+    /// It is over when each of the tail is nearer to the median than this share of the limit …
+    pub clear_limit_share: f64,
+    /// … or has come back to this share of its largest rise.
     pub clear_peak_share: f64,
     /// A window with fewer messages has no quantiles.
-    pub least_messages: f64,
+    pub quantile_messages: f64,
 }
 
 impl Default for Profile {
@@ -53,15 +63,20 @@ impl Default for Profile {
         Self {
             slope_windows: 10,
             slope_least_seconds: 300.0,
-            hold_seconds: 300.0,
-            tail_traffic_share: 0.5,
+            behind_seconds: 45.0,
             least_p99_seconds: 60.0,
             least_p99_resolutions: 3.0,
-            raise_ratio: 2.0,
-            clear_ratio: 1.5,
-            p50_slope_share: 0.25,
+            peak_factor: 9.0,
+            recovered_factor: 1.25,
+            hold_seconds: 240.0,
+            calm_hold_seconds: 120.0,
+            young_seconds: 3600.0,
+            young_factor: 2.0,
+            least_messages: 5.0,
+            tail_traffic_share: 0.5,
+            clear_limit_share: 0.5,
             clear_peak_share: 0.5,
-            least_messages: 50.0,
+            quantile_messages: 50.0,
         }
     }
 }
@@ -71,6 +86,8 @@ impl Default for Profile {
 pub struct Tail {
     /// Their numbers, rising.
     pub partitions: Vec<u32>,
+    /// One that was called still is far behind.
+    pub stays: bool,
     /// Messages that arrived there in the windows remembered.
     pub arrived: f64,
     /// Messages that arrived in all partitions in the same time.
@@ -108,11 +125,13 @@ pub struct Divergence {
     /// `(samples with something to commit, those that showed an advance, gaps)` of the last windows.
     gap_windows: VecDeque<CommitGaps>,
     quantiles: Option<Quantiles>,
-    /// `(window's end, p50, p99)`.
-    history: VecDeque<(Time, f64, f64)>,
-    since: Option<Time>,
-    /// While raised: the highest p99 since.
-    peak: Option<f64>,
+    /// All that was committed since the beginning, where that is wanted.
+    cumulative: Option<Box<DelayHistogram>>,
+    /// What its partitions are like together.
+    pub siblings: Siblings,
+    /// The end of the first window, and of the last.
+    judged: Option<(Time, Time)>,
+    is_raised: bool,
     tail: Vec<u32>,
 }
 
@@ -127,9 +146,10 @@ impl Divergence {
             commit_gap_seconds: ASSUMED_COMMIT_GAP_SECONDS,
             gap_windows: VecDeque::new(),
             quantiles: None,
-            history: VecDeque::new(),
-            since: None,
-            peak: None,
+            cumulative: None,
+            siblings: Siblings::new(now),
+            judged: None,
+            is_raised: false,
             tail: Vec::new(),
         }
     }
@@ -147,8 +167,30 @@ impl Divergence {
         Some(self.windows.end() - WINDOW_SECONDS)
     }
 
+    /// Begins or ends the cumulative histogram.
+    pub fn keep_histogram(&mut self, wanted: bool) {
+        if !wanted {
+            self.cumulative = None;
+        } else if self.cumulative.is_none() {
+            self.cumulative = Some(Box::default());
+        }
+    }
+
+    /// Adds what was committed in the open window to the cumulative histogram; to be called before what waits is added to it.
+    pub fn accumulate(&mut self) {
+        if let Some(cumulative) = &mut self.cumulative {
+            cumulative.add(&self.window);
+        }
+    }
+
+    /// The delays of all that was committed since the beginning, to the end of the last window; absent unless that is wanted.
+    pub fn histogram(&self) -> Option<&DelayHistogram> {
+        self.cumulative.as_deref()
+    }
+
     /// Time broke off: the open window begins anew.
     pub fn interrupt(&mut self) {
+        self.accumulate();
         self.window.clear();
         self.times.clear();
     }
@@ -170,10 +212,10 @@ impl Divergence {
         self.gap_windows.clear();
     }
 
-    /// Judges the window that ended, once all partitions have fed it.
-    pub fn close(&mut self, end: Time, tail: Tail, gaps: CommitGaps, p: &Profile) {
+    /// Takes the delays of the window that ended, once all partitions have fed it, and how often they commit.
+    pub fn close(&mut self, gaps: CommitGaps, p: &Profile) {
         self.learn_commit_gap(gaps, p.slope_windows);
-        let enough = self.window.total() >= p.least_messages;
+        let enough = self.window.total() >= p.quantile_messages;
         let quantile = |q| self.window.quantile(q).unwrap_or(0.0);
         self.quantiles = enough.then(|| Quantiles {
             p50: quantile(0.5),
@@ -181,7 +223,18 @@ impl Divergence {
             p99: quantile(0.99),
         });
         self.window.clear();
-        self.judge(end, tail, p);
+    }
+
+    /// Judges what is left behind at the window's end.
+    pub fn judge(&mut self, end: Time, tail: Tail, p: &Profile) {
+        let first = self.judged.map_or(end, |(first, _)| first);
+        self.judged = Some((first, end));
+        let few = tail.share() < p.tail_traffic_share;
+        let is_left = !tail.partitions.is_empty() || self.is_raised && tail.stays;
+        self.is_raised = few && is_left;
+        if !tail.partitions.is_empty() || !self.is_raised {
+            self.tail = tail.partitions;
+        }
     }
 
     /// How much earlier than its sample a commit is taken to have been made, in seconds.
@@ -211,7 +264,7 @@ impl Divergence {
 
     /// Absent until there are windows enough for a slope.
     pub fn severity(&self, delay_ceiling_seconds: Option<f64>, p: &Profile) -> Option<Severity> {
-        if self.peak.is_some() {
+        if self.is_raised {
             let p99 = self.quantiles.map(|quantiles| quantiles.p99);
             let passes = p99
                 .zip(delay_ceiling_seconds)
@@ -222,50 +275,18 @@ impl Divergence {
                 Severity::Warning
             });
         }
-        let (first, last) = (self.history.front()?, self.history.back()?);
-        (last.0 - first.0 >= p.slope_least_seconds).then_some(Severity::Ok)
+        let (first, last) = self.judged?;
+        (last - first >= p.slope_least_seconds).then_some(Severity::Ok)
     }
 
-    fn judge(&mut self, end: Time, tail: Tail, p: &Profile) {
-        let (p50, p99) = self.quantiles.map_or((0.0, 0.0), |q| (q.p50, q.p99));
-        while self.history.len() >= p.slope_windows.max(1) {
-            self.history.pop_front();
-        }
-        self.history.push_back((end, p50, p99));
-        let (slope_p50, slope_p99) = (
-            self.slope(p, |(_, p50, _)| *p50),
-            self.slope(p, |(_, _, p99)| *p99),
-        );
-        let floor = self.resolution();
-        let ratio = (p99 + floor) / (p50 + floor);
-        let climbs = slope_p99.filter(|slope| *slope > 0.0);
-        let away = climbs
-            .zip(slope_p50)
-            .is_some_and(|(p99, p50)| p50 <= p.p50_slope_share * p99);
-        let is_long = p99 >= p.least_p99_seconds.max(p.least_p99_resolutions * floor);
-        let few = !tail.partitions.is_empty() && tail.share() < p.tail_traffic_share;
-        let diverges = few && is_long && ratio >= p.raise_ratio && away;
-        self.since = diverges.then(|| self.since.unwrap_or(end));
-        let is_over = |peak: f64| {
-            let tail_gone = tail.partitions.is_empty() && slope_p99.is_some_and(|s| s <= 0.0);
-            p99 < p.clear_peak_share * peak || ratio < p.clear_ratio || tail_gone
-        };
-        self.peak = match self.peak {
-            Some(peak) => Some(peak.max(p99)).filter(|peak| !is_over(*peak)),
-            None => self
-                .since
-                .filter(|since| end - since >= p.hold_seconds)
-                .map(|_| p99),
-        };
-        self.tail = tail.partitions;
+    /// The gap between commits that is usual here, in seconds.
+    pub fn commit_gap(&self) -> f64 {
+        self.commit_gap_seconds
     }
 
-    fn slope(&self, p: &Profile, of: impl Fn(&(Time, f64, f64)) -> f64) -> Option<f64> {
-        let (first, last) = (self.history.front()?, self.history.back()?);
-        if last.0 - first.0 < p.slope_least_seconds {
-            return None;
-        }
-        line(self.history.iter().map(|window| (window.0, of(window))))
+    /// It was called and is not over.
+    pub fn is_raised(&self) -> bool {
+        self.is_raised
     }
 
     fn median_interval(&self) -> f64 {
@@ -301,4 +322,66 @@ fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
     Some(f64::midpoint(values[last / 2], values[values.len() / 2]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tail(partitions: &[u32], stays: bool, arrived: f64) -> Tail {
+        Tail {
+            partitions: partitions.to_vec(),
+            stays,
+            arrived,
+            arrived_in_all: 1000.0,
+        }
+    }
+
+    /// Judges a tail a minute; gives the severity and the tail after the last one.
+    fn judged(tails: &[Tail], delay_ceiling: Option<f64>) -> (Option<Severity>, Vec<u32>) {
+        let profile = Profile::default();
+        let mut divergence = Divergence::new(0.0);
+        for (index, tail) in tails.iter().enumerate() {
+            let end = WINDOW_SECONDS * (index + 1) as f64;
+            divergence.window.add(20.0, 900.0);
+            divergence.window.add(400.0, 100.0);
+            divergence.close(CommitGaps::default(), &profile);
+            divergence.judge(end, tail.clone(), &profile);
+        }
+        let severity = divergence.severity(delay_ceiling, &profile);
+        (severity, divergence.tail().to_vec())
+    }
+
+    #[test]
+    fn nothing_is_said_until_five_minutes_were_seen() {
+        let none = tail(&[], false, 0.0);
+        assert_eq!(judged(&vec![none.clone(); 5], None).0, None);
+        assert_eq!(judged(&vec![none; 6], None).0, Some(Severity::Ok));
+    }
+
+    #[test]
+    fn few_left_behind_raise_it_and_are_named_until_they_come_back() {
+        let called = tail(&[3, 8], true, 40.0);
+        let expected = (Some(Severity::Warning), vec![3, 8]);
+        assert_eq!(judged(std::slice::from_ref(&called), None), expected);
+        // Not called any more, but still far behind: it stays raised, with the same names.
+        let recovering = tail(&[], true, 0.0);
+        assert_eq!(judged(&[called.clone(), recovering], None), expected);
+        let back = tail(&[], false, 0.0);
+        let (severity, names) = judged(&[called, back], None);
+        assert_eq!((severity, names), (None, vec![]));
+    }
+
+    #[test]
+    fn tail_with_half_of_the_traffic_is_lag_growth() {
+        let (severity, _) = judged(&vec![tail(&[3], true, 500.0); 6], None);
+        assert_eq!(severity, Some(Severity::Ok));
+    }
+
+    #[test]
+    fn p99_beyond_a_delay_ceiling_is_critical() {
+        let called = [tail(&[3], true, 40.0)];
+        assert_eq!(judged(&called, Some(300.0)).0, Some(Severity::Critical));
+        assert_eq!(judged(&called, Some(900.0)).0, Some(Severity::Warning));
+    }
 }

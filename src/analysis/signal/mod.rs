@@ -6,4 +6,5 @@ pub mod divergence;
 pub mod lag_growth;
 pub mod reprocessing;
 pub mod retry_storm;
+pub mod straggler;
 mod tumbling;

@@ -74,3 +74,58 @@ impl Reprocessing {
         self.rewinds.len() >= p.rewinds || self.in_a_row >= p.windows_in_a_row
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds a sample a minute: `(rewinds, messages rewound)` in some minutes, 600 messages consumed in each; gives the minutes in
+    /// which it was raised.
+    fn raised(minutes: usize, rewinds: impl Fn(usize) -> (usize, f64)) -> Vec<usize> {
+        let mut reprocessing = Reprocessing::new(0.0, 0.0, 0.0);
+        let (mut rewound, mut raised) = (0.0, Vec::new());
+        for minute in 1..=minutes {
+            let (times, messages) = rewinds(minute);
+            rewound += messages;
+            let consumed = 600.0 * minute as f64;
+            reprocessing.sample(
+                60.0 * minute as f64,
+                times,
+                rewound,
+                consumed,
+                &Profile::default(),
+            );
+            if reprocessing.is_raised(&Profile::default()) {
+                raised.push(minute);
+            }
+        }
+        raised
+    }
+
+    #[test]
+    fn third_rewind_in_half_an_hour_raises_it_until_the_first_is_old() {
+        let minutes = raised(60, |minute| match minute {
+            5 | 12 | 20 => (1, 10.0),
+            _ => (0, 0.0),
+        });
+        assert_eq!(minutes, (20..35).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn one_partition_group_that_is_set_back_twice_is_a_decision() {
+        let minutes = raised(60, |minute| match minute {
+            5 | 25 => (1, 3000.0),
+            _ => (0, 0.0),
+        });
+        assert!(minutes.is_empty(), "{minutes:?}");
+    }
+
+    #[test]
+    fn much_read_again_in_two_windows_raises_it_until_a_window_is_calm() {
+        let minutes = raised(60, |minute| match minute {
+            5 | 15 => (1, 700.0),
+            _ => (0, 0.0),
+        });
+        assert_eq!(minutes, (20..30).collect::<Vec<_>>());
+    }
+}

@@ -107,6 +107,11 @@ impl PartitionDelays {
         }
     }
 
+    /// The last sample with nothing to commit, or with an advance.
+    pub fn waiting_since(&self) -> Time {
+        self.waiting_since
+    }
+
     /// The commit moved backwards: its curve starts again from here.
     pub fn rewind(&mut self, committed: u64) {
         self.edge.committed = committed;

@@ -54,6 +54,48 @@ impl Histogram {
     }
 }
 
+/// Upper bounds in seconds of the buckets of [`DelayHistogram`]: from what a sample every second can resolve to six hours, close where
+/// objectives for delays usually lie. Sixteen series a group and topic with the one beyond.
+pub const DELAY_BOUNDS_SECONDS: [f64; 15] = [
+    0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0,
+    21_600.0,
+];
+
+/// Messages by the delay with which they were committed, since the beginning: it only grows. 136 bytes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DelayHistogram {
+    /// Messages in each bucket alone, those beyond the last bound last.
+    messages: [f64; DELAY_BOUNDS_SECONDS.len() + 1],
+    sum_seconds: f64,
+}
+
+impl DelayHistogram {
+    /// Adds the messages of a window, each at the middle of its narrow bucket.
+    pub fn add(&mut self, window: &Histogram) {
+        for (bucket, messages) in &window.used {
+            let delay = middle_of(*bucket);
+            let place = DELAY_BOUNDS_SECONDS.partition_point(|bound| *bound < delay);
+            self.messages[place] += messages;
+            self.sum_seconds += delay * messages;
+        }
+    }
+
+    /// `(upper bound in seconds, whole messages up to it)`, rising; the last bound is infinite, and its count that of all.
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, f64)> {
+        let bounds = DELAY_BOUNDS_SECONDS.into_iter().chain([f64::INFINITY]);
+        let counts = self.messages.iter().scan(0.0, |up_to, messages| {
+            *up_to += messages;
+            Some(f64::floor(*up_to))
+        });
+        bounds.zip(counts)
+    }
+
+    /// Seconds that all of them waited.
+    pub fn sum_seconds(&self) -> f64 {
+        self.sum_seconds
+    }
+}
+
 fn bucket_of(delay_seconds: f64) -> u16 {
     if delay_seconds < FROM_SECONDS {
         return 0;
@@ -85,6 +127,36 @@ mod tests {
         }
         delays.clear();
         assert_eq!((delays.quantile(0.5), delays.total()), (None, 0.0));
+    }
+
+    #[test]
+    fn cumulative_histogram_only_grows_and_ends_with_all() {
+        let (mut all, mut window) = (DelayHistogram::default(), Histogram::default());
+        let mut before: Vec<(f64, f64)> = all.cumulative().collect();
+        for (delay, messages) in [(0.2, 3.5), (7.0, 2.0), (59.0, 1.0), (1e6, 4.0), (7.0, 0.7)] {
+            window.clear();
+            window.add(delay, messages);
+            all.add(&window);
+            let now: Vec<_> = all.cumulative().collect();
+            assert!(
+                now.windows(2)
+                    .all(|pair| pair[0] < pair[1] || pair[0].1 == pair[1].1)
+            );
+            assert!(
+                now.iter()
+                    .zip(&before)
+                    .all(|(now, before)| now.1 >= before.1)
+            );
+            before = now;
+        }
+        let up_to = |bound: f64| before.iter().find(|b| b.0 == bound).expect("a bound").1;
+        assert_eq!((up_to(0.5), up_to(5.0), up_to(10.0)), (3.0, 3.0, 6.0));
+        assert_eq!(
+            (up_to(60.0), up_to(21_600.0), up_to(f64::INFINITY)),
+            (7.0, 7.0, 11.0)
+        );
+        let expected = 0.2 * 3.5 + 7.0 * 2.7 + 59.0 + 4e6;
+        assert!((all.sum_seconds() / expected - 1.0).abs() < 0.02);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The pure core, told stories: offsets in, verdicts out.
 
 mod bounded;
+mod delays;
 mod forecasts;
 mod gaps;
 mod hygiene;

@@ -9,7 +9,7 @@ fn each_signals_thresholds_reach_the_analysis() {
     let signals = "signals:\n\
         \x20 strict_above: 3\n\
         \x20 ceiling: {enter: 0.9, leave: 0.5, leave_after: 2m, window: 30m, warning_hits: 5, warning_share: 0.1}\n\
-        \x20 divergence: {slope_windows: 20, slope_span: 10m, hold: 1m, least_p99: 5s, raise_ratio: 3, least_messages: 7}\n\
+        \x20 divergence: {slope_windows: 20, slope_span: 10m, hold: 1m, least_p99: 5s, calm_hold: 1m, peak_factor: 3, least_messages: 7}\n\
         \x20 retry_storm: {windows: 3, least_ratio: 0.2, base_after_windows: 4, clear_windows: 9}\n\
         \x20 reprocessing: {rewinds: 9, rewinds_within: 1h}\n\
         \x20 churn: {rebalances: 8, windows_in_a_row: 6}\n";
@@ -22,7 +22,8 @@ fn each_signals_thresholds_reach_the_analysis() {
     let divergence = &mut expected.divergence;
     (divergence.slope_windows, divergence.slope_least_seconds) = (20, 600.0);
     (divergence.hold_seconds, divergence.least_p99_seconds) = (60.0, 5.0);
-    (divergence.raise_ratio, divergence.least_messages) = (3.0, 7.0);
+    (divergence.peak_factor, divergence.least_messages) = (3.0, 7.0);
+    divergence.calm_hold_seconds = 60.0;
     let storm = &mut expected.retry_storm;
     (storm.windows, storm.least_ratio) = (3, 0.2);
     (storm.base_after_windows, storm.clear_windows) = (4, 9);
@@ -63,8 +64,8 @@ const WRONG: &[(&str, &str)] = &[
         "f.yaml:1: signals.divergence.slope_span: 5 windows (slope_windows) never span more than 240 s",
     ),
     (
-        "divergence: {clear_ratio: 3}",
-        "f.yaml:1: signals.divergence.clear_ratio: must not be above raise_ratio (2), is 3",
+        "divergence: {calm_hold: 5m}",
+        "f.yaml:1: signals.divergence.calm_hold: must not be above hold (240 s), is 300 s",
     ),
     (
         "retry_storm: {clear_share: 0.7}",

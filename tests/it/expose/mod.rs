@@ -131,6 +131,7 @@ fn full_topic() -> TopicReport {
                 seconds_at: 90.0,
             },
         ],
+        delay_histogram: Some(Box::default()),
         delays: Some(Quantiles {
             p50: 20.0,
             p90: 30.0,

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use lagslope::analysis::report::{Report, RetryReport};
 use lagslope::expose::board::Board;
-use lagslope::expose::families::FAMILIES;
+use lagslope::expose::families::{FAMILIES, Kind};
 use lagslope::expose::metrics::{Facts, Granularity, render};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 use proptest::prelude::*;
@@ -43,8 +43,13 @@ async fn a_full_report_fills_every_family() {
     publish_full(&server, &["prod"], Granularity::Partition);
     let text = scrape(&server).await;
     for family in FAMILIES {
+        let part = if family.kind == Kind::Histogram {
+            "_bucket"
+        } else {
+            ""
+        };
         assert!(
-            text.contains(&format!("\n{}{{kafka_cluster=\"prod\"", family.name)),
+            text.contains(&format!("\n{}{part}{{kafka_cluster=\"prod\"", family.name)),
             "no sample of {} in\n{text}",
             family.name
         );
