@@ -20,10 +20,10 @@ use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
@@ -43,8 +43,11 @@ const STATUS: Duration = Duration::from_secs(10);
 /// A cluster that was just started takes some seconds to answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// How long the end may take: messages on their way, the last commit.
+/// How long messages on their way may take at the end.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// How long the whole end may take, with the last commit: a cluster that is gone answers none, and librdkafka waits for ever.
+const END: Duration = Duration::from_secs(10);
 
 #[derive(Parser)]
 #[command(
@@ -163,9 +166,7 @@ async fn main() -> Result<()> {
         () = print_status(&shared) => Ok(()),
     };
     shared.ended.store(true, Ordering::Relaxed);
-    for side in sides {
-        side.join().map_err(|_| anyhow!("a side panicked"))?;
-    }
+    wait_for(sides).await?;
     say(&status(&shared));
     while let Ok(other) = ended.try_recv() {
         result = result.and(other);
@@ -195,6 +196,18 @@ async fn until_asked_to_end(args: &Args, mut orders: mpsc::Receiver<()>) -> Resu
         _ = terminate.recv() => {}
         () = tokio::time::sleep(limit) => {}
         _ = orders.recv(), if args.stop_on_eof => {}
+    }
+    Ok(())
+}
+
+async fn wait_for(sides: Vec<JoinHandle<()>>) -> Result<()> {
+    let deadline = Instant::now() + END;
+    while !sides.iter().all(JoinHandle::is_finished) {
+        ensure!(Instant::now() < deadline, "a side goes on after {END:?}");
+        tokio::time::sleep(TICK).await;
+    }
+    for side in sides {
+        side.join().map_err(|_| anyhow!("a side panicked"))?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
@@ -60,8 +61,19 @@ fn count_acknowledged(shared: &Shared, producer: &Sending, sent: i64) {
     shared.produced.store(sent - waiting, Ordering::Relaxed);
 }
 
+/// How many there are, once the topic that was just created is known to the broker that is asked.
 fn partitions(producer: &Sending, topic: &str) -> Result<i32> {
-    let metadata = producer.client().fetch_metadata(Some(topic), ANSWER)?;
-    let topic = metadata.topics().first().context("no such topic")?;
-    Ok(i32::try_from(topic.partitions().len())?)
+    let deadline = Instant::now() + ANSWER;
+    while Instant::now() < deadline {
+        let metadata = producer.client().fetch_metadata(Some(topic), ANSWER)?;
+        let partitions = metadata
+            .topics()
+            .first()
+            .map_or(0, |t| t.partitions().len());
+        if partitions > 0 {
+            return Ok(i32::try_from(partitions)?);
+        }
+        thread::sleep(TICK);
+    }
+    bail!("topic {topic} has no partitions after {ANSWER:?}")
 }
