@@ -5,6 +5,7 @@ mod group;
 mod interned;
 mod lines;
 mod recording;
+mod reports;
 mod summary;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use recording::{Recording, Row};
 use summary::Summary;
 
 pub use recording::Fault;
+pub use reports::reports;
 
 /// In which form it is told what would have been said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -79,6 +79,7 @@ families! {
     CeilingSeconds Counter "ceiling_seconds_total" "Seconds spent at a ceiling.";
     Delay Summary "delay_seconds" "How long the messages of the last minute had waited until they were committed, those that still wait included; no less than what sampling can resolve.";
     RetryAmplification Gauge "retry_amplification_ratio" "Messages produced to the retry topics for each message consumed from the main topic, over five minutes.";
+    RetryReason Gauge "retry_storm_reason" "1 at the reason for which the signal retry_storm is raised: storm, reprocessing, or churn.";
     TailPartition Gauge "tail_partition" "1 for each partition that falls behind while the others do not.";
     Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while that is not known: too little history, no cycle that read every partition, or a wait that may be a stall of a group whose habits are not known.";
     Stalled Gauge "stalled" "1 while messages arrive and nothing is committed, 0 otherwise; absent while that is not known.";

@@ -1,8 +1,8 @@
 //! Report → text, a pure function: one [`Fragment`] per cluster and cycle.
 
 use crate::analysis::report::{
-    CeilingKind, Counts, GroupReport, GrowthState, PartitionReport, Report, Severity, Slope,
-    TopicReport,
+    CeilingKind, Counts, GroupReport, GrowthState, PartitionReport, Report, RetryReason,
+    RetryReport, Severity, Slope, TopicReport,
 };
 use crate::analysis::sample::Time;
 
@@ -215,12 +215,7 @@ impl Renderer {
         self.add(Family::Drain, &labels, &[], topic.drain_seconds);
         self.ceilings(&labels, topic);
         self.delays(&labels, topic);
-        self.add(
-            Family::RetryAmplification,
-            &labels,
-            &[],
-            topic.retry_storm.amplification_ratio,
-        );
+        self.retries(&labels, topic.retry_storm);
         let severity = topic.lag_growth.severity;
         for (signal, severity) in [
             ("lag_growth", severity),
@@ -318,6 +313,15 @@ impl Renderer {
         }
     }
 
+    fn retries(&mut self, labels: &Labels, retries: RetryReport) {
+        let ratio = retries.amplification_ratio;
+        self.add(Family::RetryAmplification, labels, &[], ratio);
+        if let Some(reason) = retries.reason {
+            let extra = [("reason", reason_name(reason))];
+            self.add(Family::RetryReason, labels, &extra, 1.0);
+        }
+    }
+
     /// All reasons from the start, at zero: a rate needs the zero before the first event.
     fn counts(&mut self, labels: &Labels, counts: &Counts) {
         self.add(
@@ -382,5 +386,13 @@ fn ceiling_name(kind: CeilingKind) -> &'static str {
         CeilingKind::Lag => "lag",
         CeilingKind::Delay => "delay",
         CeilingKind::Retention => "retention",
+    }
+}
+
+fn reason_name(reason: RetryReason) -> &'static str {
+    match reason {
+        RetryReason::Storm => "storm",
+        RetryReason::Reprocessing => "reprocessing",
+        RetryReason::Churn => "churn",
     }
 }

@@ -113,7 +113,7 @@ async fn a_stopped_consumer_is_called_that() {
     Proof::of(&series)
         .firing(rises - INTERVAL, &[])
         .firing(rises, &[STOPPED, GROWING])
-        .firing(minute(30), &[STOPPED, GROWING])
+        .in_trouble(20..=30, "The consumer has stopped")
         .says(
             minute(30),
             STOPPED,
@@ -153,7 +153,10 @@ async fn a_ceiling_within_the_hour_pages() {
     let story = begin(ceilings).await.runs(15, NORMAL).runs(40, OVERLOAD);
     Proof::of(&story.series())
         .firing(minute(15 + 25), &[GROWING])
-        .firing(minute(15 + 33), &[GROWING, CEILING])
+        .in_trouble(
+            48..=55,
+            "The consumer is too slow, a ceiling is less than an hour away or reached",
+        )
         .says(
             minute(15 + 40),
             CEILING,
@@ -177,7 +180,7 @@ async fn a_stop_below_a_ceiling_is_a_stop_and_a_ceiling() {
         .runs(15, NORMAL)
         .runs(40, STANDS_STILL);
     Proof::of(&story.series())
-        .firing(minute(25), &[STOPPED, GROWING, CEILING])
+        .in_trouble(25..=55, "The consumer has stopped below a ceiling")
         .says(
             minute(55),
             CEILING,

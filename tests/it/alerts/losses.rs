@@ -39,7 +39,10 @@ async fn messages_that_are_lost_page_for_as_long_as_more_are_lost() {
     let story = story.runs(15, NORMAL).runs(30, STANDS_STILL);
     Proof::of(&story.series())
         .firing(minute(24), &[STOPPED, GROWING, LOSS_SOON])
-        .firing(minute(27), &[STOPPED, GROWING, LOSS_SOON, LOST])
+        .in_trouble(
+            27..=45,
+            "The consumer has stopped, and retention deletes what it has not read",
+        )
         .says(
             minute(42),
             LOST,

@@ -3,5 +3,8 @@
 mod firing;
 pub(crate) mod lookup;
 mod losses;
+pub(crate) mod recording;
 mod rights;
 mod rules;
+mod signals;
+pub(crate) mod troubles;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use lagslope::analysis::report::{
     CeilingKind, CeilingReport, CeilingVerdict, Counts, DivergenceReport, Eta, GroupReport,
-    GrowthState, LagGrowth, PartitionReport, Quantiles, Report, RetryReport, Severity, Slope,
-    TopicReport,
+    GrowthState, LagGrowth, PartitionReport, Quantiles, Report, RetryReason, RetryReport, Severity,
+    Slope, TopicReport,
 };
 use lagslope::analysis::sample::Cycle;
 use lagslope::expose::board::Board;
@@ -143,8 +143,8 @@ fn full_topic() -> TopicReport {
             loses: false,
         },
         retry_storm: RetryReport {
-            severity: Some(Severity::Ok),
-            reason: None,
+            severity: Some(Severity::Warning),
+            reason: Some(RetryReason::Reprocessing),
             amplification_ratio: Some(0.02),
         },
         lag_growth: LagGrowth {

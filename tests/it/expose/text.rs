@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use lagslope::analysis::report::Report;
+use lagslope::analysis::report::{Report, RetryReport};
 use lagslope::expose::board::Board;
 use lagslope::expose::families::FAMILIES;
 use lagslope::expose::metrics::{Facts, Granularity, render};
@@ -98,7 +98,7 @@ async fn what_is_unknown_is_absent() {
     topic.ceilings.clear();
     topic.ceiling.severity = None;
     topic.divergence.severity = None;
-    topic.retry_storm.severity = None;
+    topic.retry_storm = RetryReport::default();
     report.groups[0].members = None;
     server.board.place("prod").post(
         render("prod", &report, &Facts::default(), Granularity::Topic),

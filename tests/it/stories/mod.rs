@@ -22,13 +22,18 @@ pub(crate) const OVERLOAD: Pace = Pace {
     ..NORMAL
 };
 
-/// Begins a story; the daemon's words about itself are those of a real server.
+/// Begins a story.
 pub(crate) async fn begin(ceilings: Ceilings) -> Story {
+    Story::new(own_words().await, ceilings)
+}
+
+/// What the daemon says about itself: the words of a real server.
+pub(crate) async fn own_words() -> OwnWords {
     let server = Server::start(&["prod"]).await;
     let own = words(&server).await;
     server.own.not_configured();
     let refused = words(&server).await;
-    Story::new(OwnWords { own, refused }, ceilings)
+    OwnWords { own, refused }
 }
 
 async fn words(server: &Server) -> String {

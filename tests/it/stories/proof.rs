@@ -1,12 +1,14 @@
 //! A story and what its alerts must be, as a unit test of promtool's.
 
 use std::fs;
+use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
 use super::series::Series;
 use super::story::INTERVAL;
 use crate::alerts::lookup::RULES;
+use crate::alerts::troubles::{Alert, fires_when};
 use crate::promtool::{promtool, repository};
 
 const FIRING: &str = r#"count by (alertname, severity) (ALERTS{alertstate="firing"})"#;
@@ -63,6 +65,40 @@ impl<'a> Proof<'a> {
             json!({ "expr": FIRING, "eval_time": format!("{second}s"), "exp_samples": samples }),
         );
         self
+    }
+
+    /// In each of these minutes exactly that fires which docs/prometheus.md says of this trouble.
+    pub(crate) fn in_trouble(self, minutes: RangeInclusive<u32>, trouble: &str) -> Self {
+        let alerts = fires_when(trouble);
+        let alerts: Vec<_> = alerts.iter().map(Alert::as_strs).collect();
+        minutes.fold(self, |proof, minute| proof.firing(minute * 60, &alerts))
+    }
+
+    /// In each of these minutes nothing else fires; not all of it has to.
+    pub(crate) fn in_part_of(self, minutes: RangeInclusive<u32>, trouble: &str) -> Self {
+        let alerts = fires_when(trouble);
+        let names: Vec<_> = alerts.iter().map(|alert| alert.as_strs().0).collect();
+        let others = format!(
+            "ALERTS{{alertstate=\"firing\",alertname!~\"{}\"}}",
+            names.join("|")
+        );
+        let query = format!("absent({others})");
+        minutes.fold(self, |proof, minute| proof.finds(minute * 60, &query))
+    }
+
+    /// In each of these minutes nothing fires.
+    pub(crate) fn silent(self, minutes: RangeInclusive<u32>) -> Self {
+        minutes.fold(self, |proof, minute| proof.firing(minute * 60, &[]))
+    }
+
+    /// Until this minute no alert has begun to fire a second time.
+    pub(crate) fn none_came_back(self, minute: u32) -> Self {
+        let firing = "ALERTS{alertstate=\"firing\"}";
+        let begins = format!("{firing} unless {firing} offset {INTERVAL}s");
+        let query = format!(
+            "absent(sum by (alertname, severity) (count_over_time(({begins})[{minute}m:{INTERVAL}s])) > 1)"
+        );
+        self.finds(minute * 60, &query)
     }
 
     /// In this second the query finds something.

@@ -40,6 +40,13 @@ impl Series {
         Some((u32::try_from(index).expect("a short story") + 1) * INTERVAL)
     }
 
+    /// As it would be with one of the signals muted.
+    pub(crate) fn without_signal(mut self, signal: &str) -> Self {
+        let label = format!("signal=\"{signal}\"");
+        self.0.retain(|name, _| !name.contains(&label));
+        self
+    }
+
     /// As `input_series`, scraped from each of `instances`.
     pub(crate) fn input(&self, instances: &[&str]) -> Vec<serde_json::Value> {
         let of = |instance: &&str| {
