@@ -11,6 +11,7 @@ mod summary;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::Settings;
 use crate::expose::json::Verdict;
@@ -61,10 +62,11 @@ trait Teller {
 }
 
 fn replay(path: &Path, settings: &Settings, teller: &mut impl Teller) -> Result<(), Fault> {
+    let settings = Arc::new(without_cycle(settings));
     let directives = Directives::default();
     let mut recording = Recording::open(path, directives.clone())?;
     let mut replay = Replay {
-        settings,
+        settings: &settings,
         directives,
         groups: HashMap::new(),
     };
@@ -83,8 +85,18 @@ fn replay(path: &Path, settings: &Settings, teller: &mut impl Teller) -> Result<
     read.and(ended)
 }
 
+/// A recording has no cycle: what has no row was not lost, and stands.
+fn without_cycle(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    let of_some = settings.overrides.iter_mut().map(|rule| &mut rule.settings);
+    for thresholds in of_some.chain([&mut settings.analysis]) {
+        Arc::make_mut(thresholds).max_age_seconds = f64::INFINITY;
+    }
+    settings
+}
+
 struct Replay<'a> {
-    settings: &'a Settings,
+    settings: &'a Arc<Settings>,
     directives: Directives,
     /// By cluster and group.
     groups: HashMap<(u32, u32), GroupReplay>,

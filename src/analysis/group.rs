@@ -12,11 +12,12 @@ mod topic;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::RulesOf;
 use super::history::History;
+use super::mute::silenced;
 use super::report::GroupReport;
 use super::sample::{Commits, GroupSample, Sample, Time};
 use super::signal::churn::Churn;
-use super::{CeilingsOf, Settings};
 use topic::TopicWatch;
 
 /// A consumer group.
@@ -48,19 +49,13 @@ impl Rebalances {
             .get_or_insert_with(|| Churn::new(now, total))
             .sample(now, total);
     }
-
-    /// Far more often than it is used to.
-    fn churn(&self) -> bool {
-        self.churn.as_ref().is_some_and(Churn::is_raised)
-    }
 }
 
 /// What every watch looks at in one cycle.
 pub(super) struct Cycle<'a> {
     pub(super) sample: &'a Sample,
     pub(super) history: &'a History,
-    pub(super) settings: &'a Settings,
-    pub(super) ceilings_of: &'a CeilingsOf,
+    pub(super) rules_of: &'a RulesOf,
 }
 
 impl GroupWatch {
@@ -74,10 +69,10 @@ impl GroupWatch {
         }
     }
 
-    /// Goes on with other settings and ceilings.
-    pub(super) fn retune(&mut self, group: &str, settings: &Settings, ceilings_of: &CeilingsOf) {
+    /// Goes on by other rules.
+    pub(super) fn retune(&mut self, group: &str, rules_of: &RulesOf) {
         for (topic, watch) in &mut self.topics {
-            watch.retune(ceilings_of(group, topic), settings);
+            watch.retune(rules_of(group, topic));
         }
     }
 
@@ -89,7 +84,7 @@ impl GroupWatch {
 
     /// What is now known of it.
     pub(super) fn report(&mut self, group: &GroupSample, cycle: &Cycle) -> GroupReport {
-        let (now, churns) = (cycle.sample.at, self.rebalances.churn());
+        let (now, churn) = (cycle.sample.at, self.rebalances.churn.as_ref());
         GroupReport {
             name: group.name.clone(),
             state: group.state.clone(),
@@ -99,7 +94,7 @@ impl GroupWatch {
             topics: self
                 .topics
                 .iter_mut()
-                .map(|(name, topic)| topic.report(name, now, churns, cycle))
+                .map(|(name, topic)| silenced(topic.report(name, now, churn, cycle)))
                 .collect(),
         }
     }
@@ -114,8 +109,8 @@ impl GroupWatch {
                 continue;
             };
             if !self.topics.contains_key(&sample.name) {
-                let ceilings = (cycle.ceilings_of)(group, &sample.name);
-                let watch = TopicWatch::new(ceilings, cycle);
+                let rules = (cycle.rules_of)(group, &sample.name);
+                let watch = TopicWatch::new(rules, cycle);
                 self.topics.insert(sample.name.clone(), watch);
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {

@@ -3,39 +3,24 @@
 
 mod hole;
 pub(super) mod partition;
+mod retry_topics;
 mod start_age;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::curve::Curve;
 use super::sample::{PartitionSample, Past, Reading, Retention, Time, TopicSample};
+use retry_topics::RetryTopics;
+pub use retry_topics::{RetryKind, RetryName, RetryNameOf};
 use start_age::StartAges;
-
-/// What may stand between a topic's name and a group's.
-const SEPARATORS: [char; 3] = ['.', '_', '-'];
-
-/// Whose retries a topic holds, by its name.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RetryName {
-    /// The main topic; a group's name may stand behind it.
-    pub main: String,
-    /// The group, where the name says it apart.
-    pub group: Option<String>,
-}
-
-/// Whose retries the topic of that name holds; `None` for one that holds none. A function, because patterns are matched outside
-/// the core.
-pub type RetryNameOf = Box<dyn Fn(&str) -> Option<RetryName> + Send>;
 
 /// The arrivals of a cluster. Bounded by what exists: a topic that is not in a sample is forgotten.
 pub(super) struct History {
     topics: BTreeMap<Arc<str>, TopicHistory>,
     /// Grows whenever a topic comes or goes.
     topic_set: u64,
-    retry_name_of: RetryNameOf,
-    /// `(main topic and perhaps the group's name, in lower case; the retry topic)`.
-    retries: BTreeSet<(String, Arc<str>)>,
+    retries: RetryTopics,
 }
 
 /// The arrivals of a topic.
@@ -48,8 +33,8 @@ pub(super) struct TopicHistory {
     partitions: Vec<Arrivals>,
     /// Messages since it was first seen.
     produced: u64,
-    /// Whose retries it holds.
-    retry_name: Option<RetryName>,
+    /// Each partition was read in the last sample.
+    pub(super) is_whole: bool,
     seen: bool,
 }
 
@@ -86,9 +71,18 @@ impl History {
         Self {
             topics: BTreeMap::new(),
             topic_set: 0,
-            retry_name_of,
-            retries: BTreeSet::new(),
+            retries: RetryTopics::new(retry_name_of),
         }
+    }
+
+    /// Goes on with other names of retry topics.
+    pub(super) fn rename(&mut self, retry_name_of: RetryNameOf) {
+        self.retries = RetryTopics::new(retry_name_of);
+        for topic in self.topics.keys() {
+            self.retries.meet(topic);
+        }
+        // Whoever looked for retry topics looks again.
+        self.topic_set += 1;
     }
 
     /// Takes the ends of all logs, and what is told of the time before.
@@ -99,7 +93,9 @@ impl History {
             match self.topics.get_mut(&topic.name) {
                 Some(history) => history.take(topic, own),
                 None => {
-                    let mut history = self.meet(&topic.name);
+                    self.topic_set += 1;
+                    self.retries.meet(&topic.name);
+                    let mut history = TopicHistory::default();
                     history.take(topic, own);
                     self.topics.insert(topic.name.clone(), history);
                 }
@@ -111,7 +107,7 @@ impl History {
         if self.topics.len() < before {
             self.topic_set += 1;
             let topics = &self.topics;
-            self.retries.retain(|(_, topic)| topics.contains_key(topic));
+            self.retries.retain(|topic| topics.contains_key(topic));
         }
     }
 
@@ -120,39 +116,10 @@ impl History {
         self.topic_set
     }
 
-    /// The topics that hold a group's retries of a main topic: named after both, or after the main topic alone.
-    pub(super) fn retry_topics_of(&self, group: &str, main: &str) -> Vec<Arc<str>> {
-        let (group, main) = (group.to_lowercase(), main.to_lowercase());
-        let mut names = vec![main.clone()];
-        names.extend(SEPARATORS.map(|separator| format!("{main}{separator}{group}")));
-        let mut found = Vec::new();
-        for name in names {
-            let beginning = (name.clone(), Arc::from(""));
-            let named_so = self.retries.range(beginning..);
-            for (_, topic) in named_so.take_while(|(of, _)| *of == name) {
-                let of_group = self.topics.get(topic).and_then(|t| t.retry_name.as_ref());
-                let is_ours = of_group
-                    .and_then(|name| name.group.as_deref())
-                    .is_none_or(|of| of.eq_ignore_ascii_case(&group));
-                if is_ours {
-                    found.push(Arc::clone(topic));
-                }
-            }
-        }
-        found
-    }
-
-    fn meet(&mut self, name: &Arc<str>) -> TopicHistory {
-        self.topic_set += 1;
-        let retry_name = (self.retry_name_of)(name);
-        if let Some(retry) = &retry_name {
-            self.retries
-                .insert((retry.main.to_lowercase(), Arc::clone(name)));
-        }
-        TopicHistory {
-            retry_name,
-            ..TopicHistory::default()
-        }
+    /// The topics that hold a group's retries or dead letters of a main topic: named after both, or after the main topic alone.
+    pub(super) fn retry_topics_of(&self, group: &str, main: &str) -> Vec<(Arc<str>, RetryKind)> {
+        let exists = |topic: &str| self.topics.contains_key(topic);
+        self.retries.of(group, main, exists)
     }
 
     /// Log ends mean something else from the next sample on.
@@ -188,6 +155,7 @@ impl TopicHistory {
         }
         self.id = topic.id.or(self.id);
         self.retention = topic.retention;
+        self.is_whole = topic.partitions.iter().all(|read| read.log_end.is_some());
         self.message_bytes = Arc::clone(&topic.message_bytes);
         let ages_out = topic.retention.is_some_and(|r| r.seconds.is_some());
         if self.partitions.len() < topic.partitions.len() {

@@ -3,8 +3,10 @@
 pub mod curve;
 mod group;
 mod history;
+mod mute;
 pub mod past;
 pub mod report;
+mod rules;
 pub mod sample;
 pub mod signal;
 pub mod trend;
@@ -14,11 +16,13 @@ use std::sync::Arc;
 
 use group::{Cycle, GroupWatch};
 use history::History;
-pub use history::{RetryName, RetryNameOf};
+pub use history::{RetryKind, RetryName, RetryNameOf};
+pub use mute::{Mute, Signal, Signals, Window as MuteWindow};
+pub use rules::{Ceilings, Rules, RulesOf};
 
 use report::Report;
 use sample::Sample;
-use signal::{ceiling, divergence, lag_growth, retry_storm};
+use signal::{ceiling, churn, divergence, lag_growth, reprocessing, retry_storm};
 use trend::rates::Window;
 
 /// Everything the analysis of one cluster can be told.
@@ -34,14 +38,20 @@ pub struct Settings {
     pub critical_eta_seconds: f64,
     /// The thresholds of signal 1.
     pub lag_growth: lag_growth::Profile,
-    /// Those for the partitions of topics with more than [`STRICT_ABOVE_PARTITIONS`](Self::STRICT_ABOVE_PARTITIONS).
+    /// Those for the partitions of topics with more than `strict_above`.
     pub lag_growth_strict: lag_growth::Profile,
+    /// Many partitions have many chances to be wrong: above so many each needs more evidence.
+    pub strict_above: usize,
     /// The thresholds of signal 2.
     pub ceiling: ceiling::Profile,
     /// The thresholds of signal 3.
     pub divergence: divergence::Profile,
     /// The thresholds of signal 4.
     pub retry_storm: retry_storm::Profile,
+    /// Those of commits that move backwards.
+    pub reprocessing: reprocessing::Profile,
+    /// Those of rebalances.
+    pub churn: churn::Profile,
 }
 
 impl Settings {
@@ -54,22 +64,31 @@ impl Settings {
             critical_eta_seconds: 3600.0,
             lag_growth: lag_growth::Profile::default(),
             lag_growth_strict: lag_growth::Profile::default().strict(),
+            strict_above: 10,
             ceiling: ceiling::Profile::default(),
             divergence: divergence::Profile::default(),
             retry_storm: retry_storm::Profile::default(),
+            reprocessing: reprocessing::Profile::default(),
+            churn: churn::Profile::default(),
         }
     }
 
-    /// Many partitions have many chances to be wrong: above so many each needs more evidence.
-    pub const STRICT_ABOVE_PARTITIONS: usize = 10;
-
     /// The thresholds of signal 1 for each partition of a topic with so many.
     fn profile_of_a_partition(&self, partitions: usize) -> &lag_growth::Profile {
-        if partitions > Self::STRICT_ABOVE_PARTITIONS {
+        if self.is_strict(partitions) {
             &self.lag_growth_strict
         } else {
             &self.lag_growth
         }
+    }
+
+    fn is_strict(&self, partitions: usize) -> bool {
+        partitions > self.strict_above
+    }
+
+    /// The window of the rates and quick slopes.
+    fn rate_window(&self) -> Window {
+        self.window(self.rate_window_seconds)
     }
 
     /// A window for rates that reaches back no further than a pair can stand for the present.
@@ -81,45 +100,31 @@ impl Settings {
     }
 }
 
-/// What counts as a full queue for one group and topic.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Ceilings {
-    /// Messages.
-    pub lag_messages: Option<f64>,
-    /// Seconds that the oldest uncommitted message may have waited.
-    pub delay_seconds: Option<f64>,
-}
-
-/// Which ceilings apply to a group and topic. A function, because patterns are matched outside the core.
-pub type CeilingsOf = Box<dyn Fn(&str, &str) -> Ceilings + Send>;
-
 /// What is known of one cluster, from one sample to the next. Bounded by what the samples hold: what is gone is forgotten.
 pub struct Analysis {
-    settings: Settings,
-    ceilings_of: CeilingsOf,
+    rules_of: RulesOf,
     history: History,
     groups: BTreeMap<Arc<str>, GroupWatch>,
 }
 
 impl Analysis {
-    /// Knows nothing yet. `ceilings_of` is asked once for each group and topic, `retry_name_of` for each topic, when it is first
+    /// Knows nothing yet. `rules_of` is asked once for each group and topic, `retry_name_of` for each topic, when it is first
     /// seen, and again when it changes.
-    pub fn new(settings: Settings, ceilings_of: CeilingsOf, retry_name_of: RetryNameOf) -> Self {
+    pub fn new(rules_of: RulesOf, retry_name_of: RetryNameOf) -> Self {
         Self {
-            settings,
-            ceilings_of,
+            rules_of,
             history: History::new(retry_name_of),
             groups: BTreeMap::new(),
         }
     }
 
-    /// Goes on with other settings and ceilings. What was seen and learned stays, as far as it still means the same: minima of
-    /// blocks whose length changed don't.
-    pub fn retune(&mut self, settings: Settings, ceilings_of: CeilingsOf) {
-        self.settings = settings;
-        self.ceilings_of = ceilings_of;
+    /// Goes on by other rules and names of retry topics. What was seen and learned stays, as far as it still means the same:
+    /// minima of blocks whose length changed don't.
+    pub fn retune(&mut self, rules_of: RulesOf, retry_name_of: RetryNameOf) {
+        self.rules_of = rules_of;
+        self.history.rename(retry_name_of);
         for (group, watch) in &mut self.groups {
-            watch.retune(group, &self.settings, &self.ceilings_of);
+            watch.retune(group, &self.rules_of);
         }
     }
 
@@ -144,8 +149,7 @@ impl Analysis {
         let cycle = Cycle {
             sample: &sample,
             history: &self.history,
-            settings: &self.settings,
-            ceilings_of: &self.ceilings_of,
+            rules_of: &self.rules_of,
         };
         // What each group committed: pairs, then the sum over partitions, then the verdict on its troughs.
         for group in &sample.groups {

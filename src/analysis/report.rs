@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::mute::Signals;
 use super::sample::{Cycle, Time};
 pub use super::signal::divergence::Quantiles;
 
@@ -68,6 +69,8 @@ pub struct TopicReport {
     pub ceiling: CeilingVerdict,
     /// The verdict on retries.
     pub retry_storm: RetryReport,
+    /// The signals that are not called now, because somebody wanted it so; their severities are absent.
+    pub muted: Signals,
     /// Whether the verdict rests on what the group usually does (else the cautious limits apply).
     pub habits_known: bool,
     /// Partitions with a commit whose lag is not known now.
@@ -181,6 +184,8 @@ pub struct RetryReport {
     pub reason: Option<RetryReason>,
     /// Messages produced to the retry topics for each that was consumed, over five minutes; absent where there are none.
     pub amplification_ratio: Option<f64>,
+    /// Messages per second produced to the dead-letter topics, over the rate window; absent where there are none.
+    pub dead_letter_rate: Option<f64>,
 }
 
 /// Why signal 4 is raised.

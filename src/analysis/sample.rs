@@ -158,6 +158,8 @@ pub struct Cycle {
     pub errors: Vec<(&'static str, &'static str, u64)>,
     /// What exists and is not in the sample, because a bound was reached.
     pub refused: Refused,
+    /// By how many seconds the machine's clock is ahead of the time that the sample is in: hours of a day are by that clock.
+    pub wall_ahead_seconds: f64,
 }
 
 /// How much is beyond the bounds of a cluster; not a total, but now.

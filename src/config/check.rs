@@ -2,6 +2,7 @@
 //! could not be read whole is not judged: its faults would be those already named.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration;
@@ -11,7 +12,8 @@ use super::properties;
 use super::security;
 use super::tree::{Node, Path, Step};
 use super::written::{self, Bound};
-use super::{CeilingRule, Cluster, Metrics, Settings};
+use super::{CeilingRule, Cluster, Metrics, Override, RetryPatterns, Settings};
+use super::{overrides, retries, signals};
 use crate::kafka::Secret;
 use crate::{analysis, kafka};
 
@@ -22,7 +24,7 @@ pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_SERIES: usize = 200_000;
 
 /// A key and what is wrong with it.
-type Wrong = (Path, String);
+pub(super) type Wrong = (Path, String);
 
 /// Judges everything that was written, beside what was found wrong with it before.
 pub(super) fn check(
@@ -48,11 +50,13 @@ pub(super) fn check(
     });
     let mut clusters = clusters(file, aws, &root.key("clusters"), &mut keep);
     let ceilings = ceilings(file, &root.key("ceilings"), &mut keep);
-    let analysis =
-        analysis(file, interval, max_age, &root.key("signals")).unwrap_or_else(|wrong| {
-            keep(wrong);
-            analysis::Settings::new(SAMPLE_INTERVAL.as_secs_f64())
-        });
+    let base = base(interval, max_age);
+    let analysis = analysis(file, interval, &base, &root.key("signals"));
+    let analysis = Arc::new(analysis.unwrap_or_else(|wrong| {
+        keep(wrong);
+        base.clone()
+    }));
+    let overrides = overrides(file, &base, &analysis, &root, &mut keep);
     if !problems.is_empty() {
         return Err(Problems::sorted(problems));
     }
@@ -63,6 +67,8 @@ pub(super) fn check(
         sample_interval: interval.expect("what could not be read is a problem"),
         clusters,
         ceilings,
+        retries: retries(file),
+        overrides,
         analysis,
         metrics: metrics(file),
     })
@@ -221,17 +227,22 @@ fn ceiling(written: &written::Ceiling, at: &Path) -> Result<CeilingRule, Wrong> 
     Ok(rule)
 }
 
+fn base(interval: Option<Duration>, max_age: Duration) -> analysis::Settings {
+    let mut settings = analysis::Settings::new(interval.unwrap_or(SAMPLE_INTERVAL).as_secs_f64());
+    settings.max_age_seconds = max_age.as_secs_f64();
+    settings
+}
+
 fn analysis(
     file: &written::File,
     interval: Option<Duration>,
-    max_age: Duration,
+    base: &analysis::Settings,
     at: &Path,
 ) -> Result<analysis::Settings, Wrong> {
-    let mut settings = analysis::Settings::new(interval.unwrap_or(SAMPLE_INTERVAL).as_secs_f64());
-    settings.max_age_seconds = max_age.as_secs_f64();
     let Some(signals) = &file.signals else {
-        return Ok(settings);
+        return Ok(base.clone());
     };
+    let mut settings = signals::laid_over(base.clone(), &[(signals, at)])?;
     if let Some(Text(window)) = &signals.rate_window {
         // A slope over fewer than two samples is none.
         if let Some(least) = interval.map(|interval| 2 * interval)
@@ -245,14 +256,39 @@ fn analysis(
         }
         settings.rate_window_seconds = window.0.as_secs_f64();
     }
-    if let Some(Text(eta)) = &signals.critical_eta {
-        settings.critical_eta_seconds = eta.0.as_secs_f64();
-    }
-    if let Some(lag_growth) = &signals.lag_growth {
-        let wrong = |(key, message): (&str, String)| (at.key("lag_growth").key(key), message);
-        settings.lag_growth = lag_growth.profile().map_err(wrong)?;
-    }
     Ok(settings)
+}
+
+fn overrides(
+    file: &written::File,
+    base: &analysis::Settings,
+    settings: &Arc<analysis::Settings>,
+    root: &Path,
+    keep: &mut impl FnMut(Wrong),
+) -> Vec<Override> {
+    let general_at = root.key("signals");
+    let general = file.signals.as_ref().map(|signals| (signals, &general_at));
+    let mut base = base.clone();
+    base.rate_window_seconds = settings.rate_window_seconds;
+    let mut checked = Vec::new();
+    for (index, written) in file.overrides.iter().flatten().enumerate() {
+        let at = root.key("overrides").index(index);
+        match overrides::check(written, &at, &base, general, settings) {
+            Ok(rule) => checked.push(rule),
+            // What is wrong with what holds for all was said.
+            Err((path, _)) if path.section() == general_at.section() => {}
+            Err(wrong) => keep(wrong),
+        }
+    }
+    checked
+}
+
+fn retries(file: &written::File) -> RetryPatterns {
+    let own = |patterns: &Option<Vec<Text<retries::Pattern>>>| {
+        let patterns = patterns.as_deref()?.iter();
+        Some(patterns.map(|Text(pattern)| pattern.clone()).collect())
+    };
+    RetryPatterns::new(own(&file.retry_topics), own(&file.dead_letter_topics))
 }
 
 pub(super) fn metrics(file: &written::File) -> Metrics {
@@ -267,7 +303,11 @@ pub(super) fn metrics(file: &written::File) -> Metrics {
     }
 }
 
-fn required<'a, T>(value: Option<&'a Text<T>>, at: &Path, key: &str) -> Result<&'a T, Wrong> {
+pub(super) fn required<'a, T>(
+    value: Option<&'a Text<T>>,
+    at: &Path,
+    key: &str,
+) -> Result<&'a T, Wrong> {
     value
         .map(|Text(value)| value)
         .ok_or_else(|| (at.key(key), "missing".to_owned()))

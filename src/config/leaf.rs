@@ -280,7 +280,7 @@ fn is_host(host: &str) -> bool {
 }
 
 /// The regex crate draws a picture over several lines; the reason is in the last.
-fn last_line(reason: &str) -> &str {
+pub(super) fn last_line(reason: &str) -> &str {
     let last = reason.lines().last().unwrap_or_default().trim();
     last.strip_prefix("error: ").unwrap_or(last)
 }

@@ -7,11 +7,13 @@ pub mod environment;
 mod keys;
 mod leaf;
 mod librdkafka;
+mod overrides;
 mod problem;
 mod properties;
-pub mod retries;
+mod retries;
 mod secret_file;
 mod security;
+mod signals;
 mod source;
 mod thresholds;
 mod tree;
@@ -26,12 +28,14 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::analysis::{self, Ceilings};
+use crate::analysis::{self, Ceilings, Rules};
 use crate::expose::metrics::Granularity;
 use crate::kafka;
 
 pub use duration::parse as parse_duration;
+pub use overrides::Override;
 pub use problem::{Problem, Problems};
+pub use retries::RetryPatterns;
 pub use tree::{Origin, Path};
 
 use tree::{Node, Value};
@@ -51,8 +55,12 @@ pub struct Settings {
     pub clusters: Vec<Cluster>,
     /// What a full queue is; the first that matches wins.
     pub ceilings: Vec<CeilingRule>,
+    /// Tell retry and dead-letter topics by their names.
+    pub retries: RetryPatterns,
+    /// What holds for some groups and topics in the place of `analysis`; the first that matches wins.
+    pub overrides: Vec<Override>,
     /// Thresholds.
-    pub analysis: analysis::Settings,
+    pub analysis: Arc<analysis::Settings>,
     /// What is published.
     pub metrics: Metrics,
 }
@@ -122,8 +130,25 @@ impl Settings {
             sample_interval: check::SAMPLE_INTERVAL,
             clusters: Vec::new(),
             ceilings: Vec::new(),
-            analysis: analysis::Settings::new(check::SAMPLE_INTERVAL.as_secs_f64()),
+            retries: RetryPatterns::default(),
+            overrides: Vec::new(),
+            analysis: Arc::new(analysis::Settings::new(
+                check::SAMPLE_INTERVAL.as_secs_f64(),
+            )),
             metrics: check::metrics(&written::File::default()),
+        }
+    }
+
+    /// By what a group is judged in a topic.
+    pub fn rules_of(&self, group: &str, topic: &str) -> Rules {
+        let found = self
+            .overrides
+            .iter()
+            .find(|rule| rule.group.passes(group) && rule.topic.passes(topic));
+        Rules {
+            ceilings: self.ceilings_of(group, topic),
+            settings: Arc::clone(found.map_or(&self.analysis, |rule| &rule.settings)),
+            mute: found.and_then(|rule| rule.mute.clone()),
         }
     }
 

@@ -1,12 +1,21 @@
-//! The thresholds of signal 1 as they are written. The defaults are the analysis' own: what isn't written is left alone.
+//! The thresholds of each signal as they are written. The defaults are the analysis' own: what isn't written is left alone.
+
+mod lag_growth;
 
 use serde::Deserialize;
 
-use super::leaf::{Positive, Share, Span, Text, Whole};
-use crate::analysis::signal::lag_growth::{Profile, Rule as CheckedRule};
+use super::leaf::{Positive, Share, Span, SpanWithin, Text, Whole};
+use crate::analysis::signal::{ceiling, churn, divergence, reprocessing, retry_storm};
+pub(super) use lag_growth::LagGrowth;
 
 /// A count of things that are remembered or waited for: enough to try anything, and far from using up memory.
 type Count = Whole<1, 1000>;
+
+/// A time of which each sample is remembered.
+type Remembered = SpanWithin<1, 3600>;
+
+/// A key and what is wrong with it.
+type Wrong = (&'static str, String);
 
 /// How a written value becomes a threshold.
 trait Threshold<T> {
@@ -14,6 +23,12 @@ trait Threshold<T> {
 }
 
 impl Threshold<f64> for Span {
+    fn threshold(&self) -> f64 {
+        self.0.as_secs_f64()
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Threshold<f64> for SpanWithin<MIN, MAX> {
     fn threshold(&self) -> f64 {
         self.0.as_secs_f64()
     }
@@ -43,126 +58,158 @@ impl<const MIN: u64, const MAX: u64> Threshold<i32> for Whole<MIN, MAX> {
     }
 }
 
-/// `key: kind => field of the profile`; a key says `15s` where the field counts seconds.
-macro_rules! lag_growth {
-    ($($key:ident: $kind:ty => $field:ident,)*) => {
-        /// `signals.lag_growth`.
+impl<const MIN: u64, const MAX: u64> Threshold<u32> for Whole<MIN, MAX> {
+    fn threshold(&self) -> u32 {
+        u32::try_from(self.0).expect("no bound of ours is beyond a u32")
+    }
+}
+
+/// `key: kind => field of the profile`; a key says `15s` where the field counts seconds. A profile's field that has no key here, and
+/// isn't named as one that is taken over by hand (`beside`), doesn't compile: every threshold is a setting.
+macro_rules! thresholds {
+    (
+        $(#[$doc:meta])* $name:ident => $profile:ty,
+        beside { $($beside:ident: $beside_kind:ty)? }
+        $($key:ident: $kind:ty => $field:ident,)*
+    ) => {
+        $(#[$doc])*
         #[derive(Debug, Default, Deserialize)]
         #[serde(expecting = "a map")]
-        pub(super) struct LagGrowth {
-            pub(super) rules: Option<Vec<Rule>>,
-            $(pub(super) $key: Option<Text<$kind>>,)*
+        pub(in crate::config) struct $name {
+            $($beside: Option<$beside_kind>,)?
+            $($key: Option<Text<$kind>>,)*
         }
 
-        impl LagGrowth {
-            /// Takes over what was written, `rules` aside.
-            fn apply(&self, profile: &mut Profile) {
+        impl $name {
+            /// Takes over what was written.
+            pub(in crate::config) fn take_over(&self, profile: &mut $profile) {
+                type Whole = $profile;
+                let Whole { $($field,)* $($beside: _)? } = profile;
                 $(if let Some(Text(value)) = &self.$key {
-                    profile.$field = value.threshold();
+                    *$field = value.threshold();
                 })*
             }
         }
     };
 }
+use thresholds;
 
-lag_growth! {
-    levels: Whole<1, 7> => levels,
-    base_block: Span => base_block_seconds,
-    minima_kept: Whole<2, 8> => minima_kept,
-    even_step_share: Share => even_step_share,
-    half_share: Share => half_share,
-    slope_share: Share => slope_share,
-    rise_messages: Positive => rise_messages,
-    time_lag_share: Share => time_lag_share,
-    young: Span => young_seconds,
-    young_factor: Positive => young_factor,
-    habit_commits: Count => habit_commits,
-    habit_gap: Span => habit_gap_seconds,
-    cold_span: Span => cold_span_seconds,
-    weak_kendall_share: Share => weak_kendall_share,
-    recovered_share: Share => recovered_share,
-    recovery: Span => recovery_seconds,
-    learn_from: Span => learn_from_seconds,
-    memory_events: Count => memory_events,
-    few_events: Count => few_events,
-    spread_factor: Positive => spread_factor,
-    mean_margin: Positive => mean_margin,
-    least_spread: Positive => least_spread,
-    clip_factor: Positive => clip_factor,
-    largest_factor: Positive => largest_factor,
-    bucket: Span => bucket_seconds,
-    lower_low_share: Share => lower_low_share,
-    flat_slope_share: Share => flat_slope_share,
-    flat_kendall: Whole<0, 28> => flat_kendall,
-    flat_time_lag_share: Share => flat_time_lag_share,
-    flat_minima: Whole<2, 8> => flat_minima,
-    flat_blocks: Count => flat_blocks,
+thresholds! {
+    /// `signals.ceiling`.
+    Ceiling => ceiling::Profile,
+    beside {}
+    enter: Share => enter_ratio,
+    leave: Share => leave_ratio,
+    leave_after: Remembered => leave_seconds,
+    window: Span => window_seconds,
+    warning_hits: Count => warning_hits,
+    warning_share: Share => warning_share,
+}
+
+thresholds! {
+    /// `signals.divergence`.
+    Divergence => divergence::Profile,
+    beside {}
+    slope_windows: Whole<2, 60> => slope_windows,
+    slope_span: Span => slope_least_seconds,
     hold: Span => hold_seconds,
-    hold_block_share: Positive => hold_block_share,
-    stall: Span => stall_seconds,
-    stall_gap_factor: Positive => stall_gap_factor,
-    clear: Span => clear_seconds,
+    tail_traffic_share: Share => tail_traffic_share,
+    least_p99: Span => least_p99_seconds,
+    least_p99_resolutions: Positive => least_p99_resolutions,
+    raise_ratio: Positive => raise_ratio,
+    clear_ratio: Positive => clear_ratio,
+    p50_slope_share: Share => p50_slope_share,
+    clear_peak_share: Share => clear_peak_share,
+    least_messages: Positive => least_messages,
+}
+
+thresholds! {
+    /// `signals.retry_storm`.
+    RetryStorm => retry_storm::Profile,
+    beside {}
+    windows: Whole<1, 60> => windows,
+    sustained_windows: Whole<1, 60> => sustained_windows,
+    sustained_share: Share => sustained_share,
+    least_ratio: Positive => least_ratio,
+    base_factor: Positive => base_factor,
+    base_margin: Positive => base_margin,
+    base_after_windows: Count => base_after_windows,
+    least_retries: Positive => least_retries,
+    idle_share: Share => idle_share,
+    clear_windows: Count => clear_windows,
     clear_share: Share => clear_share,
+    critical_ratio: Positive => critical_ratio,
+    critical_rising_windows: Count => critical_rising_windows,
 }
 
-/// An entry of `rules`.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "a map")]
-pub(super) struct Rule {
-    pub(super) minima: Option<Text<Whole<2, 8>>>,
-    pub(super) kendall: Option<Text<Whole<1, 28>>>,
-    pub(super) rise: Option<Text<Span>>,
-    pub(super) even_steps: Option<Text<bool>>,
+thresholds! {
+    /// `signals.reprocessing`.
+    Reprocessing => reprocessing::Profile,
+    beside {}
+    rewinds: Count => rewinds,
+    rewinds_within: Span => rewinds_seconds,
+    rewound_share: Share => rewound_share,
+    windows_in_a_row: Count => windows_in_a_row,
 }
 
-impl LagGrowth {
-    /// The profile that was written, or the key that is wrong and why.
-    pub(super) fn profile(&self) -> Result<Profile, (&'static str, String)> {
-        let mut profile = Profile::default();
-        self.apply(&mut profile);
-        if let Some(rules) = &self.rules {
-            let given = profile.rules.len();
-            if rules.len() != given {
-                return Err((
-                    "rules",
-                    format!("expected {given} rules, got {}", rules.len()),
-                ));
-            }
-            for (rule, written) in profile.rules.iter_mut().zip(rules) {
-                written.apply(rule);
-            }
-        }
-        let longest = profile
-            .rules
-            .iter()
-            .map(|rule| rule.minima)
-            .max()
-            .unwrap_or_default();
-        let wanted = longest.max(profile.flat_minima);
-        if wanted > profile.minima_kept {
-            let kept = profile.minima_kept;
+thresholds! {
+    /// `signals.churn`.
+    Churn => churn::Profile,
+    beside {}
+    rebalances: Count => rebalances,
+    usual_factor: Positive => usual_factor,
+    windows_in_a_row: Whole<1, { churn::MOST_WINDOWS_IN_A_ROW as u64 }> => windows_in_a_row,
+}
+
+impl Ceiling {
+    /// Takes over what was written, or says which key is wrong and why.
+    pub(super) fn apply(&self, profile: &mut ceiling::Profile) -> Result<(), Wrong> {
+        self.take_over(profile);
+        let (enter, leave) = (profile.enter_ratio, profile.leave_ratio);
+        if leave >= enter {
             return Err((
-                "minima_kept",
-                format!("{kept} are kept, but {wanted} are looked at"),
+                "leave",
+                format!("must be below enter ({enter}), is {leave}: each wobble would count"),
             ));
         }
-        Ok(profile)
+        Ok(())
     }
 }
 
-impl Rule {
-    fn apply(&self, rule: &mut CheckedRule) {
-        if let Some(Text(minima)) = &self.minima {
-            rule.minima = minima.threshold();
+impl Divergence {
+    /// Takes over what was written, or says which key is wrong and why.
+    pub(super) fn apply(&self, profile: &mut divergence::Profile) -> Result<(), Wrong> {
+        self.take_over(profile);
+        let (raise, clear) = (profile.raise_ratio, profile.clear_ratio);
+        if clear > raise {
+            return Err((
+                "clear_ratio",
+                format!("must not be above raise_ratio ({raise}), is {clear}"),
+            ));
         }
-        if let Some(Text(kendall)) = &self.kendall {
-            rule.kendall = kendall.threshold();
+        let spanned = (profile.slope_windows - 1) as f64 * divergence::WINDOW_SECONDS;
+        if profile.slope_least_seconds > spanned {
+            let windows = profile.slope_windows;
+            return Err((
+                "slope_span",
+                format!("{windows} windows (slope_windows) never span more than {spanned} s"),
+            ));
         }
-        if let Some(Text(rise)) = &self.rise {
-            rule.rise_seconds = rise.threshold();
+        Ok(())
+    }
+}
+
+impl RetryStorm {
+    /// Takes over what was written, or says which key is wrong and why.
+    pub(super) fn apply(&self, profile: &mut retry_storm::Profile) -> Result<(), Wrong> {
+        self.take_over(profile);
+        let (sustained, clear) = (profile.sustained_share, profile.clear_share);
+        if clear > sustained {
+            return Err((
+                "clear_share",
+                format!("must not be above sustained_share ({sustained}), is {clear}"),
+            ));
         }
-        if let Some(Text(even_steps)) = self.even_steps {
-            rule.even_steps = even_steps;
-        }
+        Ok(())
     }
 }

@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::leaf::{Address, Name, Offsets, Pattern, Span, SpanWithin, Text, Whole};
 use super::properties::Kafka;
-use super::thresholds::LagGrowth;
+use super::signals::Signals;
+use super::{overrides, retries};
 use crate::expose::metrics::Granularity;
 use crate::kafka::IsolationLevel;
 
@@ -17,7 +18,10 @@ pub(super) struct File {
     pub(super) max_age: Option<Text<Span>>,
     pub(super) clusters: Option<Vec<Cluster>>,
     pub(super) ceilings: Option<Vec<Ceiling>>,
+    pub(super) retry_topics: Option<Vec<Text<retries::Pattern>>>,
+    pub(super) dead_letter_topics: Option<Vec<Text<retries::Pattern>>>,
     pub(super) signals: Option<Signals>,
+    pub(super) overrides: Option<Vec<overrides::Written>>,
     pub(super) metrics: Option<Metrics>,
 }
 
@@ -61,15 +65,6 @@ pub(super) struct Ceiling {
     pub(super) topic: Option<Text<Pattern>>,
     pub(super) lag_messages: Option<Text<Whole<1, { u64::MAX }>>>,
     pub(super) delay: Option<Text<Span>>,
-}
-
-/// Thresholds.
-#[derive(Debug, Default, Deserialize)]
-#[serde(expecting = "a map")]
-pub(super) struct Signals {
-    pub(super) rate_window: Option<Text<Span>>,
-    pub(super) critical_eta: Option<Text<Span>>,
-    pub(super) lag_growth: Option<LagGrowth>,
 }
 
 /// What is published.

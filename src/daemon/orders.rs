@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::analysis::Analysis;
-use crate::config::retries::retry_name_of;
+use crate::analysis::{Analysis, RetryNameOf, RulesOf};
 use crate::config::{Cluster, Settings};
 
 /// The settings of one cluster.
@@ -35,25 +34,26 @@ impl Orders {
 
     /// An analysis that knows nothing yet.
     pub(super) fn analysis(&self) -> Analysis {
-        let rules = Arc::clone(&self.common);
-        Analysis::new(
-            self.common.analysis.clone(),
-            Box::new(move |group, topic| rules.ceilings_of(group, topic)),
-            Box::new(retry_name_of),
-        )
+        Analysis::new(self.rules_of(), self.retry_name_of())
     }
 
     /// Makes a running analysis go on as these orders say.
     pub(super) fn retune(&self, analysis: &mut Analysis) {
-        let rules = Arc::clone(&self.common);
-        analysis.retune(
-            self.common.analysis.clone(),
-            Box::new(move |group, topic| rules.ceilings_of(group, topic)),
-        );
+        analysis.retune(self.rules_of(), self.retry_name_of());
     }
 
     /// Does a log end mean the same by both?
     pub(super) fn means_the_same(&self, other: &Self) -> bool {
         self.cluster.kafka.isolation_level == other.cluster.kafka.isolation_level
+    }
+
+    fn rules_of(&self) -> RulesOf {
+        let common = Arc::clone(&self.common);
+        Box::new(move |group, topic| common.rules_of(group, topic))
+    }
+
+    fn retry_name_of(&self) -> RetryNameOf {
+        let common = Arc::clone(&self.common);
+        Box::new(move |topic| common.retries.name_of(topic))
     }
 }

@@ -199,6 +199,7 @@ impl<S: Source> Watch<S> {
         }
         self.lasting
             .totals(|totals| totals.complete(&mut sample.cycle));
+        sample.cycle.wall_ahead_seconds = ended.now.wall_ahead_seconds;
         if sample.cycle.up {
             self.last_sample_at = Some(began.now.time + began.now.wall_ahead_seconds);
         }

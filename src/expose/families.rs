@@ -80,8 +80,10 @@ families! {
     Delay Summary "delay_seconds" "How long the messages of the last minute had waited until they were committed, those that still wait included; no less than what sampling can resolve.";
     RetryAmplification Gauge "retry_amplification_ratio" "Messages produced to the retry topics for each message consumed from the main topic, over five minutes.";
     RetryReason Gauge "retry_storm_reason" "1 at the reason for which the signal retry_storm is raised: storm, reprocessing, or churn.";
+    DeadLetterRate Gauge "dead_letter_rate" "Messages per second produced to the dead-letter topics of the topic, over the rate window.";
     TailPartition Gauge "tail_partition" "1 for each partition that falls behind while the others do not.";
     Signal Gauge "signal" "0 ok, 1 warning, 2 critical; absent while that is not known: too little history, no cycle that read every partition, or a wait that may be a stall of a group whose habits are not known.";
+    SignalMuted Gauge "signal_muted" "1 while the signal is muted by the configuration: judged all the same, but not called.";
     Stalled Gauge "stalled" "1 while messages arrive and nothing is committed, 0 otherwise; absent while that is not known.";
     HabitsKnown Gauge "habits_known" "1 when the verdicts rest on what the group usually does, 0 while the cautious limits apply.";
     PartitionsUnknown Gauge "partitions_unknown" "Partitions with a commit whose lag is not known now: not read for too long, then no sum is published; or with a commit left over beyond the log end, then the sums are without them.";

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::analysis::Signal;
 use crate::analysis::report::{CeilingKind, Severity, TopicReport};
 use crate::analysis::sample::Time;
 
@@ -19,11 +20,15 @@ pub struct Signals {
 impl Signals {
     /// Those of a group and topic.
     pub fn of(report: &TopicReport) -> Self {
+        let word = |signal, severity| match report.muted.has(signal) {
+            true => "muted",
+            false => word(severity),
+        };
         Self {
-            lag_growth: word(report.lag_growth.severity),
-            ceiling: word(report.ceiling.severity),
-            divergence: word(report.divergence.severity),
-            retry_storm: word(report.retry_storm.severity),
+            lag_growth: word(Signal::LagGrowth, report.lag_growth.severity),
+            ceiling: word(Signal::Ceiling, report.ceiling.severity),
+            divergence: word(Signal::Divergence, report.divergence.severity),
+            retry_storm: word(Signal::RetryStorm, report.retry_storm.severity),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Report → text, a pure function: one [`Fragment`] per cluster and cycle.
 
+use crate::analysis::Signal;
 use crate::analysis::report::{
     CeilingKind, Counts, GroupReport, GrowthState, PartitionReport, Report, RetryReason,
     RetryReport, Severity, Slope, TopicReport,
@@ -216,28 +217,7 @@ impl Renderer {
         self.ceilings(&labels, topic);
         self.delays(&labels, topic);
         self.retries(&labels, topic.retry_storm);
-        let severity = topic.lag_growth.severity;
-        for (signal, severity) in [
-            ("lag_growth", severity),
-            ("ceiling", topic.ceiling.severity),
-            ("divergence", topic.divergence.severity),
-            ("retry_storm", topic.retry_storm.severity),
-        ] {
-            let extra = [("signal", signal)];
-            self.add(
-                Family::Signal,
-                &labels,
-                &extra,
-                severity.map(severity_value),
-            );
-        }
-        let stalled = topic.lag_growth.state == GrowthState::Stalled;
-        self.add(
-            Family::Stalled,
-            &labels,
-            &[],
-            severity.map(|_| f64::from(u8::from(stalled))),
-        );
+        self.signals(&labels, topic);
         self.add(
             Family::HabitsKnown,
             &labels,
@@ -251,6 +231,28 @@ impl Renderer {
             f64::from(topic.partitions_unknown),
         );
         self.counts(&labels, &topic.counts);
+    }
+
+    fn signals(&mut self, labels: &Labels, topic: &TopicReport) {
+        let severity = topic.lag_growth.severity;
+        for (signal, severity) in [
+            (Signal::LagGrowth, severity),
+            (Signal::Ceiling, topic.ceiling.severity),
+            (Signal::Divergence, topic.divergence.severity),
+            (Signal::RetryStorm, topic.retry_storm.severity),
+        ] {
+            let extra = [("signal", signal.name())];
+            self.add(Family::Signal, labels, &extra, severity.map(severity_value));
+            let muted = topic.muted.has(signal).then_some(1.0);
+            self.add(Family::SignalMuted, labels, &extra, muted);
+        }
+        let stalled = topic.lag_growth.state == GrowthState::Stalled;
+        self.add(
+            Family::Stalled,
+            labels,
+            &[],
+            severity.map(|_| f64::from(u8::from(stalled))),
+        );
     }
 
     fn slope(&mut self, labels: &Labels, window: &str, slope: Option<Slope>) {
@@ -320,6 +322,12 @@ impl Renderer {
             let extra = [("reason", reason_name(reason))];
             self.add(Family::RetryReason, labels, &extra, 1.0);
         }
+        self.add(
+            Family::DeadLetterRate,
+            labels,
+            &[],
+            retries.dead_letter_rate,
+        );
     }
 
     /// All reasons from the start, at zero: a rate needs the zero before the first event.

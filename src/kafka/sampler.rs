@@ -175,6 +175,7 @@ impl Sampler {
             requests: self.cluster.tally().requests(),
             errors: self.cluster.tally().errors(),
             refused: self.refused,
+            ..Cycle::default()
         };
         self.refusals.tell(&self.settings, &cycle);
         let mut sample = harvest::gather(&mut self.topics, &self.groups, &commits, clock, cycle);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::analysis::sample::Retention;
-use crate::analysis::{Ceilings, RetryName};
+use crate::analysis::{Ceilings, RetryKind, RetryName};
 
 /// Those read so far. A later sample may ask for them, so they are shared.
 #[derive(Clone, Debug, Default)]
@@ -21,10 +21,9 @@ enum Directive {
         topic: Option<String>,
         seconds: f64,
     },
-    Retry {
-        main: String,
-        retry: String,
-        group: Option<String>,
+    Beside {
+        topic: String,
+        name: RetryName,
     },
 }
 
@@ -74,13 +73,13 @@ impl Directives {
         })
     }
 
-    /// Whose retries a topic holds, as it was said.
+    /// Whose retries or dead letters a topic holds, as it was said.
     pub(super) fn retry_name_of(&self, topic: &str) -> Option<RetryName> {
         self.all().iter().find_map(|directive| match directive {
-            Directive::Retry { main, retry, group } if retry == topic => Some(RetryName {
-                main: main.clone(),
-                group: group.clone(),
-            }),
+            Directive::Beside {
+                topic: of_topic,
+                name,
+            } if of_topic == topic => Some(name.clone()),
             _ => None,
         })
     }
@@ -94,53 +93,108 @@ fn matches(of: Option<&str>, name: &str) -> bool {
     of.is_none_or(|of| of == name)
 }
 
+/// The kinds of directives, with the keys of each.
+const KINDS: [(&str, &[&str]); 4] = [
+    (
+        "ceiling",
+        &["group", "topic", "lag_messages", "delay_seconds"],
+    ),
+    ("retention", &["topic", "seconds"]),
+    ("retry", &["main", "retry", "group"]),
+    ("dead_letter", &["main", "dead_letter", "group"]),
+];
+
 fn parse(line: &str) -> Result<Directive, String> {
-    let mut words = line.split_whitespace();
-    let kind = words.next().unwrap_or_default();
-    let settings: Vec<(&str, &str)> = words
-        .map(|word| {
-            word.split_once('=')
-                .ok_or_else(|| format!("{word:?} is not of the form key=value"))
-        })
-        .collect::<Result<_, _>>()?;
-    let text = |key: &str| {
-        settings
-            .iter()
-            .find(|(k, _)| *k == key)
-            .map(|(_, v)| (*v).to_owned())
-    };
-    let number = |key: &str| -> Result<Option<f64>, String> {
-        let Some(value) = text(key) else {
+    let written = Written::read(line)?;
+    match written.kind {
+        "ceiling" => {
+            let (lag_messages, delay_seconds) = (
+                written.number("lag_messages")?,
+                written.number("delay_seconds")?,
+            );
+            if lag_messages.or(delay_seconds).is_none() {
+                return Err("#ceiling needs lag_messages=… or delay_seconds=…".to_owned());
+            }
+            Ok(Directive::Ceiling {
+                group: written.text("group"),
+                topic: written.text("topic"),
+                lag_messages,
+                delay_seconds,
+            })
+        }
+        "retention" => Ok(Directive::Retention {
+            topic: written.text("topic"),
+            seconds: written
+                .number("seconds")?
+                .ok_or_else(|| written.needs("seconds"))?,
+        }),
+        kind => Ok(Directive::Beside {
+            topic: written.required(kind)?,
+            name: RetryName {
+                kind: match kind {
+                    "retry" => RetryKind::Retry,
+                    _ => RetryKind::DeadLetter,
+                },
+                main: written.required("main")?,
+                group: written.text("group"),
+            },
+        }),
+    }
+}
+
+/// A line in its parts, each of them known.
+struct Written<'a> {
+    kind: &'a str,
+    settings: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Written<'a> {
+    fn read(line: &'a str) -> Result<Self, String> {
+        let mut words = line.split_whitespace();
+        let kind = words.next().unwrap_or_default();
+        let Some((_, keys)) = KINDS.iter().find(|(known, _)| *known == kind) else {
+            let known = KINDS.map(|(kind, _)| kind).join(", ");
+            return Err(format!("#{kind} is no directive; there are: {known}"));
+        };
+        let mut settings = Vec::new();
+        for word in words {
+            let (key, value) = word
+                .split_once('=')
+                .ok_or_else(|| format!("{word:?} is not of the form key=value"))?;
+            if !keys.contains(&key) {
+                let keys = keys.join(", ");
+                return Err(format!("#{kind} has no {key}; it has: {keys}"));
+            }
+            if settings.iter().any(|(known, _)| *known == key) {
+                return Err(format!("{key} is said twice"));
+            }
+            settings.push((key, value));
+        }
+        Ok(Self { kind, settings })
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        let found = self.settings.iter().find(|(known, _)| *known == key);
+        found.map(|(_, value)| (*value).to_owned())
+    }
+
+    fn required(&self, key: &str) -> Result<String, String> {
+        self.text(key).ok_or_else(|| self.needs(key))
+    }
+
+    fn needs(&self, key: &str) -> String {
+        format!("#{} needs {key}=…", self.kind)
+    }
+
+    fn number(&self, key: &str) -> Result<Option<f64>, String> {
+        let Some(value) = self.text(key) else {
             return Ok(None);
         };
-        let parsed = value
-            .parse::<f64>()
-            .ok()
-            .filter(|value| value.is_finite() && *value > 0.0);
+        let parsed = value.parse::<f64>().ok();
         parsed
+            .filter(|value| value.is_finite() && *value > 0.0)
             .map(Some)
             .ok_or_else(|| format!("{key}={value} is no number above zero"))
-    };
-    let required = |key: &str| text(key).ok_or_else(|| format!("#{kind} needs {key}=…"));
-    match kind {
-        "ceiling" => Ok(Directive::Ceiling {
-            group: text("group"),
-            topic: text("topic"),
-            lag_messages: number("lag_messages")?,
-            delay_seconds: number("delay_seconds")?,
-        }),
-        "retention" => Ok(Directive::Retention {
-            topic: text("topic"),
-            seconds: number("seconds")?.ok_or("#retention needs seconds=…")?,
-        }),
-        "retry" => Ok(Directive::Retry {
-            main: required("main")?,
-            retry: required("retry")?,
-            group: text("group"),
-        }),
-        _ => Err(format!(
-            "#{kind} is no directive: ceiling, retention and retry are"
-        )),
     }
 }
 
@@ -176,8 +230,18 @@ mod tests {
             ("retry main=a", "#retry needs retry=…"),
             (
                 "nothing",
-                "#nothing is no directive: ceiling, retention and retry are",
+                "#nothing is no directive; there are: ceiling, retention, retry, dead_letter",
             ),
+            (
+                "ceiling lag_mesages=5",
+                "#ceiling has no lag_mesages; it has: group, topic, lag_messages, delay_seconds",
+            ),
+            (
+                "ceiling group=g",
+                "#ceiling needs lag_messages=… or delay_seconds=…",
+            ),
+            ("retry main=a main=b", "main is said twice"),
+            ("dead_letter dead_letter=a", "#dead_letter needs main=…"),
         ];
         for (line, expected) in wrong {
             assert_eq!(Directives::default().read(line), Err(expected.to_owned()));

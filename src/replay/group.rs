@@ -10,7 +10,6 @@ use crate::analysis::sample::{
 };
 use crate::analysis::{Analysis, Ceilings, RetryNameOf};
 use crate::config::Settings;
-use crate::config::retries::retry_name_of;
 
 /// A group, and everything that is known of it so far.
 pub(super) struct GroupReplay {
@@ -28,27 +27,26 @@ struct Topic {
 }
 
 impl GroupReplay {
-    pub(super) fn new(name: &Arc<str>, settings: &Settings, directives: &Directives) -> Self {
-        let mut analysis = settings.analysis.clone();
-        // A recording has no cycle: what has no row was not lost, and stands.
-        analysis.max_age_seconds = f64::INFINITY;
-        let (given, rules) = (directives.clone(), settings.clone());
-        let ceilings_of = move |group: &str, topic: &str| {
-            let (given, rules) = (
-                given.ceilings(group, topic),
-                rules.ceilings_of(group, topic),
-            );
-            Ceilings {
-                lag_messages: given.lag_messages.or(rules.lag_messages),
-                delay_seconds: given.delay_seconds.or(rules.delay_seconds),
-            }
+    pub(super) fn new(name: &Arc<str>, settings: &Arc<Settings>, directives: &Directives) -> Self {
+        let (given, common) = (directives.clone(), Arc::clone(settings));
+        let rules_of = move |group: &str, topic: &str| {
+            let mut rules = common.rules_of(group, topic);
+            let given = given.ceilings(group, topic);
+            rules.ceilings = Ceilings {
+                lag_messages: given.lag_messages.or(rules.ceilings.lag_messages),
+                delay_seconds: given.delay_seconds.or(rules.ceilings.delay_seconds),
+            };
+            rules
         };
-        let given = directives.clone();
-        let retry_name_of: RetryNameOf =
-            Box::new(move |topic| given.retry_name_of(topic).or_else(|| retry_name_of(topic)));
+        let (given, settings) = (directives.clone(), Arc::clone(settings));
+        let retry_name_of: RetryNameOf = Box::new(move |topic| {
+            given
+                .retry_name_of(topic)
+                .or_else(|| settings.retries.name_of(topic))
+        });
         Self {
             name: Arc::clone(name),
-            analysis: Analysis::new(analysis, Box::new(ceilings_of), retry_name_of),
+            analysis: Analysis::new(Box::new(rules_of), retry_name_of),
             directives: directives.clone(),
             topics: Vec::new(),
         }

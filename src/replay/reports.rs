@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::directive::Directives;
 use super::group::GroupReplay;
 use super::recording::{Fault, Recording};
+use super::without_cycle;
 use crate::analysis::report::Report;
 use crate::config::Settings;
 
@@ -18,6 +20,7 @@ pub fn reports(
     settings: &Settings,
     mut take: impl FnMut(&str, Report),
 ) -> Result<(), Fault> {
+    let settings = Arc::new(without_cycle(settings));
     let directives = Directives::default();
     let mut recording = Recording::open(path, directives.clone())?;
     let mut groups = HashMap::new();
@@ -27,7 +30,7 @@ pub fn reports(
             let (cluster, group) = (rows[0].cluster, rows[0].group);
             let watched = groups
                 .entry((cluster, group))
-                .or_insert_with(|| GroupReplay::new(recording.name(group), settings, &directives));
+                .or_insert_with(|| GroupReplay::new(recording.name(group), &settings, &directives));
             let report = watched.observe(rows, &recording);
             take(recording.name(cluster), report);
         }

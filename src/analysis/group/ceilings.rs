@@ -51,6 +51,12 @@ impl TopicCeilings {
         self.limits = now;
     }
 
+    /// What was looked back on is of another length from now on.
+    pub(super) fn look_back_anew(&mut self) {
+        let hits = self.hits.iter_mut();
+        hits.for_each(|(_, ceiling)| ceiling.look_back_anew());
+    }
+
     /// Seconds that the oldest uncommitted message may have waited.
     pub(super) fn delay_seconds(&self) -> Option<f64> {
         self.limits.delay_seconds

@@ -71,6 +71,13 @@ impl PartitionWatch {
         }
     }
 
+    /// Goes on with other thresholds of signal 1.
+    pub(super) fn retune_series(&mut self, p: &Profile) {
+        if let Some(series) = &mut self.series {
+            series.retune(p);
+        }
+    }
+
     /// Time broke off: the last pair stands for nothing until it is read again. Where its offsets were is still what movement is
     /// counted from.
     pub(super) fn interrupt(&mut self) {

@@ -3,21 +3,40 @@
 
 use std::sync::Arc;
 
-use crate::analysis::history::History;
+use crate::analysis::Settings;
+use crate::analysis::history::{History, RetryKind};
 use crate::analysis::report::{RetryReason, RetryReport, Severity};
 use crate::analysis::sample::Time;
+use crate::analysis::signal::churn::Churn;
 use crate::analysis::signal::reprocessing::Reprocessing;
-use crate::analysis::signal::retry_storm::{Profile, RetryStorm};
+use crate::analysis::signal::retry_storm::RetryStorm;
+use crate::analysis::trend::rates::{Rates, Window};
 
 /// The retries of a group in a topic.
 pub(super) struct Retries {
-    /// The topic's retry topics, each with what was last known to have been produced to it.
-    topics: Vec<(Arc<str>, u64)>,
+    topics: Vec<Beside>,
     /// The set of topics that they were looked for in.
     looked_in: Option<u64>,
     retried: f64,
     storm: Option<RetryStorm>,
+    dead_letters: Option<Box<DeadLetters>>,
     reprocessing: Reprocessing,
+}
+
+/// A retry or dead-letter topic.
+struct Beside {
+    name: Arc<str>,
+    kind: RetryKind,
+    /// What was last known to have been produced to it.
+    produced: u64,
+}
+
+/// What was given up.
+struct DeadLetters {
+    total: f64,
+    rates: Rates,
+    /// When each of their partitions was last read.
+    read_at: Option<Time>,
 }
 
 /// What happened in a topic since the beginning, and in how many partitions commits moved backwards just now.
@@ -35,6 +54,7 @@ impl Retries {
             looked_in: None,
             retried: 0.0,
             storm: None,
+            dead_letters: None,
             reprocessing: Reprocessing::new(now, 0.0, 0.0),
         }
     }
@@ -46,34 +66,47 @@ impl Retries {
         (group, main): (&str, &str),
         happened: Happened,
         history: &History,
-        p: &Profile,
+        settings: &Settings,
     ) {
         self.find_topics(group, main, history);
-        self.count_retries(history);
+        self.count(now, history, settings);
         self.reprocessing.sample(
             now,
             happened.rewinds_now,
             happened.rewound,
             happened.consumed,
+            &settings.reprocessing,
         );
-        if self.topics.is_empty() {
+        if self
+            .topics
+            .iter()
+            .all(|topic| topic.kind != RetryKind::Retry)
+        {
             self.storm = None;
             return;
         }
         let (retried, consumed) = (self.retried, happened.consumed);
         match &mut self.storm {
-            Some(storm) => storm.sample(now, retried, consumed, p),
+            Some(storm) => storm.sample(now, retried, consumed, &settings.retry_storm),
             none => *none = Some(RetryStorm::new(now, retried, consumed)),
         }
     }
 
-    /// The worst of the three, and which it is. `churns`: the group rebalances far more often than it is used to.
-    pub(super) fn report(&self, churns: bool, p: &Profile) -> RetryReport {
-        let storm = self.storm.as_ref().and_then(|storm| storm.severity(p));
+    /// The worst of the three, and which it is. `churn`: the group's rebalances, once they are told.
+    pub(super) fn report(
+        &self,
+        now: Time,
+        churn: Option<&Churn>,
+        settings: &Settings,
+    ) -> RetryReport {
+        let storm = self.storm.as_ref();
+        let storm = storm.and_then(|storm| storm.severity(&settings.retry_storm));
+        let reprocesses = self.reprocessing.is_raised(&settings.reprocessing);
+        let churns = churn.is_some_and(|churn| churn.is_raised(&settings.churn));
         let reasons = [
             (storm.filter(|s| *s > Severity::Ok), RetryReason::Storm),
             (
-                self.reprocessing.is_raised().then_some(Severity::Warning),
+                reprocesses.then_some(Severity::Warning),
                 RetryReason::Reprocessing,
             ),
             (churns.then_some(Severity::Warning), RetryReason::Churn),
@@ -86,7 +119,28 @@ impl Retries {
             severity: worst.map(|(severity, _)| severity).or(storm),
             reason: worst.map(|(_, reason)| reason),
             amplification_ratio: self.storm.as_ref().and_then(RetryStorm::amplification),
+            dead_letter_rate: self.dead_letter_rate(now, settings.max_age_seconds),
         }
+    }
+
+    /// Goes on with another window for the rate.
+    pub(super) fn retune(&mut self, settings: &Settings) {
+        if let Some(dead) = &mut self.dead_letters {
+            dead.rates.set_window(settings.rate_window());
+        }
+    }
+
+    /// Time broke off: the rate begins anew.
+    pub(super) fn interrupt(&mut self) {
+        if let Some(dead) = &mut self.dead_letters {
+            dead.rates.clear();
+        }
+    }
+
+    fn dead_letter_rate(&self, now: Time, max_age_seconds: f64) -> Option<f64> {
+        let dead = self.dead_letters.as_ref()?;
+        let is_current = dead.read_at.is_some_and(|at| now - at <= max_age_seconds);
+        dead.rates.production().filter(|_| is_current)
     }
 
     fn find_topics(&mut self, group: &str, main: &str, history: &History) {
@@ -95,22 +149,65 @@ impl Retries {
         }
         self.looked_in = Some(history.topic_set());
         let found = history.retry_topics_of(group, main);
-        self.topics.retain(|(name, _)| found.contains(name));
-        for name in found {
-            if self.topics.iter().all(|(known, _)| *known != name) {
+        let has = |kind| found.iter().any(|(_, of)| *of == kind);
+        if !has(RetryKind::DeadLetter) {
+            self.dead_letters = None;
+        }
+        self.topics
+            .retain(|known| found.contains(&(Arc::clone(&known.name), known.kind)));
+        for (name, kind) in found {
+            if self.topics.iter().all(|known| known.name != name) {
                 let produced = history.topic(&name).map_or(0, |topic| topic.produced());
-                self.topics.push((name, produced));
+                self.topics.push(Beside {
+                    name,
+                    kind,
+                    produced,
+                });
             }
         }
     }
 
-    fn count_retries(&mut self, history: &History) {
-        for (name, before) in &mut self.topics {
-            let now = history
-                .topic(name)
-                .map_or(*before, |topic| topic.produced());
-            self.retried += now.saturating_sub(*before) as f64;
-            *before = now;
+    fn count(&mut self, now: Time, history: &History, settings: &Settings) {
+        let (mut dead, mut are_whole) = (None, true);
+        for beside in &mut self.topics {
+            let Some(topic) = history.topic(&beside.name) else {
+                continue;
+            };
+            let produced = topic.produced().saturating_sub(beside.produced) as f64;
+            beside.produced = topic.produced();
+            match beside.kind {
+                RetryKind::Retry => self.retried += produced,
+                RetryKind::DeadLetter => {
+                    *dead.get_or_insert(0.0) += produced;
+                    are_whole &= topic.is_whole;
+                }
+            }
+        }
+        if let Some(dead) = dead {
+            let window = settings.rate_window();
+            let letters = self
+                .dead_letters
+                .get_or_insert_with(|| Box::new(DeadLetters::new(window)));
+            letters.take(now, dead, are_whole);
+        }
+    }
+}
+
+impl DeadLetters {
+    fn new(window: Window) -> Self {
+        Self {
+            total: 0.0,
+            rates: Rates::new(window),
+            read_at: None,
+        }
+    }
+
+    /// A partition that was not read tells later what arrived meanwhile: until then the rate would be too low.
+    fn take(&mut self, now: Time, arrived: f64, is_whole: bool) {
+        self.total += arrived;
+        if is_whole {
+            self.rates.push(now, self.total, 0.0);
+            self.read_at = Some(now);
         }
     }
 }

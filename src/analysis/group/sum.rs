@@ -61,7 +61,7 @@ impl Sum {
 
     /// Goes on with other settings.
     pub(super) fn retune(&mut self, settings: &Settings) {
-        self.window = settings.window(settings.rate_window_seconds);
+        self.window = settings.rate_window();
         self.rates.set_window(self.window);
         if let Some(series) = &mut self.series {
             series.retune(&settings.lag_growth);

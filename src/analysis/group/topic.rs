@@ -15,12 +15,17 @@ use crate::analysis::report::{
     Counts, DivergenceReport, GrowthState, LagGrowth, PartitionReport, TopicReport,
 };
 use crate::analysis::sample::{PartitionSample, Time, TopicSample};
+use crate::analysis::signal::churn::Churn;
 use crate::analysis::signal::divergence::Divergence;
 use crate::analysis::trend::{delay, forecast};
-use crate::analysis::{Ceilings, Settings};
+use crate::analysis::{Mute, Rules, Settings, Signals};
 
 /// A group in one topic.
 pub(super) struct TopicWatch {
+    settings: Arc<Settings>,
+    mute: Option<Arc<Mute>>,
+    /// How many partitions the topic has.
+    width: usize,
     ceilings: TopicCeilings,
     /// Those with a commit, in order of their numbers.
     partitions: Vec<PartitionWatch>,
@@ -42,12 +47,15 @@ struct Present {
 }
 
 impl TopicWatch {
-    pub(super) fn new(ceilings: Ceilings, cycle: &Cycle) -> Self {
-        let settings = cycle.settings;
+    pub(super) fn new(rules: Rules, cycle: &Cycle) -> Self {
+        let settings = rules.settings;
         Self {
-            ceilings: TopicCeilings::new(ceilings),
+            ceilings: TopicCeilings::new(rules.ceilings),
             partitions: Vec::new(),
-            sum: Sum::new(settings.window(settings.rate_window_seconds)),
+            sum: Sum::new(settings.rate_window()),
+            width: 0,
+            settings,
+            mute: rules.mute,
             divergence: Divergence::new(cycle.sample.at),
             retries: Retries::new(cycle.sample.at),
             counts: Counts::default(),
@@ -55,13 +63,36 @@ impl TopicWatch {
         }
     }
 
-    /// Goes on with other settings and ceilings.
-    pub(super) fn retune(&mut self, ceilings: Ceilings, settings: &Settings) {
-        self.ceilings.retune(ceilings);
-        self.sum.retune(settings);
+    /// Goes on by other rules.
+    pub(super) fn retune(&mut self, rules: Rules) {
+        let before = std::mem::replace(&mut self.settings, rules.settings);
+        self.mute = rules.mute;
+        self.ceilings.retune(rules.ceilings);
+        if before.ceiling.window_seconds != self.settings.ceiling.window_seconds {
+            self.ceilings.look_back_anew();
+        }
+        self.sum.retune(&self.settings);
+        self.retries.retune(&self.settings);
         let has_delay_ceiling = self.ceilings.delay_seconds().is_some();
         for partition in &mut self.partitions {
-            partition.retune(has_delay_ceiling, settings);
+            partition.retune(has_delay_ceiling, &self.settings);
+        }
+        self.retune_series();
+    }
+
+    /// The partitions of a topic that grew wide are judged by another profile.
+    fn set_width(&mut self, partitions: usize) {
+        let before = std::mem::replace(&mut self.width, partitions);
+        let settings = &*self.settings;
+        if before > 0 && settings.is_strict(before) != settings.is_strict(partitions) {
+            self.retune_series();
+        }
+    }
+
+    fn retune_series(&mut self) {
+        let profile = self.settings.profile_of_a_partition(self.width);
+        for partition in &mut self.partitions {
+            partition.retune_series(profile);
         }
     }
 
@@ -69,6 +100,7 @@ impl TopicWatch {
     pub(super) fn interrupt(&mut self) {
         self.sum.interrupt();
         self.divergence.interrupt();
+        self.retries.interrupt();
         let partitions = self.partitions.iter_mut();
         partitions.for_each(PartitionWatch::interrupt);
     }
@@ -89,7 +121,8 @@ impl TopicWatch {
     ) {
         self.seen = true;
         self.forget_all_but(commits);
-        let settings = cycle.settings;
+        self.set_width(topic.partitions.len());
+        let settings = &*Arc::clone(&self.settings);
         let edge_shift = self.divergence.edge_shift();
         let mut rewinds_now = 0;
         for &(number, committed) in commits {
@@ -100,8 +133,8 @@ impl TopicWatch {
                 continue;
             };
             let mut watched = Watched {
-                rate_window: settings.window(settings.rate_window_seconds),
-                profile: settings.profile_of_a_partition(topic.partitions.len()),
+                rate_window: settings.rate_window(),
+                profile: settings.profile_of_a_partition(self.width),
                 edge_shift,
                 window: &mut self.divergence.window,
             };
@@ -133,7 +166,7 @@ impl TopicWatch {
             (group, &topic.name),
             happened,
             cycle.history,
-            &settings.retry_storm,
+            settings,
         );
     }
 
@@ -149,10 +182,10 @@ impl TopicWatch {
         &mut self,
         name: &Arc<str>,
         now: Time,
-        churns: bool,
+        churn: Option<&Churn>,
         cycle: &Cycle,
     ) -> TopicReport {
-        let settings = cycle.settings;
+        let settings = &*Arc::clone(&self.settings);
         let present = self.present(now, settings.max_age_seconds);
         // Where the lag goes is told only of a present sum, and only while the sum was fed recently.
         let followed = present.lag.is_some() && self.sum.is_current(now, settings.max_age_seconds);
@@ -213,14 +246,21 @@ impl TopicWatch {
             ceiling: self
                 .ceilings
                 .verdict(&ceilings, state, loses, &settings.ceiling),
-            retry_storm: self.retries.report(churns, &settings.retry_storm),
+            retry_storm: self.retries.report(now, churn, settings),
             delays: self.divergence.quantiles().filter(|_| followed),
             ceilings,
             habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),
             partitions_unknown: present.partitions_unknown,
             counts: self.counts,
             partitions: present.partitions,
+            muted: self.muted(now + cycle.sample.cycle.wall_ahead_seconds),
         }
+    }
+
+    /// What is not to be called now, by the wall clock.
+    fn muted(&self, wall: Time) -> Signals {
+        let muted = self.mute.as_ref().map(|mute| mute.at(wall));
+        muted.unwrap_or_default()
     }
 
     fn forget_all_but(&mut self, commits: &[(u32, u64)]) {

@@ -78,6 +78,11 @@ impl Ceiling {
         }
     }
 
+    /// Time spent is kept in parts of the window: with one of another length they are other parts.
+    pub fn look_back_anew(&mut self) {
+        self.spent.clear();
+    }
+
     /// It is at the ceiling now.
     pub fn is_at(&self) -> bool {
         self.is_at

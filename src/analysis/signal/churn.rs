@@ -8,17 +8,37 @@ use crate::analysis::sample::Time;
 const WINDOW_SECONDS: f64 = 600.0;
 /// Six hours: what the group is used to.
 const MEMORY_WINDOWS: usize = 36;
-/// In two windows in a row at least so many rebalances, and so many times the median of the memory.
-const REBALANCES: f64 = 3.0;
-const USUAL_FACTOR: f64 = 4.0;
-const WINDOWS_IN_A_ROW: u32 = 2;
+/// Windows in a row that can be asked for: an hour.
+pub const MOST_WINDOWS_IN_A_ROW: usize = 6;
+
+/// The thresholds of churn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// At least so many rebalances in a window (of ten minutes) …
+    pub rebalances: usize,
+    /// … and so many times the median window of the last six hours …
+    pub usual_factor: f64,
+    /// … in so many windows in a row, at most [`MOST_WINDOWS_IN_A_ROW`].
+    pub windows_in_a_row: usize,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            rebalances: 3,
+            usual_factor: 4.0,
+            windows_in_a_row: 2,
+        }
+    }
+}
 
 /// The rebalances of a group.
 #[derive(Clone, Debug)]
 pub struct Churn {
     windows: Tumbling<1>,
     memory: VecDeque<f32>,
-    in_a_row: u32,
+    /// The last windows: `(rebalances, what was usual then)`. A group's topics may be judged by different thresholds.
+    last: VecDeque<(f32, f32)>,
 }
 
 impl Churn {
@@ -27,7 +47,7 @@ impl Churn {
         Self {
             windows: Tumbling::new(WINDOW_SECONDS, now, [rebalances]),
             memory: VecDeque::new(),
-            in_a_row: 0,
+            last: VecDeque::new(),
         }
     }
 
@@ -36,8 +56,10 @@ impl Churn {
         let Some([begun]) = self.windows.close(now, [rebalances]) else {
             return;
         };
-        let churns = begun >= REBALANCES && begun >= USUAL_FACTOR * f64::from(self.usual());
-        self.in_a_row = if churns { self.in_a_row + 1 } else { 0 };
+        if self.last.len() == MOST_WINDOWS_IN_A_ROW {
+            self.last.pop_front();
+        }
+        self.last.push_back((begun as f32, self.usual()));
         if self.memory.len() == MEMORY_WINDOWS {
             self.memory.pop_front();
         }
@@ -45,8 +67,11 @@ impl Churn {
     }
 
     /// It rebalances far more often than it is used to.
-    pub fn is_raised(&self) -> bool {
-        self.in_a_row >= WINDOWS_IN_A_ROW
+    pub fn is_raised(&self, p: &Profile) -> bool {
+        let churned = |(begun, usual): &&(f32, f32)| {
+            *begun >= p.rebalances as f32 && f64::from(*begun) >= p.usual_factor * f64::from(*usual)
+        };
+        self.last.iter().rev().take_while(churned).count() >= p.windows_in_a_row
     }
 
     fn usual(&self) -> f32 {

@@ -13,9 +13,6 @@ use crate::analysis::trend::slope::line;
 /// A window of delays.
 pub const WINDOW_SECONDS: f64 = 60.0;
 
-/// Below, a window has no quantiles.
-const LEAST_MESSAGES: f64 = 50.0;
-
 /// Consumers commit every 5 s unless told otherwise, and samples further apart than that cannot see it.
 const ASSUMED_COMMIT_GAP_SECONDS: f64 = 5.0;
 /// While so many samples with something to commit show an advance, the assumed gap is right.
@@ -47,6 +44,8 @@ pub struct Profile {
     pub p50_slope_share: f64,
     /// It is over when p99 is below this share of its peak.
     pub clear_peak_share: f64,
+    /// A window with fewer messages has no quantiles.
+    pub least_messages: f64,
 }
 
 impl Default for Profile {
@@ -62,6 +61,7 @@ impl Default for Profile {
             clear_ratio: 1.5,
             p50_slope_share: 0.25,
             clear_peak_share: 0.5,
+            least_messages: 50.0,
         }
     }
 }
@@ -156,7 +156,7 @@ impl Divergence {
     /// Judges the window that ended, once all partitions have fed it.
     pub fn close(&mut self, end: Time, tail: Tail, gaps: CommitGaps, p: &Profile) {
         self.learn_commit_gap(gaps, p.slope_windows);
-        let enough = self.window.total() >= LEAST_MESSAGES;
+        let enough = self.window.total() >= p.least_messages;
         let quantile = |q| self.window.quantile(q).unwrap_or(0.0);
         self.quantiles = enough.then(|| Quantiles {
             p50: quantile(0.5),

@@ -5,14 +5,31 @@ use std::collections::VecDeque;
 use super::tumbling::Tumbling;
 use crate::analysis::sample::Time;
 
-/// So many rewinds in so many seconds are a habit, not a decision.
-const REWINDS: usize = 3;
-const REWINDS_SECONDS: f64 = 1800.0;
-
-/// More than this share of what was consumed was read again, in two windows in a row.
-const REWOUND_SHARE: f64 = 0.1;
 const WINDOW_SECONDS: f64 = 600.0;
-const WINDOWS_IN_A_ROW: u32 = 2;
+
+/// The thresholds of reprocessing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// So many rewinds …
+    pub rewinds: usize,
+    /// … in so many seconds are a habit, not a decision.
+    pub rewinds_seconds: f64,
+    /// Or more than this share of what was consumed was read again …
+    pub rewound_share: f64,
+    /// … in so many windows (of ten minutes) in a row.
+    pub windows_in_a_row: u32,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            rewinds: 3,
+            rewinds_seconds: 1800.0,
+            rewound_share: 0.1,
+            windows_in_a_row: 2,
+        }
+    }
+}
 
 /// The rewinds of a group in a topic.
 #[derive(Clone, Debug)]
@@ -34,26 +51,26 @@ impl Reprocessing {
     }
 
     /// Takes how many partitions were rewound just now, and the totals in messages.
-    pub fn sample(&mut self, now: Time, rewinds: usize, rewound: f64, consumed: f64) {
-        for _ in 0..rewinds.min(REWINDS) {
+    pub fn sample(&mut self, now: Time, rewinds: usize, rewound: f64, consumed: f64, p: &Profile) {
+        for _ in 0..rewinds.min(p.rewinds) {
             self.rewinds.push_back(now);
         }
-        while self.rewinds.len() > REWINDS
+        while self.rewinds.len() > p.rewinds
             || self
                 .rewinds
                 .front()
-                .is_some_and(|at| *at <= now - REWINDS_SECONDS)
+                .is_some_and(|at| *at <= now - p.rewinds_seconds)
         {
             self.rewinds.pop_front();
         }
         if let Some([back, forth]) = self.windows.close(now, [rewound, consumed]) {
-            let much = back > REWOUND_SHARE * forth;
+            let much = back > p.rewound_share * forth;
             self.in_a_row = if much { self.in_a_row + 1 } else { 0 };
         }
     }
 
     /// It is a habit.
-    pub fn is_raised(&self) -> bool {
-        self.rewinds.len() >= REWINDS || self.in_a_row >= WINDOWS_IN_A_ROW
+    pub fn is_raised(&self, p: &Profile) -> bool {
+        self.rewinds.len() >= p.rewinds || self.in_a_row >= p.windows_in_a_row
     }
 }

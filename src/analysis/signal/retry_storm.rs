@@ -181,7 +181,7 @@ impl RetryStorm {
     /// A running median: the first value after some windows, then small steps towards each one.
     fn learn_base(&mut self, p: &Profile) {
         let Some(base) = self.base else {
-            if self.judged + 1 == p.base_after_windows {
+            if self.judged + 1 >= p.base_after_windows {
                 self.base = Some(self.ratio);
             }
             return;

@@ -207,7 +207,7 @@ fn text(recordings: &[Recording]) -> String {
 
 fn pages(file: &Path, words: &OwnWords) -> Vec<Option<String>> {
     let settings = Settings {
-        analysis: lagslope::analysis::Settings::new(f64::from(INTERVAL)),
+        analysis: lagslope::analysis::Settings::new(f64::from(INTERVAL)).into(),
         ..Settings::without_clusters()
     };
     let mut reports: Vec<Report> = Vec::new();

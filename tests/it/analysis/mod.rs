@@ -16,7 +16,7 @@ use lagslope::analysis::report::{Report, TopicReport};
 use lagslope::analysis::sample::{
     Commits, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits, TopicSample,
 };
-use lagslope::analysis::{Analysis, Ceilings, Settings};
+use lagslope::analysis::{Analysis, Ceilings, Rules, Settings};
 
 /// Seconds between samples in the stories.
 pub(crate) const INTERVAL: f64 = 10.0;
@@ -57,8 +57,7 @@ impl Told {
     pub(crate) fn new(ceilings: Ceilings) -> Self {
         Self {
             analysis: Analysis::new(
-                Settings::new(INTERVAL),
-                Box::new(move |_, _| ceilings),
+                Rules::new(Settings::new(INTERVAL), ceilings).for_all(),
                 Box::new(|_| None),
             ),
             topic_id: Some(1),
@@ -68,8 +67,8 @@ impl Told {
     }
 
     pub(crate) fn retune(&mut self, settings: Settings, ceilings: Ceilings) {
-        self.analysis
-            .retune(settings, Box::new(move |_, _| ceilings));
+        let rules = Rules::new(settings, ceilings);
+        self.analysis.retune(rules.for_all(), Box::new(|_| None));
     }
 
     pub(crate) fn begin_new_curves(&mut self) {

@@ -5,7 +5,7 @@ use lagslope::analysis::past::{Doubt, Record, Search, instant, instants};
 use lagslope::analysis::sample::{
     Commits, GroupSample, PartitionSample, Past, Reading, Sample, TopicCommits, TopicSample,
 };
-use lagslope::analysis::{Analysis, Ceilings, Settings};
+use lagslope::analysis::{Analysis, Ceilings, Rules, Settings};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -263,11 +263,8 @@ fn sample(at: f64, log_end: u64, committed: u64, past: &[(f64, u64)]) -> Sample 
 }
 
 fn analysis() -> Analysis {
-    Analysis::new(
-        Settings::new(10.0),
-        Box::new(|_, _| Ceilings::default()),
-        Box::new(|_| None),
-    )
+    let rules = Rules::new(Settings::new(10.0), Ceilings::default());
+    Analysis::new(rules.for_all(), Box::new(|_| None))
 }
 
 #[test]
@@ -351,7 +348,8 @@ fn after_a_break_and_with_another_window_the_past_is_told_anew() {
     cycle(&mut known, 0.0, 30_000, &[(600.0, 40_000)]);
     let mut settings = Settings::new(10.0);
     settings.rate_window_seconds = 240.0;
-    known.retune(settings, Box::new(|_, _| Ceilings::default()));
+    let rules = Rules::new(settings, Ceilings::default());
+    known.retune(rules.for_all(), Box::new(|_| None));
     known.interrupt();
     // Told from the moment ten minutes later: 150 a second until two minutes before, 100 since.
     let past = [(-120.0, 112_000), (-360.0, 130_000), (-480.0, 148_000)];

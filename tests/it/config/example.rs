@@ -11,8 +11,13 @@ fn the_defaults_it_shows_are_the_real_ones() {
     let example = fs::read_to_string(path).expect("it is there");
     let least = load(&example, &[]).unwrap();
     let mut shown = load(all_settings(&example), &[]).unwrap();
-    assert_eq!(shown.ceilings.len(), 1, "examples of what has no default");
+    assert_eq!(
+        (shown.ceilings.len(), shown.overrides.len()),
+        (1, 1),
+        "examples of what has no default"
+    );
     shown.ceilings.clear();
+    shown.overrides.clear();
     assert_eq!(format!("{shown:#?}"), format!("{least:#?}"));
 }
 

@@ -6,7 +6,9 @@ mod command_line;
 mod contradictions;
 mod example;
 mod faults;
+mod overrides;
 mod security;
+mod thresholds;
 
 use std::ffi::OsString;
 use std::fs;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lagslope::analysis::Signal;
 use lagslope::analysis::report::{
     CeilingKind, CeilingReport, CeilingVerdict, Counts, DivergenceReport, Eta, GroupReport,
     GrowthState, LagGrowth, PartitionReport, Quantiles, Report, RetryReason, RetryReport, Severity,
@@ -139,13 +140,14 @@ fn full_topic() -> TopicReport {
             tail: vec![3],
         },
         ceiling: CeilingVerdict {
-            severity: Some(Severity::Ok),
+            severity: None,
             loses: false,
         },
         retry_storm: RetryReport {
             severity: Some(Severity::Warning),
             reason: Some(RetryReason::Reprocessing),
             amplification_ratio: Some(0.02),
+            dead_letter_rate: Some(0.5),
         },
         lag_growth: LagGrowth {
             partition: None,
@@ -154,6 +156,7 @@ fn full_topic() -> TopicReport {
             onset: Some(1_000.0),
             onset_lag_messages: Some(3.0),
         },
+        muted: [Signal::Ceiling].into_iter().collect(),
         habits_known: true,
         partitions_unknown: 0,
         counts: Counts {

@@ -115,7 +115,7 @@ async fn what_is_unknown_is_absent() {
         "last_sample_timestamp_seconds",
     ] {
         assert!(
-            !text.contains(&format!("lagslope_{name}")),
+            !text.contains(&format!("lagslope_{name}{{")),
             "{name} in\n{text}"
         );
     }

@@ -3,7 +3,7 @@
 use kafka_protocol::messages::ApiKey;
 use lagslope::analysis::report::TopicReport;
 use lagslope::analysis::sample::Sample;
-use lagslope::analysis::{Analysis, Ceilings, Settings};
+use lagslope::analysis::{Analysis, Ceilings, Rules, Settings};
 
 use super::scripted::Scripted;
 use super::{TIMEOUT, group, log_ends, sampler};
@@ -36,11 +36,8 @@ fn report(analysis: &mut Analysis, sample: Sample) -> TopicReport {
 }
 
 fn analysis() -> Analysis {
-    Analysis::new(
-        Settings::new(10.0),
-        Box::new(|_, _| Ceilings::default()),
-        Box::new(|_| None),
-    )
+    let rules = Rules::new(Settings::new(10.0), Ceilings::default());
+    Analysis::new(rules.for_all(), Box::new(|_| None))
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use lagslope::analysis::sample::{
     Commits, Cycle, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits,
     TopicSample,
 };
-use lagslope::analysis::{Analysis, Ceilings, Settings};
+use lagslope::analysis::{Analysis, Ceilings, Rules, Settings};
 use lagslope::expose::board::Board;
 use lagslope::expose::metrics::{Facts, Granularity, render_within};
 
@@ -357,7 +357,7 @@ impl Story {
 }
 
 fn analysis(settings: Settings, ceilings: Ceilings) -> Analysis {
-    Analysis::new(settings, Box::new(move |_, _| ceilings), Box::new(|_| None))
+    Analysis::new(Rules::new(settings, ceilings).for_all(), Box::new(|_| None))
 }
 
 fn cycles(minutes: u32) -> u32 {
