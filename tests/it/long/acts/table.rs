@@ -34,59 +34,58 @@ fn write_act(
     record: &Record,
     started: Instant,
 ) -> std::fmt::Result {
-    let after = |since: Instant, then: Instant| {
-        let seconds = then.saturating_duration_since(since).as_secs();
-        format!("{} min {:02} s", seconds / 60, seconds % 60)
-    };
-    let began = played.trouble_began;
-    let lasted = after(began, played.trouble_ended);
+    let (began, ended) = (played.trouble_began, played.trouble_ended);
     writeln!(
         text,
-        "{}: group {}, topic {}",
-        act.scenario, act.group, act.topic
+        "{}: group {}, topic {}\n  the trouble began after {} of normal work and lasted {}",
+        act.scenario,
+        act.group,
+        act.topic,
+        span(started, began),
+        span(began, ended)
     )?;
-    writeln!(
-        text,
-        "  the trouble began after {} of normal work and lasted {lasted}",
-        after(started, began)
-    )?;
-    let spell_line = |what: String, spell: &Spell| {
-        let came = after(began, spell.first);
-        let end = if record.is_now(spell) {
-            "still there".to_owned()
-        } else if spell.last < played.trouble_ended {
-            format!(
-                "gone {} after the beginning, before the trouble ended",
-                after(began, spell.last)
-            )
-        } else {
-            format!(
-                "gone {} after the end",
-                after(played.trouble_ended, spell.last)
-            )
-        };
-        let times = if spell.times == 1 {
-            String::new()
-        } else {
-            format!(", {} times", spell.times)
-        };
-        format!("  {what:<46} {came:>12} after the beginning, {end}{times}")
-    };
     let whose = act.whose();
     for ((_, name), spell) in record.signals.iter().filter(|((of, _), _)| *of == whose) {
-        let what = if name == act.signal {
-            format!("signal {name} (made for this)")
+        let made_for_it = if name == act.signal {
+            " (made for this)"
         } else {
-            format!("signal {name}")
+            ""
         };
-        writeln!(text, "{}", spell_line(what, spell))?;
+        let what = format!("signal {name}{made_for_it}");
+        writeln!(text, "{}", line(&what, spell, played, record))?;
     }
     for (alert, spell) in record.alerts_of(&whose) {
         let what = format!("alert {} ({})", alert.name, alert.severity);
-        writeln!(text, "{}\n    \"{}\"", spell_line(what, spell), spell.text)?;
+        let line = line(&what, spell, played, record);
+        writeln!(text, "{line}\n    \"{}\"", spell.text)?;
     }
     let resolved = played.resolved.map_or("no".to_owned(), |at| {
-        format!("yes, {} after the end", after(played.trouble_ended, at))
+        format!("yes, {} after the end", span(ended, at))
     });
     writeln!(text, "  all resolved: {resolved}\n")
+}
+
+/// When something came and went, from the beginning and the end of the trouble.
+fn line(what: &str, spell: &Spell, played: &Played, record: &Record) -> String {
+    let (began, ended) = (played.trouble_began, played.trouble_ended);
+    let came = span(began, spell.first);
+    let end = if record.is_now(spell) {
+        "still there".to_owned()
+    } else if spell.last < ended {
+        let lasted = span(began, spell.last);
+        format!("gone {lasted} after the beginning, before the trouble ended")
+    } else {
+        format!("gone {} after the end", span(ended, spell.last))
+    };
+    let times = if spell.times == 1 {
+        String::new()
+    } else {
+        format!(", {} times", spell.times)
+    };
+    format!("  {what:<46} {came:>12} after the beginning, {end}{times}")
+}
+
+fn span(since: Instant, then: Instant) -> String {
+    let seconds = then.saturating_duration_since(since).as_secs();
+    format!("{} min {:02} s", seconds / 60, seconds % 60)
 }
