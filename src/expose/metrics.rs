@@ -318,7 +318,8 @@ impl Renderer {
     fn retries(&mut self, labels: &Labels, retries: RetryReport) {
         let ratio = retries.amplification_ratio;
         self.add(Family::RetryAmplification, labels, &[], ratio);
-        if let Some(reason) = retries.reason {
+        let is_raised = retries.severity > Some(Severity::Ok);
+        if let Some(reason) = retries.reason.filter(|_| is_raised) {
             let extra = [("reason", reason_name(reason))];
             self.add(Family::RetryReason, labels, &extra, 1.0);
         }

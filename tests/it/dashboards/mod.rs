@@ -3,4 +3,4 @@
 mod layout;
 mod queries;
 
-pub(crate) use queries::{dashboards, queries};
+pub(crate) use queries::{OF_OTHER_TROUBLES, dashboards, queries};

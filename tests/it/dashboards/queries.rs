@@ -2,15 +2,22 @@
 
 use std::fs;
 
-use lagslope::analysis::Ceilings;
 use serde_json::Value;
 
+use crate::alerts::recording::{KEEPS_UP, Load, Recording, series};
 use crate::promtool::{promtool, repository};
+use crate::stories::minute;
 use crate::stories::proof::Proof;
-use crate::stories::{NORMAL, OVERLOAD, begin, minute};
 
 /// The folder of the dashboards.
 pub(crate) const FOLDER: &str = "dashboards";
+
+/// Panels that are empty while a group merely falls behind as a whole.
+pub(crate) const OF_OTHER_TROUBLES: &[&str] = &[
+    "Partitions that fall behind",
+    "Retries for each message consumed",
+    "Why work is done again",
+];
 
 /// What stands for each variable: everything is selected.
 const VARIABLES: &[(&str, &str)] = &[
@@ -80,6 +87,10 @@ fn each_query_is_promql() {
         "only {} queries were found",
         queries.len()
     );
+    for title in OF_OTHER_TROUBLES {
+        let is_there = queries.iter().any(|(panel, _)| panel == title);
+        assert!(is_there, "no panel is called {title}");
+    }
     let rule = |(index, (panel, expression)): (usize, &(String, String))| {
         assert!(!expression.contains('$'), "{panel}: {expression}");
         serde_json::json!({ "record": format!("query:{index}"), "expr": expression })
@@ -100,18 +111,39 @@ fn no_query_makes_up_a_value() {
     }
 }
 
-/// An overload below a ceiling fills every panel.
+/// Three groups in trouble fill every panel: one below its ceiling, one with a slow partition, one that retries.
 #[tokio::test]
-async fn each_query_finds_data_while_a_group_is_in_trouble() {
-    let ceilings = Ceilings {
-        lag_messages: Some(2_000_000.0),
-        delay_seconds: Some(300.0),
+async fn each_query_finds_data_while_groups_are_in_trouble() {
+    let too_slow = Load {
+        consumed: 950.0,
+        ..KEEPS_UP
     };
-    let story = begin(ceilings).await.runs(15, NORMAL).runs(25, OVERLOAD);
+    let one_is_slow = Load {
+        slow: &[(7, 500.0)],
+        ..KEEPS_UP
+    };
+    let retries = Load {
+        retried: 0.4,
+        ..KEEPS_UP
+    };
+    let groups = [
+        Recording::of("billing", "orders", 2)
+            .with_ceiling("lag_messages=2000000 delay_seconds=300")
+            .runs(30, KEEPS_UP)
+            .runs(30, too_slow),
+        Recording::of("search", "products", 12)
+            .runs(30, KEEPS_UP)
+            .runs(30, one_is_slow),
+        Recording::of("mailer", "mails", 2)
+            .with_retries()
+            .runs(30, KEEPS_UP)
+            .runs(30, retries),
+    ];
+    let series = series(&groups).await;
     queries()
         .iter()
-        .fold(Proof::of(&story.series()), |proof, (_, expression)| {
-            proof.finds(minute(40), expression)
+        .fold(Proof::of(&series), |proof, (_, expression)| {
+            proof.finds(minute(60), expression)
         })
         .holds();
 }

@@ -308,7 +308,8 @@ async fn every_dashboard_query_returns_data(
     evidence: &Evidence,
 ) {
     let mut seen = String::new();
-    for (title, query) in dashboards::queries() {
+    let here = |(title, _): &(String, _)| !dashboards::OF_OTHER_TROUBLES.contains(&title.as_str());
+    for (title, query) in dashboards::queries().into_iter().filter(here) {
         let series = prometheus
             .query_range(&query, started.elapsed(), Duration::from_secs(15))
             .await;

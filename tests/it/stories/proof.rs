@@ -36,6 +36,8 @@ pub(crate) enum About {
 pub(crate) struct Proof<'a> {
     series: &'a Series,
     instances: &'a [&'a str],
+    /// Seconds between two evaluations of the rules.
+    evaluated_every: u32,
     queries: Vec<Value>,
     texts: Vec<Value>,
 }
@@ -46,6 +48,7 @@ impl<'a> Proof<'a> {
         Self {
             series,
             instances: &["one:9877"],
+            evaluated_every: INTERVAL,
             queries: Vec::new(),
             texts: Vec::new(),
         }
@@ -54,6 +57,12 @@ impl<'a> Proof<'a> {
     /// As many replicas see the same.
     pub(crate) fn seen_by(mut self, instances: &'a [&'a str]) -> Self {
         self.instances = instances;
+        self
+    }
+
+    /// The rules are evaluated less often, for a long story: that is what takes the time.
+    pub(crate) fn evaluated_every(mut self, seconds: u32) -> Self {
+        self.evaluated_every = seconds;
         self
     }
 
@@ -94,9 +103,10 @@ impl<'a> Proof<'a> {
     /// Until this minute no alert has begun to fire a second time.
     pub(crate) fn none_came_back(self, minute: u32) -> Self {
         let firing = "ALERTS{alertstate=\"firing\"}";
-        let begins = format!("{firing} unless {firing} offset {INTERVAL}s");
+        let step = self.evaluated_every;
+        let begins = format!("{firing} unless {firing} offset {step}s");
         let query = format!(
-            "absent(sum by (alertname, severity) (count_over_time(({begins})[{minute}m:{INTERVAL}s])) > 1)"
+            "absent(sum by (alertname, severity) (count_over_time(({begins})[{minute}m:{step}s])) > 1)"
         );
         self.finds(minute * 60, &query)
     }
@@ -133,12 +143,11 @@ impl<'a> Proof<'a> {
 
     /// Asks promtool, and fails with what it says.
     pub(crate) fn holds(self) {
-        let interval = format!("{INTERVAL}s");
         let file = json!({
             "rule_files": [repository(RULES)],
-            "evaluation_interval": interval,
+            "evaluation_interval": format!("{}s", self.evaluated_every),
             "tests": [{
-                "interval": interval,
+                "interval": format!("{INTERVAL}s"),
                 "input_series": self.series.input(self.instances),
                 "promql_expr_test": self.queries,
                 "alert_rule_test": self.texts,
