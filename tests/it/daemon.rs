@@ -5,6 +5,7 @@ mod bulkhead;
 mod changed;
 mod clocks;
 mod door;
+mod overrides;
 mod script;
 
 use std::time::Duration;

@@ -10,6 +10,7 @@ mod past;
 mod random;
 mod retention;
 mod retuned;
+mod rules;
 mod stories;
 
 use lagslope::analysis::report::{Report, TopicReport};

@@ -7,6 +7,7 @@ mod contradictions;
 mod example;
 mod faults;
 mod overrides;
+mod replay;
 mod security;
 mod thresholds;
 

@@ -119,23 +119,27 @@ impl Source for Script {
     }
 }
 
-/// Group `pay` is 500 messages behind in `orders`, where 100 a second arrive. `requests` were sent since the source was made.
+/// Group `pay` is 500 messages behind in `orders`, where 100 a second arrive; a tenth of that arrives in `orders.given-up`. `requests` were sent since the source was made.
 fn group_that_lags(at: Time, seconds: f64, requests: u64) -> Sample {
     let offset = 10_000 + (100.0 * seconds) as u64;
     let reading = |offset| Some(Reading { offset, at });
+    let topic = |name: &str, offset| TopicSample {
+        name: name.into(),
+        id: Some(1),
+        retention: None,
+        message_bytes: Default::default(),
+        partitions: vec![PartitionSample {
+            log_start: reading(0),
+            log_end: reading(offset),
+        }],
+    };
     Sample {
         began: at,
         at,
-        topics: vec![TopicSample {
-            name: "orders".into(),
-            id: Some(1),
-            retention: None,
-            message_bytes: Default::default(),
-            partitions: vec![PartitionSample {
-                log_start: reading(0),
-                log_end: reading(offset),
-            }],
-        }],
+        topics: vec![
+            topic("orders", offset),
+            topic("orders.given-up", offset / 10),
+        ],
         groups: vec![GroupSample {
             name: "pay".into(),
             state: None,
