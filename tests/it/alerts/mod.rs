@@ -4,6 +4,7 @@ mod firing;
 pub(crate) mod lookup;
 mod losses;
 pub(crate) mod recording;
+mod retries;
 mod rights;
 mod rules;
 mod signals;

@@ -170,6 +170,7 @@ fn each_trouble_of_the_table_is_played() {
     let stories = [
         include_str!("firing.rs"),
         include_str!("losses.rs"),
+        include_str!("retries.rs"),
         include_str!("signals.rs"),
     ];
     for trouble in troubles() {

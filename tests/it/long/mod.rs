@@ -1,6 +1,7 @@
 //! Demonstrations in real time, on a real Kafka and a real Prometheus. They take as long as what they show takes, so they run only
 //! when `LAGSLOPE_LONG` is set (`./test --long`); what they see goes to docs/evidence.
 
+mod acts;
 mod faults;
 mod fresh_clone;
 mod headline;
