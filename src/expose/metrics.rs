@@ -329,12 +329,6 @@ impl Renderer {
             let extra = [("reason", reason_name(reason))];
             self.add(Family::RetryReason, labels, &extra, 1.0);
         }
-        self.add(
-            Family::DeadLetterRate,
-            labels,
-            &[],
-            retries.dead_letter_rate,
-        );
     }
 
     /// All reasons from the start, at zero: a rate needs the zero before the first event.

@@ -192,7 +192,7 @@ async fn a_slow_partition_below_a_delay_ceiling_pages_once() {
     let muted = series.without_signal("lag_growth");
     let course = Course {
         trouble: "One partition is too slow, beyond a delay ceiling, and `lag_growth` is muted",
-        begins: 70,
+        begins: 60,
         told: 60 + 35,
         ends: 120,
         // Half an hour of the last is spent at the ceiling, and the page stays a while.
@@ -247,7 +247,8 @@ async fn a_stuck_partition_is_a_stop_of_a_part() {
             About::Topic,
             "billing has stopped consuming a part of orders",
             "Group billing commits nothing on at least one partition of topic orders (cluster prod), for longer than it usually does, \
-             while 11.99k messages arrive each second. 299.6k messages wait, the oldest 5m 0s; the group has 3 members.",
+             while 11.99k messages arrive each second. 299.6k messages wait, the oldest 5m 0s; the group has 3 members. Behind the \
+             others: partition 7.",
         )
         .says(
             minute(100),

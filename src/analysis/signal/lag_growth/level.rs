@@ -182,7 +182,8 @@ impl Level {
                 self.recovered.learn(climb.rise(), p);
             }
             *climb = Climb::from(t, lag);
-        } else if lag < climb.low {
+        } else if lag <= climb.low {
+            // The latest of the lowest: a group that was at zero for hours did not rise for hours.
             climb.since = t;
             climb.low = lag;
         }
