@@ -41,7 +41,10 @@ impl Published {
         Self {
             lag: scrape.value("lag_messages", &labels),
             time_lag: scrape.value("time_lag_seconds", &labels),
-            signal: scrape.value("signal", &labels),
+            signal: scrape.value(
+                "signal",
+                &[&labels[..], &[("signal", "lag_growth")]].concat(),
+            ),
             unknown: scrape.value("partitions_unknown", &labels),
             counters,
             state: state.map(|(series, _)| label(series, "state")),
