@@ -1,7 +1,6 @@
 //! The pure core: samples in, reports out. No I/O, no clock, no async, no serde, no locks.
 
 pub mod curve;
-mod evidence;
 mod group;
 mod history;
 pub mod learned;
@@ -16,7 +15,6 @@ pub mod trend;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use evidence::{Compared, Evidence, Needs};
 use group::{Cycle, GroupWatch};
 use history::History;
 pub use history::{RetryKind, RetryName, RetryNameOf};
