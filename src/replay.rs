@@ -76,7 +76,7 @@ fn replay(path: &Path, settings: &Arc<Settings>, teller: &mut impl Teller) -> Re
     let directives = Directives::default();
     let mut recording = Recording::open(path, directives.clone())?;
     let mut replay = Replay {
-        settings: &settings,
+        settings,
         directives,
         groups: HashMap::new(),
     };
