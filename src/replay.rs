@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::analysis::report::Report;
 use crate::config::Settings;
 use crate::expose::json::Verdict;
 use directive::Directives;
@@ -44,10 +45,9 @@ pub fn run(
     form: Form,
     out: &mut impl Write,
 ) -> Result<(), Fault> {
-    let settings = Arc::new(without_cycle(settings));
     match form {
-        Form::Lines => replay(path, &settings, &mut Lines::new(out)),
-        Form::Summary => replay(path, &settings, &mut Summary::new(out)),
+        Form::Lines => replay(path, settings, &mut Lines::new(out)),
+        Form::Summary => replay(path, settings, &mut Summary::new(out)),
     }
 }
 
@@ -72,65 +72,64 @@ trait Teller {
     fn end(&mut self) -> io::Result<()>;
 }
 
-fn replay(path: &Path, settings: &Arc<Settings>, teller: &mut impl Teller) -> Result<(), Fault> {
+fn replay(path: &Path, settings: &Settings, teller: &mut impl Teller) -> Result<(), Fault> {
     let directives = Directives::default();
     let mut recording = Recording::open(path, directives.clone())?;
-    let mut replay = Replay {
+    let read = each_report(
+        &mut recording,
+        &directives,
         settings,
-        directives,
-        groups: HashMap::new(),
-    };
-    let mut rows = Vec::new();
-    let read = loop {
-        match recording.next_sample(&mut rows) {
-            Ok(true) => {
-                let told = replay.take(&rows, &recording, teller);
-                told.map_err(|error| recording.fault(&error))?;
-            }
-            Ok(false) => break Ok(()),
-            Err(fault) => break Err(fault),
-        }
-    };
+        |rows, names, report| tell(rows, names, &report, teller),
+    );
     let ended = teller.end().map_err(|error| recording.fault(&error));
     read.and(ended)
 }
 
-struct Replay<'a> {
-    settings: &'a Arc<Settings>,
-    directives: Directives,
-    /// By cluster and group.
-    groups: HashMap<(u32, u32), GroupReplay>,
+/// Hands over what is known after the rows of each group and instant, in order of time. Rows of one group stand together in nearly
+/// every recording; where they don't, the group gets two samples of the same time, which changes nothing.
+fn each_report(
+    recording: &mut Recording,
+    directives: &Directives,
+    settings: &Settings,
+    mut take: impl FnMut(&[Row], &Recording, Report) -> io::Result<()>,
+) -> Result<(), Fault> {
+    let settings = Arc::new(without_cycle(settings));
+    let mut groups = HashMap::new();
+    let mut rows = Vec::new();
+    while recording.next_sample(&mut rows)? {
+        let names = &*recording;
+        for rows in rows.chunk_by(|a, b| (a.cluster, a.group) == (b.cluster, b.group)) {
+            let (cluster, group) = (rows[0].cluster, rows[0].group);
+            let watched = groups
+                .entry((cluster, group))
+                .or_insert_with(|| GroupReplay::new(names.name(group), &settings, directives));
+            let report = watched.observe(rows, names);
+            take(rows, names, report).map_err(|error| names.fault(&error))?;
+        }
+    }
+    Ok(())
 }
 
-impl Replay<'_> {
-    /// The rows of one instant. Rows of one group stand together in nearly every recording; where they don't, the group gets two
-    /// samples of the same time, which changes nothing.
-    fn take(
-        &mut self,
-        rows: &[Row],
-        names: &Recording,
-        teller: &mut impl Teller,
-    ) -> io::Result<()> {
-        for rows in rows.chunk_by(|a, b| (a.cluster, a.group) == (b.cluster, b.group)) {
-            let (at, cluster, group) = (rows[0].t, rows[0].cluster, rows[0].group);
-            let watched = self.groups.entry((cluster, group)).or_insert_with(|| {
-                GroupReplay::new(names.name(group), self.settings, &self.directives)
-            });
-            let report = watched.observe(rows, names);
-            for topic in report.groups.iter().flat_map(|group| &group.topics) {
-                let has_row = |row: &&Row| *names.name(row.topic) == topic.topic;
-                let Some(row) = rows.iter().find(has_row) else {
-                    continue;
-                };
-                let verdict = Verdict {
-                    at,
-                    cluster: names.name(cluster),
-                    group: names.name(group),
-                    report: topic,
-                };
-                teller.tell((cluster, group, row.topic), &verdict)?;
-            }
-        }
-        Ok(())
+/// Each topic that has a row.
+fn tell(
+    rows: &[Row],
+    names: &Recording,
+    report: &Report,
+    teller: &mut impl Teller,
+) -> io::Result<()> {
+    let (cluster, group) = (rows[0].cluster, rows[0].group);
+    for topic in report.groups.iter().flat_map(|group| &group.topics) {
+        let has_row = |row: &&Row| *names.name(row.topic) == topic.topic;
+        let Some(row) = rows.iter().find(has_row) else {
+            continue;
+        };
+        let verdict = Verdict {
+            at: row.t,
+            cluster: names.name(cluster),
+            group: names.name(group),
+            report: topic,
+        };
+        teller.tell((cluster, group, row.topic), &verdict)?;
     }
+    Ok(())
 }

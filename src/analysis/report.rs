@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::mute::Signals;
+use super::mute::{Signal, Signals};
 use super::sample::{Cycle, Time};
 pub use super::signal::divergence::Quantiles;
 pub use super::trend::histogram::DelayHistogram;
@@ -83,6 +83,18 @@ pub struct TopicReport {
     pub counts: Counts,
     /// In order of partition; only those with a known lag.
     pub partitions: Vec<PartitionReport>,
+}
+
+impl TopicReport {
+    /// How bad a signal is; absent while that is unknown, or the signal muted.
+    pub fn severity(&self, signal: Signal) -> Option<Severity> {
+        match signal {
+            Signal::LagGrowth => self.lag_growth.severity,
+            Signal::Ceiling => self.ceiling.severity,
+            Signal::Divergence => self.divergence.severity,
+            Signal::RetryStorm => self.retry_storm.severity,
+        }
+    }
 }
 
 /// A slope with its confidence bounds (10 % and 90 %), in messages per second.

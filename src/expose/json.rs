@@ -20,15 +20,15 @@ pub struct Signals {
 impl Signals {
     /// Those of a group and topic.
     pub fn of(report: &TopicReport) -> Self {
-        let word = |signal, severity| match report.muted.has(signal) {
+        let word = |signal| match report.muted.has(signal) {
             true => "muted",
-            false => word(severity),
+            false => word(report.severity(signal)),
         };
         Self {
-            lag_growth: word(Signal::LagGrowth, report.lag_growth.severity),
-            ceiling: word(Signal::Ceiling, report.ceiling.severity),
-            divergence: word(Signal::Divergence, report.divergence.severity),
-            retry_storm: word(Signal::RetryStorm, report.retry_storm.severity),
+            lag_growth: word(Signal::LagGrowth),
+            ceiling: word(Signal::Ceiling),
+            divergence: word(Signal::Divergence),
+            retry_storm: word(Signal::RetryStorm),
         }
     }
 }

@@ -235,13 +235,8 @@ impl Renderer {
     }
 
     fn signals(&mut self, labels: &Labels, topic: &TopicReport) {
-        let severity = topic.lag_growth.severity;
-        for (signal, severity) in [
-            (Signal::LagGrowth, severity),
-            (Signal::Ceiling, topic.ceiling.severity),
-            (Signal::Divergence, topic.divergence.severity),
-            (Signal::RetryStorm, topic.retry_storm.severity),
-        ] {
+        for signal in Signal::ALL {
+            let severity = topic.severity(signal);
             let extra = [("signal", signal.name())];
             self.add(Family::Signal, labels, &extra, severity.map(severity_value));
             let muted = topic.muted.has(signal).then_some(1.0);
@@ -252,7 +247,9 @@ impl Renderer {
             Family::Stalled,
             labels,
             &[],
-            severity.map(|_| f64::from(u8::from(stalled))),
+            topic
+                .severity(Signal::LagGrowth)
+                .map(|_| f64::from(u8::from(stalled))),
         );
     }
 

@@ -61,18 +61,6 @@ fn pairwise(points: &[(Time, f64)], slopes: &mut [f64; PAIRS]) -> (usize, i32) {
     (pairs, kendall)
 }
 
-/// The least-squares slope alone, in units of value per second; `None` below two points, or when they share one time.
-pub fn line(points: impl Iterator<Item = (Time, f64)> + Clone) -> Option<f64> {
-    let (t0, v0) = points.clone().next()?;
-    let centred = || points.clone().map(move |(t, v)| (t - t0, v - v0));
-    let n = points.clone().count() as f64;
-    let mean_t = centred().map(|(t, _)| t).sum::<f64>() / n;
-    let mean_v = centred().map(|(_, v)| v).sum::<f64>() / n;
-    let spread: f64 = centred().map(|(t, _)| (t - mean_t).powi(2)).sum();
-    let together: f64 = centred().map(|(t, v)| (t - mean_t) * (v - mean_v)).sum();
-    (spread > 0.0).then_some(together / spread)
-}
-
 /// The least-squares slope, with the bounds that its standard error gives at 10 % and 90 %; `None` below three points.
 ///
 /// Student's t, not the normal distribution: a window of 120 s holds 5 to 13 points, where the normal is up to 30 % too narrow.

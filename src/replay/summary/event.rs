@@ -10,17 +10,6 @@ use crate::analysis::sample::Time;
 /// Of one signal, group and topic: the others are counted. What is raised more often is not read one by one.
 const KEPT_MAX: usize = 20;
 
-/// How bad a signal is; a muted one is not known to be.
-fn severity(signal: Signal, report: &TopicReport) -> Option<Severity> {
-    let severity = match signal {
-        Signal::LagGrowth => report.lag_growth.severity,
-        Signal::Ceiling => report.ceiling.severity,
-        Signal::Divergence => report.divergence.severity,
-        Signal::RetryStorm => report.retry_storm.severity,
-    };
-    severity.filter(|_| !report.muted.has(signal))
-}
-
 /// From when a signal is raised until it isn't.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
@@ -61,7 +50,7 @@ pub(super) struct Raisings {
 
 impl Raisings {
     pub(super) fn take(&mut self, signal: Signal, at: Time, report: &TopicReport) {
-        let severity = severity(signal, report);
+        let severity = report.severity(signal);
         self.was_known |= severity.is_some();
         let raised = severity.filter(|severity| *severity > Severity::Ok);
         match (raised, self.since) {

@@ -1,7 +1,7 @@
 //! Clever code against naive code, on random input.
 
 use lagslope::analysis::curve::{Curve, GAPS};
-use lagslope::analysis::trend::slope::{least_squares, line, trend};
+use lagslope::analysis::trend::slope::{least_squares, trend};
 use proptest::prelude::*;
 
 /// Everything that was read, never thinned.
@@ -95,14 +95,13 @@ proptest! {
         let value = |i: u32| f64::from(start) + f64::from(slope) * 10.0 * f64::from(i);
         let points = (0..n).map(|i| (1.7e9 + 10.0 * f64::from(i), value(i)));
         let theil_sen = trend(points.clone()).unwrap().slope;
-        let fitted = least_squares(points.clone()).unwrap();
+        let fitted = least_squares(points).unwrap();
         let slope = f64::from(slope);
         for found in [theil_sen, fitted] {
             for value in [found.slope, found.lower, found.upper] {
                 prop_assert!((value - slope).abs() <= 1e-9 * slope.abs(), "{found:?}");
             }
         }
-        prop_assert!((line(points).unwrap() - slope).abs() <= 1e-9 * slope.abs());
     }
 
     #[test]
