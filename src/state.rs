@@ -1,6 +1,6 @@
 //! What was learned, on disk, so that a restart costs no habits: versioned, checksummed, and replaced as a whole.
 //!
-//! [`encode`] and [`decode`] are bytes, [`file`] is the disk. A file is believed wholly or not at all.
+//! [`encode`] and [`decode`] are bytes, [`mod@file`] is the disk. A file is believed wholly or not at all.
 
 pub mod file;
 mod record;
