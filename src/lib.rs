@@ -6,6 +6,8 @@
 //! 2. [`analysis`] understands: three curves for each partition, their slopes, the verdicts. It is pure.
 //! 3. [`expose`] tells: `/metrics`, health, and the daemon about itself.
 //!
+//! [`simulator`] is a Kafka cluster for demos and tests that exists only as arithmetic, and uses nothing of the rest.
+//!
 //! [`state`] is what was learned, on disk. [`daemon`] joins them, one task for each cluster, and holds the only clock. [`config`] is
 //! where settings come from, [`cli`] what can be typed. Start reading at `daemon::run`, then `analysis::Analysis::observe`.
 
@@ -16,5 +18,6 @@ pub mod daemon;
 pub mod expose;
 pub mod kafka;
 pub mod replay;
+pub mod simulator;
 pub mod state;
 pub mod telemetry;
