@@ -32,3 +32,4 @@ mod secrets;
 mod security;
 mod state;
 mod stories;
+mod world;
