@@ -236,13 +236,13 @@ impl Group {
     }
 
     /// When a member commits in a round; rounds follow each other after `commit_every`.
-    fn instant(&self, round: i64, member: u32) -> Time {
+    pub(super) fn instant(&self, round: i64, member: u32) -> Time {
         let phase = hash::share(self.seed(), u64::from(member), 1);
         (round as f64 + phase) * self.commit_every
     }
 
     /// The last round by `t` in which a member has committed.
-    fn round(&self, member: u32, t: Time) -> i64 {
+    pub(super) fn round(&self, member: u32, t: Time) -> i64 {
         let phase = hash::share(self.seed(), u64::from(member), 1);
         let near = (t / self.commit_every - phase).round() as i64;
         // By the instants themselves: a quotient is rounded otherwise than they are.
