@@ -30,5 +30,6 @@ mod replay;
 mod scenarios;
 mod secrets;
 mod security;
+mod simulator;
 mod state;
 mod stories;
