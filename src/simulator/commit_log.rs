@@ -1,20 +1,19 @@
 //! `__consumer_offsets` as arithmetic: each commit and each generation of the groups whose names fall into a partition is a record,
 //! in order of time, with offsets that have no holes.
 //!
-//! Nothing is stored but a count for each minute that somebody asked about: what a minute holds is worked out again when it is read.
+//! Every member takes as many offsets each time that it could commit as it has partitions, so that how many records there are is
+//! arithmetic, too. Where it commits fewer, because it stands still, the others repeat the group's own record: Kafka writes
+//! that again at times, and it tells nothing new.
 
-use std::sync::{Mutex, PoisonError};
-
-use super::group::Kind;
+use super::group::{Group, Kind};
 use super::world::{Commit, Generation};
 use super::{Time, World};
 
 /// Partitions of the topic: Kafka's `offsets.topic.num.partitions`.
 pub(super) const PARTITIONS: u32 = 50;
 
-/// A count is kept for so much of a partition's time: 17 MB a month over all partitions, and a few thousand records to go through
-/// for a reader in the middle of it.
-const SLOT_SECONDS: f64 = 60.0;
+/// Records are worked out for so much of a partition's time at once: a few hundred for a reader in the middle of it to go through.
+const SLOT_SECONDS: f64 = 10.0;
 
 /// A record, before it is bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,8 +38,6 @@ pub(super) struct CommitLog {
     begins: Time,
     /// Groups by partition.
     groups: Vec<Vec<usize>>,
-    /// By partition: records up to the end of each slot.
-    counts: Vec<Mutex<Vec<u64>>>,
 }
 
 /// In which partition a group's commits are.
@@ -64,23 +61,18 @@ impl CommitLog {
                 groups[partition_of(&group.name) as usize].push(index);
             }
         }
-        Self {
-            begins,
-            groups,
-            counts: (0..PARTITIONS).map(|_| Mutex::default()).collect(),
-        }
+        Self { begins, groups }
     }
 
     /// The offset that the next record gets.
     pub(super) fn end(&self, world: &World, partition: u32, now: Time) -> u64 {
-        let Some((slot, slot_begins)) = self.slot_of(now) else {
-            return 0;
-        };
-        let before = self.count_before(world, partition, slot);
-        before + self.entries(world, partition, slot_begins, now).len() as u64
+        let groups = self.groups[partition as usize].iter();
+        groups
+            .map(|group| self.records_of(world, &world.groups[*group], now))
+            .sum()
     }
 
-    /// Records from `offset` on that are there at `now`; at least one if there is any, and not many more than `max`.
+    /// Records from `offset` on that are there at `now`: `max`, or all there are.
     pub(super) fn read(
         &self,
         world: &World,
@@ -89,13 +81,10 @@ impl CommitLog {
         max: usize,
         now: Time,
     ) -> Vec<Entry> {
-        let Some((last, _)) = self.slot_of(now) else {
+        let Some(last) = self.slot_of(now) else {
             return Vec::new();
         };
-        self.count_before(world, partition, last);
-        let mut slot = self.with_counts(partition, |counts| {
-            counts[..last.min(counts.len())].partition_point(|count| *count <= offset)
-        });
+        let mut slot = self.slot_with(world, partition, offset, last);
         let mut read = Vec::new();
         while slot <= last && read.len() < max {
             let entries = self.slot(world, partition, slot, now);
@@ -106,6 +95,20 @@ impl CommitLog {
         read
     }
 
+    /// The slot that holds this offset; the last when none does yet.
+    fn slot_with(&self, world: &World, partition: u32, offset: u64, last: usize) -> usize {
+        let (mut from, mut to) = (0, last);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if self.end(world, partition, self.slot_begins(middle + 1)) <= offset {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from
+    }
+
     /// The first record at or after `time`.
     pub(super) fn first_at_or_after(
         &self,
@@ -114,9 +117,10 @@ impl CommitLog {
         time: Time,
         now: Time,
     ) -> Option<(u64, Time)> {
-        let (last, _) = self.slot_of(now)?;
-        let (first, _) = self.slot_of(time.max(self.begins))?;
-        (first..=last).find_map(|slot| {
+        let last = self.slot_of(now)?;
+        let first = self.slot_of(time.max(self.begins))?;
+        // The first record of a slot may be a hair later than its beginning says.
+        (first.saturating_sub(1)..=last).find_map(|slot| {
             let entries = self.slot(world, partition, slot, now);
             let found = entries.into_iter().find(|entry| entry.at >= time)?;
             Some((found.offset, found.at))
@@ -130,69 +134,93 @@ impl CommitLog {
         Some((last.offset, last.at))
     }
 
-    fn slot_of(&self, time: Time) -> Option<(usize, Time)> {
+    fn slot_of(&self, time: Time) -> Option<usize> {
         let slot = ((time - self.begins) / SLOT_SECONDS).floor();
-        (slot >= 0.0).then(|| (slot as usize, self.slot_begins(slot as usize)))
+        (slot >= 0.0).then_some(slot as usize)
     }
 
     fn slot_begins(&self, slot: usize) -> Time {
         self.begins + slot as f64 * SLOT_SECONDS
     }
 
-    /// Records in the slots before this one; counts those that nobody asked about yet.
-    fn count_before(&self, world: &World, partition: u32, slot: usize) -> u64 {
-        self.with_counts(partition, |counts| {
-            while counts.len() < slot {
-                let (from, to) = (
-                    self.slot_begins(counts.len()),
-                    self.slot_begins(counts.len() + 1),
-                );
-                let records = self.entries(world, partition, from, to).len() as u64;
-                counts.push(counts.last().copied().unwrap_or(0) + records);
-            }
-            slot.checked_sub(1).map_or(0, |before| counts[before])
-        })
-    }
-
-    fn with_counts<T>(&self, partition: u32, with: impl FnOnce(&mut Vec<u64>) -> T) -> T {
-        // Counts are pushed whole: what a panic left is still right.
-        let counts = self.counts[partition as usize].lock();
-        with(&mut counts.unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// The records of a slot that are there at `now`, with their offsets.
     fn slot(&self, world: &World, partition: u32, slot: usize, now: Time) -> Vec<Entry> {
-        let first = self.count_before(world, partition, slot);
+        let from = self.slot_begins(slot);
         let to = self.slot_begins(slot + 1).min(now);
-        let mut entries = self.entries(world, partition, self.slot_begins(slot), to);
+        let mut entries = Vec::new();
+        for &group in &self.groups[partition as usize] {
+            self.write(world, group, from, to, &mut entries);
+        }
+        entries.sort_by(|a, b| a.at.total_cmp(&b.at));
+        let first = self.end(world, partition, from);
         for (number, entry) in entries.iter_mut().enumerate() {
             entry.offset = first + number as u64;
         }
         entries
     }
 
-    /// In order of time, without offsets yet.
-    fn entries(&self, world: &World, partition: u32, from: Time, to: Time) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for &group in &self.groups[partition as usize] {
-            let entry = |at, what| Entry {
-                offset: 0,
-                at,
-                group,
-                what,
-            };
-            let generations = world.generations_between(group, from, to);
-            entries.extend(
-                generations
-                    .iter()
-                    .map(|g| entry(g.at, What::Generation(*g))),
-            );
-            let commits = world.commits_between(group, from, to);
-            entries.extend(commits.map(|c| entry(c.at, What::Commit(c))));
-        }
-        entries.sort_by(|a, b| a.at.total_cmp(&b.at));
-        entries
+    /// Records of a group by `t`: as many as [`Self::write`] writes.
+    fn records_of(&self, world: &World, group: &Group, t: Time) -> u64 {
+        let commits: u64 = (0..group.members.max(1))
+            .map(|member| self.instants(group, member, t) * places(world, group, member))
+            .sum();
+        commits + group.generation(t.max(self.begins)) - group.generation(self.begins)
     }
+
+    /// How often a member could have committed by `t`, since the log began.
+    fn instants(&self, group: &Group, member: u32, t: Time) -> u64 {
+        let first = number_of_instant(group, member, self.begins.max(group.since));
+        let last = number_of_instant(group, member, t);
+        u64::try_from(last - first).unwrap_or(0)
+    }
+
+    /// What a group writes after `from`, up to and with `to`; without offsets yet.
+    fn write(&self, world: &World, group: usize, from: Time, to: Time, into: &mut Vec<Entry>) {
+        let data = &world.groups[group];
+        let entry = |at, what| Entry {
+            offset: 0,
+            at,
+            group,
+            what,
+        };
+        let generations = world.generations_between(group, from, to).into_iter();
+        into.extend(generations.map(|g| entry(g.at, What::Generation(g))));
+        for member in 0..data.members.max(1) {
+            let since = from.max(data.since);
+            let numbers =
+                number_of_instant(data, member, since) + 1..=number_of_instant(data, member, to);
+            for number in numbers {
+                let at = number as f64 * data.commit_every + data.phase(member);
+                let places = places(world, data, member) as usize;
+                let commits = world.commits_at(group, member, at).into_iter();
+                let written = into.len();
+                into.extend(commits.take(places).map(|c| entry(c.at, What::Commit(c))));
+                let again = Generation {
+                    at,
+                    number: data.generation(at),
+                    members: data.members_at(at),
+                };
+                let missing = places - (into.len() - written);
+                into.extend((0..missing).map(|_| entry(at, What::Generation(again))));
+            }
+        }
+    }
+}
+
+/// The number of the last moment by `t` at which a member could commit.
+fn number_of_instant(group: &Group, member: u32, t: Time) -> i64 {
+    ((t - group.phase(member)) / group.commit_every).floor() as i64
+}
+
+/// Offsets that a member takes each time: a partition's each.
+fn places(world: &World, group: &Group, member: u32) -> u64 {
+    let members = group.members.max(1);
+    let owned = |committed: u32| committed / members + u32::from(member < committed % members);
+    let committed = group.reads.iter().map(|reads| {
+        let all = world.partitions(reads.topic);
+        all.min(reads.committed_partitions.unwrap_or(all))
+    });
+    committed.map(|count| u64::from(owned(count))).sum()
 }
 
 #[cfg(test)]
@@ -215,7 +243,9 @@ mod tests {
     fn busy() -> World {
         let mut world = World::new(3, 1);
         let topic = world.add_topic(Topic::new("t", 4, Arrivals::steady(0.0, 100.0)));
-        let mut group = Group::new("hello").reading(topic, Delay::steady(1.0));
+        // It stands still for a while: nothing is committed then.
+        let stops = Delay::until(1_500.0, 1.0).stop(300.0).drain(1.0, 200.0);
+        let mut group = Group::new("hello").reading(topic, stops);
         group.rebalances.push(Occurrence::each(90.0, 1_000.0));
         world.add_group(group);
         world

@@ -26,10 +26,12 @@ const RECORD_BYTES: usize = 64;
 const COMMIT_KEY: i16 = 1;
 const CLASSIC_GROUP_KEY: i16 = 2;
 const CONSUMER_GROUP_KEY: i16 = 3;
+const STREAMS_GROUP_KEY: i16 = 17;
 
 /// Versions of the values of groups.
 const CLASSIC_GROUP_VALUE: i16 = 3;
 const CONSUMER_GROUP_VALUE: i16 = 0;
+const STREAMS_GROUP_VALUE: i16 = 0;
 
 /// The tag by which a commit of version 4 has its topic's id.
 const TOPIC_ID_TAG: u8 = 0;
@@ -119,7 +121,8 @@ fn key(view: &View<'_>, entry: &Entry) -> Bytes {
         What::Generation(_) => {
             key.put_i16(match group.kind {
                 Kind::Classic => CLASSIC_GROUP_KEY,
-                _ => CONSUMER_GROUP_KEY,
+                Kind::Streams => STREAMS_GROUP_KEY,
+                Kind::Consumer | Kind::Share => CONSUMER_GROUP_KEY,
             });
             put_text(&mut key, &group.name);
         }
@@ -139,7 +142,8 @@ fn value(view: &View<'_>, entry: &Entry) -> Option<Bytes> {
         },
         What::Generation(generation) => match view.group_data(entry.group).kind {
             Kind::Classic => classic_group(&mut value, view, entry, generation),
-            _ => consumer_group(&mut value, generation),
+            Kind::Streams => streams_group(&mut value, generation),
+            Kind::Consumer | Kind::Share => consumer_group(&mut value, generation),
         },
     }
     Some(value.freeze())
@@ -206,6 +210,15 @@ fn classic_group(value: &mut BytesMut, view: &View<'_>, entry: &Entry, generatio
 fn consumer_group(value: &mut BytesMut, generation: &Generation) {
     value.put_i16(CONSUMER_GROUP_VALUE);
     value.put_i32(i32::try_from(generation.number).unwrap_or(i32::MAX));
+    value.put_u8(0);
+}
+
+/// The epoch; no hash of its topics, no topology that was checked, and no tagged fields.
+fn streams_group(value: &mut BytesMut, generation: &Generation) {
+    value.put_i16(STREAMS_GROUP_VALUE);
+    value.put_i32(i32::try_from(generation.number).unwrap_or(i32::MAX));
+    value.put_i64(0);
+    value.put_i32(-1);
     value.put_u8(0);
 }
 

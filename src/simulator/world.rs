@@ -299,7 +299,8 @@ impl World {
             .filter(move |(at, _)| *at > from && *at <= to)
     }
 
-    fn commits_at(&self, number: usize, member: u32, at: Time) -> Vec<Commit> {
+    /// What a member of a group commits at one of its instants; what stands still is not among it.
+    pub(super) fn commits_at(&self, number: usize, member: u32, at: Time) -> Vec<Commit> {
         let Some(group) = self.groups.get(number) else {
             return Vec::new();
         };

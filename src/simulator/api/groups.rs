@@ -45,10 +45,10 @@ pub(super) fn state(group: &Group, state: State) -> &'static str {
 
 fn kind(kind: Kind) -> &'static str {
     match kind {
-        Kind::Classic => "Classic",
-        Kind::Consumer => "Consumer",
-        Kind::Share => "Share",
-        Kind::Streams => "Streams",
+        Kind::Classic => "classic",
+        Kind::Consumer => "consumer",
+        Kind::Share => "share",
+        Kind::Streams => "streams",
     }
 }
 

@@ -11,6 +11,7 @@ mod log_dirs;
 mod members;
 mod metadata;
 mod offsets;
+mod produce;
 mod versions;
 
 use std::time::Duration;
@@ -24,8 +25,10 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request};
 use super::view::View;
 
 /// `(question, lowest version, highest version)`: what real brokers of 4.4 speak, as far as the codec knows it and it is answered here.
-/// OffsetFetch 10 asks by topic id, which the codec's request doesn't know; Fetch 18 is for followers.
+/// OffsetFetch 10 asks by topic id, which the codec's request doesn't know; Fetch 18 is for followers, Produce 13 knows
+/// topics by id only.
 pub(super) const ANSWERED: &[(ApiKey, i16, i16)] = &[
+    (ApiKey::Produce, 3, 12),
     (ApiKey::Fetch, 4, 17),
     (ApiKey::ListOffsets, 1, 10),
     (ApiKey::Metadata, 0, 13),
@@ -81,6 +84,7 @@ pub(super) fn answer(
         ApiKey::DescribeCluster => asked.by(cluster::answer),
         ApiKey::DescribeLogDirs => asked.by(log_dirs::answer),
         ApiKey::Fetch => asked.fetch(),
+        ApiKey::Produce => asked.by(produce::answer),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@ use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     ApiKey, ConsumerGroupDescribeRequest, DescribeClusterRequest, DescribeConfigsRequest,
     DescribeGroupsRequest, DescribeLogDirsRequest, FetchRequest, FindCoordinatorRequest,
@@ -116,6 +117,16 @@ fn ask(wire: &mut Wire, api: ApiKey, version: i16) {
                 .with_max_bytes(1_000_000)
                 .with_topics(vec![topic]);
             drop(wire.ask(&question, version));
+        }
+        ApiKey::Produce => {
+            let partition = PartitionProduceData::default().with_index(0);
+            let topic = TopicProduceData::default()
+                .with_name(text("t").into())
+                .with_partition_data(vec![partition]);
+            let question = ProduceRequest::default().with_topic_data(vec![topic]);
+            let answer = wire.ask(&question, version);
+            let refused = answer.responses[0].partition_responses[0].error_code;
+            assert_eq!(refused, 29, "nobody may write");
         }
         other => panic!("{other:?} is offered, and nobody asked it here"),
     }

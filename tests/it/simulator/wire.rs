@@ -5,8 +5,10 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader,
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, ListOffsetsRequest, RequestHeader,
+    ResponseHeader,
 };
 use kafka_protocol::protocol::{
     Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer,
@@ -66,6 +68,18 @@ impl Wire {
         let header = ResponseHeader::decode(&mut frame, version).map_err(io::Error::other)?;
         assert_eq!(header.correlation_id, self.next);
         Ok(frame)
+    }
+
+    /// The log end of a partition that this broker leads.
+    pub(super) fn log_end(&mut self, topic: &str, partition: i32) -> i64 {
+        let asked = ListOffsetsPartition::default()
+            .with_partition_index(partition)
+            .with_timestamp(-1);
+        let topic = ListOffsetsTopic::default()
+            .with_name(text(topic).into())
+            .with_partitions(vec![asked]);
+        let question = ListOffsetsRequest::default().with_topics(vec![topic]);
+        self.ask(&question, 7).topics[0].partitions[0].offset
     }
 
     /// Greets in a version that nobody knows yet: what is after the header can't be read.
