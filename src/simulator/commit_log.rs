@@ -119,8 +119,7 @@ impl CommitLog {
     ) -> Option<(u64, Time)> {
         let last = self.slot_of(now)?;
         let first = self.slot_of(time.max(self.begins))?;
-        // The first record of a slot may be a hair later than its beginning says.
-        (first.saturating_sub(1)..=last).find_map(|slot| {
+        (first..=last).find_map(|slot| {
             let entries = self.slot(world, partition, slot, now);
             let found = entries.into_iter().find(|entry| entry.at >= time)?;
             Some((found.offset, found.at))
@@ -169,8 +168,8 @@ impl CommitLog {
 
     /// How often a member could have committed by `t`, since the log began.
     fn instants(&self, group: &Group, member: u32, t: Time) -> u64 {
-        let first = number_of_instant(group, member, self.begins.max(group.since));
-        let last = number_of_instant(group, member, t);
+        let first = group.round(member, self.begins.max(group.since));
+        let last = group.round(member, t);
         u64::try_from(last - first).unwrap_or(0)
     }
 
@@ -187,10 +186,9 @@ impl CommitLog {
         into.extend(generations.map(|g| entry(g.at, What::Generation(g))));
         for member in 0..data.members.max(1) {
             let since = from.max(data.since);
-            let numbers =
-                number_of_instant(data, member, since) + 1..=number_of_instant(data, member, to);
+            let numbers = data.round(member, since) + 1..=data.round(member, to);
             for number in numbers {
-                let at = number as f64 * data.commit_every + data.phase(member);
+                let at = data.instant(number, member);
                 let places = places(world, data, member) as usize;
                 let commits = world.commits_at(group, member, at).into_iter();
                 let written = into.len();
@@ -205,11 +203,6 @@ impl CommitLog {
             }
         }
     }
-}
-
-/// The number of the last moment by `t` at which a member could commit.
-fn number_of_instant(group: &Group, member: u32, t: Time) -> i64 {
-    ((t - group.phase(member)) / group.commit_every).floor() as i64
 }
 
 /// Offsets that a member takes each time: a partition's each.

@@ -108,7 +108,7 @@ impl Delay {
         t - self.at(t)
     }
 
-    /// Since when it stands still, if it does at `t`; the moment at which the standstill begins still counts as running, the one at
+    /// Since when it stands still, if it does at `t`, since its last jump at the earliest; the moment at which the standstill begins still counts as running, the one at
     /// which it ends does not.
     pub fn standing_since(&self, t: Time) -> Option<Time> {
         let mut begun = None;
@@ -121,6 +121,10 @@ impl Delay {
             }
             t = self.points[next - 1].0 + shift;
             begun = Some(t);
+            let jumped = next > 1 && self.points[next - 2].0 == self.points[next - 1].0;
+            if jumped {
+                break;
+            }
         }
         begun
     }

@@ -178,10 +178,10 @@ impl Group {
 
     /// When it last committed this partition by `t`; absent = never yet. The member that has the partition decides the moment.
     pub(super) fn last_commit(&self, delay: &Delay, partition: u32, t: Time) -> Option<Time> {
-        let phase = self.phase(self.member_of(partition));
+        let member = self.member_of(partition);
         let mut t = t;
         loop {
-            let at = ((t - phase) / self.commit_every).floor() * self.commit_every + phase;
+            let at = self.instant(self.round(member, t), member);
             if at <= self.since {
                 return None;
             }
@@ -195,8 +195,9 @@ impl Group {
 
     /// Where the reader was that the commit at `at` is for.
     pub(super) fn position(&self, delay: &Delay, partition: u32, at: Time) -> Time {
-        let number = (at / self.commit_every).floor() as u64;
-        let late = hash::share(self.seed(), number, u64::from(self.member_of(partition)));
+        let member = self.member_of(partition);
+        let round = self.round(member, at) as u64;
+        let late = hash::share(self.seed(), round, u64::from(member));
         delay.read_up_to(at - late * self.jitter_seconds)
     }
 
@@ -209,13 +210,47 @@ impl Group {
     }
 
     /// Which member has a partition.
-    pub(super) fn member_of(&self, partition: u32) -> u32 {
+    fn member_of(&self, partition: u32) -> u32 {
         partition % self.members.max(1)
     }
 
-    /// By how many seconds a member's commits are after the multiples of `commit_every`.
-    pub(super) fn phase(&self, member: u32) -> f64 {
-        hash::share(self.seed(), u64::from(member), 1) * self.commit_every
+    /// Which partitions, of so many, a member has.
+    pub(super) fn own(&self, member: u32, partitions: u32) -> impl Iterator<Item = u32> + use<> {
+        (member..partitions).step_by(self.members.max(1) as usize)
+    }
+
+    /// When which member commits, after `from`, up to and with `to`, in order of time; standstills and absences aside.
+    pub(super) fn instants(&self, from: Time, to: Time) -> impl Iterator<Item = (Time, u32)> {
+        let mut members: Vec<u32> = (0..self.members.max(1)).collect();
+        members.sort_by(|a, b| self.instant(0, *a).total_cmp(&self.instant(0, *b)));
+        // A round more at both ends: the first member's is not the first of all.
+        let rounds = self.round(0, from) - 1..self.round(0, to) + 2;
+        rounds
+            .flat_map(move |round| {
+                let at = members
+                    .iter()
+                    .map(|member| (self.instant(round, *member), *member));
+                at.collect::<Vec<_>>()
+            })
+            .filter(move |(at, _)| *at > from && *at <= to)
+    }
+
+    /// When a member commits in a round; rounds follow each other after `commit_every`.
+    pub(super) fn instant(&self, round: i64, member: u32) -> Time {
+        let phase = hash::share(self.seed(), u64::from(member), 1);
+        (round as f64 + phase) * self.commit_every
+    }
+
+    /// The last round by `t` in which a member has committed.
+    pub(super) fn round(&self, member: u32, t: Time) -> i64 {
+        let phase = hash::share(self.seed(), u64::from(member), 1);
+        let near = (t / self.commit_every - phase).round() as i64;
+        // By the instants themselves: a quotient is rounded otherwise than they are.
+        if self.instant(near, member) <= t {
+            near
+        } else {
+            near - 1
+        }
     }
 
     pub(super) fn seed(&self) -> u64 {

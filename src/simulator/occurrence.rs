@@ -33,8 +33,12 @@ impl Occurrence {
         if t < self.first {
             return 0;
         }
-        self.every
-            .map_or(1, |every| ((t - self.first) / every).floor() as u64 + 1)
+        let Some(every) = self.every else {
+            return 1;
+        };
+        let near = ((t - self.first) / every).round() as u64;
+        // By the moments themselves: a quotient is rounded otherwise than they are.
+        if self.nth(near) <= t { near + 1 } else { near }
     }
 
     /// When it happened last, by `t`.

@@ -3,9 +3,6 @@
 use super::arrivals::Arrivals;
 use super::{Time, hash};
 
-/// A broker looks so often for segments to delete (`log.retention.check.interval.ms`), in seconds.
-const RETENTION_CHECK_SECONDS: f64 = 300.0;
-
 /// A topic and its logs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Topic {
@@ -64,6 +61,8 @@ pub struct Retention {
     pub message_bytes: u64,
     /// A segment is closed after so many seconds: they are deleted as a whole.
     pub segment_seconds: f64,
+    /// The broker looks so often for segments to delete (`log.retention.check.interval.ms`), in seconds.
+    pub checked_every: f64,
     /// Its `cleanup.policy` is `compact`: the newest message of each key is kept for ever. Nothing is deleted from the front.
     pub compacted: bool,
 }
@@ -80,13 +79,14 @@ pub struct Hanging {
 }
 
 impl Default for Retention {
-    /// Kafka's own: a week, in segments of a day.
+    /// Kafka's own: a week, looked after every five minutes; in segments of a day.
     fn default() -> Self {
         Self {
             seconds: Some(7.0 * 86_400.0),
             messages: None,
             message_bytes: 256,
             segment_seconds: 86_400.0,
+            checked_every: 300.0,
             compacted: false,
         }
     }
@@ -153,7 +153,7 @@ impl Topic {
         if kept.compacted {
             return 0;
         }
-        let checked = (t / RETENTION_CHECK_SECONDS).floor() * RETENTION_CHECK_SECONDS;
+        let checked = (t / kept.checked_every).floor() * kept.checked_every;
         let end = |t| self.log_end(life, partition, t);
         let too_old = kept.seconds.map_or(0, |seconds| {
             let segment = ((checked - seconds) / kept.segment_seconds).floor();

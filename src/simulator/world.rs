@@ -214,7 +214,9 @@ impl World {
         from: Time,
         to: Time,
     ) -> impl Iterator<Item = Commit> {
-        self.instants(group, from, to)
+        let found = self.groups.get(group).into_iter();
+        found
+            .flat_map(move |found| found.instants(from, to))
             .flat_map(move |(at, member)| self.commits_at(group, member, at))
     }
 
@@ -259,8 +261,7 @@ impl World {
             .iter()
             .filter(|reads| self.topic_id(reads.topic, t).is_some());
         let assignment = existing.map(|reads| {
-            let all = 0..self.partitions(reads.topic);
-            let own = all.filter(|partition| group.member_of(*partition) == number);
+            let own = group.own(number, self.partitions(reads.topic));
             (reads.topic, own.collect())
         });
         let client_id = format!("{}-{}", group.name, number + 1);
@@ -273,51 +274,19 @@ impl World {
         }
     }
 
-    /// When which member commits.
-    fn instants(
-        &self,
-        group: usize,
-        from: Time,
-        to: Time,
-    ) -> impl Iterator<Item = (Time, u32)> + use<> {
-        let group = self.groups.get(group);
-        let every = group.map_or(1.0, |group| group.commit_every);
-        let members = group.map_or(0, |group| group.members.max(1));
-        let mut phases: Vec<(f64, u32)> = (0..members)
-            .filter_map(|member| Some((group?.phase(member), member)))
-            .collect();
-        phases.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let rounds = (from / every).floor() as i64 - 1..=(to / every).floor() as i64;
-        rounds
-            .flat_map(move |round| {
-                let begins = round as f64 * every;
-                let instants = phases
-                    .iter()
-                    .map(|(phase, member)| (begins + phase, *member));
-                instants.collect::<Vec<_>>()
-            })
-            .filter(move |(at, _)| *at > from && *at <= to)
-    }
-
     /// What a member of a group commits at one of its instants; what stands still is not among it.
     pub(super) fn commits_at(&self, number: usize, member: u32, at: Time) -> Vec<Commit> {
         let Some(group) = self.groups.get(number) else {
             return Vec::new();
         };
-        // The instant is a sum; a hair later it is surely past, and no other is.
-        let t = at + group.commit_every * 1e-6;
         let mut commits = Vec::new();
         for reads in &group.reads {
-            for partition in 0..self.partitions(reads.topic) {
+            for partition in group.own(member, self.partitions(reads.topic)) {
                 let delay = reads.delay_of(partition);
-                if group.member_of(partition) != member {
+                if group.last_commit(delay, partition, at) != Some(at) {
                     continue;
                 }
-                let last = group.last_commit(delay, partition, t);
-                if last.is_none_or(|last| (last - at).abs() > group.commit_every / 2.0) {
-                    continue;
-                }
-                let offset = self.committed(number, reads.topic, partition, t);
+                let offset = self.committed(number, reads.topic, partition, at);
                 commits.extend(offset.map(|offset| Commit {
                     at,
                     topic: reads.topic,

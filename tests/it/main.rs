@@ -33,3 +33,4 @@ mod security;
 mod simulator;
 mod state;
 mod stories;
+mod world;

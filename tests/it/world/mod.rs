@@ -1,0 +1,6 @@
+//! The simulated cluster's truth: what is promised of it, on random worlds, and what each scenario does.
+
+mod curves;
+mod drawn;
+mod logs;
+mod scenarios;
