@@ -30,6 +30,7 @@ mod replay;
 mod scenarios;
 mod secrets;
 mod security;
+mod simulator;
 mod state;
 mod stories;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use super::{Kafka, unique};
+use super::{Kafka, Version, unique};
 
 const CONSUMER_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
@@ -78,25 +78,62 @@ impl Kafka {
 
     /// Runs a class of the command line tools.
     pub(crate) fn tool(&self, class: &str, args: &[String]) -> String {
-        let output = self.run_tool(class, args);
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success() && !printed.contains("Error: "),
-            "{class} {args:?} failed:\n{printed}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        printed
+        checked(class, args, self.run_tool(class, args))
     }
 
     fn run_tool(&self, class: &str, args: &[String]) -> Output {
-        Command::new("java")
-            .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
-            .args(["-cp", &self.version().tools(), class])
-            .args(args)
-            .output()
-            .expect("java is installed")
+        java(self.version(), class, args)
     }
+}
+
+/// Other tools than that for groups.
+#[derive(Clone, Copy)]
+pub(crate) enum ClassOfTools {
+    Topics,
+    GetOffsets,
+}
+
+/// `--describe --all-groups` of whatever speaks Kafka's protocol there.
+pub(crate) fn describe_all_groups_at(bootstrap: &str) -> Vec<Position> {
+    let args = ["--describe", "--all-groups"];
+    sorted_positions(&printed(CONSUMER_GROUPS, bootstrap, &args))
+}
+
+/// What another tool prints about it.
+pub(crate) fn run_tool_at(tool: ClassOfTools, bootstrap: &str, args: &[&str]) -> String {
+    let class = match tool {
+        ClassOfTools::Topics => "org.apache.kafka.tools.TopicCommand",
+        ClassOfTools::GetOffsets => "org.apache.kafka.tools.GetOffsetShell",
+    };
+    printed(class, bootstrap, args)
+}
+
+fn printed(class: &str, bootstrap: &str, args: &[&str]) -> String {
+    let mut all = vec!["--bootstrap-server".to_owned(), bootstrap.to_owned()];
+    all.extend(args.iter().map(|arg| (*arg).to_owned()));
+    checked(class, &all, java(Version::Kafka4, class, &all))
+}
+
+/// A class of the command line tools in a JVM of its own.
+fn java(version: Version, class: &str, args: &[String]) -> Output {
+    Command::new("java")
+        .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
+        .args(["-cp", &version.tools(), class])
+        .args(args)
+        .output()
+        .expect("java is installed")
+}
+
+/// What it printed; fails the test when it failed.
+fn checked(class: &str, args: &[String], output: Output) -> String {
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success() && !printed.contains("Error: "),
+        "{class} {args:?} failed:\n{printed}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    printed
 }
 
 fn sorted_positions(printed: &str) -> Vec<Position> {
