@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 
-use crate::analysis::report::Severity;
+use crate::analysis::evidence::{Compared, Evidence, Rule};
+use crate::analysis::report::{CeilingKind, Severity};
 use crate::analysis::sample::Time;
 
 /// The thresholds of signal 2. Ratios are depth ÷ ceiling.
@@ -90,8 +91,47 @@ impl Ceiling {
 
     /// Often or long enough for a warning.
     pub fn is_reached_often(&self, p: &Profile) -> bool {
+        self.often(p).holds() || self.long(p).holds()
+    }
+
+    /// Each rule with what it compares now. `growing_seconds`: since the lag began to grow; absent while it doesn't.
+    pub fn evidence(
+        &self,
+        kind: CeilingKind,
+        growing_seconds: Option<f64>,
+        p: &Profile,
+    ) -> [Evidence; 3] {
+        let grows = Compared::at_least("growing_seconds", growing_seconds, 0.0);
+        let entered = self.hits.back().filter(|_| self.is_at).copied();
+        [
+            Evidence::new(Rule::FullAndGrowing, [self.full(p), grows]).since(entered),
+            Evidence::new(Rule::ReachedOften, [self.often(p)]).since(self.hits.front().copied()),
+            Evidence::new(Rule::ReachedLong, [self.long(p)]).since(entered),
+        ]
+        .map(|evidence| evidence.of_ceiling(kind))
+    }
+
+    /// What it takes to come there, and once there what it takes to stay.
+    fn full(&self, p: &Profile) -> Compared {
+        let ratio = |of: Option<&(Time, f64)>| of.map(|(_, ratio)| *ratio);
+        if self.is_at {
+            let highest = ratio(self.recent.front());
+            Compared::at_least("highest_ratio", highest, p.leave_ratio).decided_before()
+        } else {
+            let now = ratio(self.recent.back());
+            Compared::at_least("utilization_ratio", now, p.enter_ratio)
+        }
+    }
+
+    /// Of the last entries no more are known than are asked for.
+    fn often(&self, p: &Profile) -> Compared {
+        Compared::at_least("hits", self.hits.len() as f64, p.warning_hits as f64)
+    }
+
+    fn long(&self, p: &Profile) -> Compared {
         let spent: f64 = self.spent.iter().map(|(_, seconds)| seconds).sum();
-        self.hits.len() >= p.warning_hits || spent >= p.warning_share * p.window_seconds
+        let least = p.warning_share * p.window_seconds;
+        Compared::at_least("at_ceiling_seconds", spent, least)
     }
 
     fn spend(&mut self, now: Time, p: &Profile) {
