@@ -27,7 +27,7 @@ pub struct Evidence {
 }
 
 /// Comparisons of a rule at most: a test of troughs, and how long it must last.
-pub const MOST_COMPARED: usize = 18;
+pub const MOST_COMPARED: usize = 16;
 
 /// All that can be told of a group in a topic.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use crate::analysis::evidence::{Compared, Evidence, Rule};
 use crate::analysis::history::TopicHistory;
 use crate::analysis::sample::Time;
 use crate::analysis::signal::divergence::{Divergence, Profile, Tail, WINDOW_SECONDS};
-use crate::analysis::signal::straggler::{Ordinary, Straggler};
+use crate::analysis::signal::straggler::Ordinary;
 use crate::analysis::trend::delay::CommitGaps;
 
 /// Gaps that a window remembers over all partitions: their median needs no more.
@@ -128,11 +128,7 @@ fn left_behind(
         let (traffic, share) = (has_traffic(delays.arrived(), p), divergence.share(p));
         Some([trough, rise, behind, left, beyond, traffic, share])
     };
-    nearest(partitions, asked)
-        .map(|(partition, straggler, asked)| {
-            of_partition(Rule::LeftBehind, asked, partition, straggler)
-        })
-        .collect()
+    nearest(Rule::LeftBehind, partitions, asked)
 }
 
 fn staying(
@@ -147,40 +143,28 @@ fn staying(
         let [trough, behind, rise] = is_named.then(|| straggler.stays(ordinary, p))?;
         Some([trough, behind, rise, divergence.share(p)])
     };
-    nearest(partitions, asked)
-        .map(|(partition, straggler, asked)| {
-            of_partition(Rule::StaysBehind, asked, partition, straggler)
-        })
-        .collect()
+    nearest(Rule::StaysBehind, partitions, asked)
 }
 
-/// Those of which most holds, with what is asked of them; of those alike, the first.
-fn nearest<'a, const N: usize>(
-    partitions: &'a [PartitionWatch],
+/// Of the partitions of which most holds what is asked of them; of those alike, the first.
+fn nearest<const N: usize>(
+    rule: Rule,
+    partitions: &[PartitionWatch],
     asked: impl Fn(&PartitionWatch) -> Option<[Compared; N]>,
-) -> impl Iterator<Item = (u32, &'a Straggler, [Compared; N])> {
+) -> Vec<Evidence> {
     let missing = |asked: &[Compared; N]| asked.iter().filter(|c| !c.holds()).count();
-    let mut best: Vec<(u32, &Straggler, [Compared; N])> = Vec::with_capacity(EXPLAINED_MAX + 1);
+    let mut best: Vec<(u32, Option<Time>, [Compared; N])> = Vec::with_capacity(EXPLAINED_MAX + 1);
     for partition in partitions {
         let Some(((_, straggler), asked)) = partition.straggler().zip(asked(partition)) else {
             continue;
         };
         let place = best.partition_point(|(_, _, other)| missing(other) <= missing(&asked));
         if place < EXPLAINED_MAX {
-            best.insert(place, (partition.number, straggler, asked));
+            best.insert(place, (partition.number, straggler.since(), asked));
             best.truncate(EXPLAINED_MAX);
         }
     }
     best.into_iter()
-}
-
-fn of_partition<const N: usize>(
-    rule: Rule,
-    asked: [Compared; N],
-    partition: u32,
-    straggler: &Straggler,
-) -> Evidence {
-    Evidence::new(rule, asked)
-        .of_partition(partition)
-        .since(straggler.since())
+        .map(|(number, since, asked)| Evidence::new(rule, asked).of_partition(number).since(since))
+        .collect()
 }

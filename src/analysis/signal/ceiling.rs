@@ -241,4 +241,24 @@ mod tests {
         );
         assert_eq!(severity([].into_iter(), false, false, &p), None);
     }
+
+    #[test]
+    fn each_rule_says_what_it_compared() {
+        let p = Profile::default();
+        let holding = |ceiling: &Ceiling, growing| {
+            let rules = ceiling.evidence(CeilingKind::Lag, growing, &p);
+            let holding = rules.into_iter().filter(Evidence::holds);
+            holding.map(|evidence| evidence.rule).collect::<Vec<_>>()
+        };
+        let often = hits(|t| if t % 1200.0 < 60.0 { 1.0 } else { 0.3 }, 4.0);
+        assert_eq!(holding(&often, Some(0.0)), [Rule::ReachedOften]);
+        let long = hits(|t| if t < 9_000.0 { 0.3 } else { 0.97 }, 3.0);
+        assert_eq!(holding(&long, None), [Rule::ReachedLong]);
+        let both = [Rule::FullAndGrowing, Rule::ReachedLong];
+        assert_eq!(holding(&long, Some(60.0)), both);
+        let rarely = hits(|t| if t % 3600.0 < 300.0 { 1.0 } else { 0.3 }, 4.0);
+        assert_eq!(holding(&rarely, Some(60.0)), []);
+        let [full, ..] = rarely.evidence(CeilingKind::Lag, None, &p);
+        assert_eq!((full.missing(), full.ceiling), (2, Some(CeilingKind::Lag)));
+    }
 }

@@ -145,6 +145,8 @@ mod tests {
         for (index, begun) in windows.into_iter().enumerate() {
             total += f64::from(begun);
             churn.sample(WINDOW_SECONDS * (index + 1) as f64, total);
+            let evidence = churn.evidence(&Profile::default());
+            assert_eq!(evidence.holds(), churn.is_raised(&Profile::default()));
             if churn.is_raised(&Profile::default()) {
                 raised.push(index + 1);
             }

@@ -1,14 +1,13 @@
 //! Signal 3, divergence: the 99th percentile of the delays climbs away from a stable median, because a few partitions fall behind
 //! and the others do not. Those few are the tail: they are the diagnosis.
 
-mod compared;
+mod verdict;
 
 use std::collections::VecDeque;
 
 use super::straggler::{Ordinary, Siblings};
 use super::tumbling::Tumbling;
 use crate::analysis::evidence::Evidence;
-use crate::analysis::report::Severity;
 use crate::analysis::sample::Time;
 use crate::analysis::trend::delay::CommitGaps;
 use crate::analysis::trend::histogram::{DelayHistogram, Histogram};
@@ -27,8 +26,8 @@ const INTERVALS: usize = 30;
 /// The thresholds of signal 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// Windows (minutes) over which commit gaps and arrivals are remembered.
-    pub remembered_windows: usize,
+    /// Windows (minutes) over which commit gaps are remembered.
+    pub commit_gap_windows: usize,
     /// Seconds that must have been watched before it is called ok.
     pub least_watched_seconds: f64,
     /// A partition is behind when its delay exceeds that of the median partition by so many seconds (and by what can be resolved).
@@ -64,7 +63,7 @@ pub struct Profile {
 impl Default for Profile {
     fn default() -> Self {
         Self {
-            remembered_windows: 10,
+            commit_gap_windows: 10,
             least_watched_seconds: 300.0,
             behind_seconds: 45.0,
             least_p99_seconds: 60.0,
@@ -225,7 +224,7 @@ impl Divergence {
 
     /// Takes the delays of the window that ended, once all partitions have fed it, and how often they commit.
     pub fn close(&mut self, gaps: CommitGaps, p: &Profile) {
-        self.learn_commit_gap(gaps, p.remembered_windows);
+        self.learn_commit_gap(gaps, p.commit_gap_windows);
         let enough = self.window.total() >= p.quantile_messages;
         let quantile = |q| self.window.quantile(q).unwrap_or(0.0);
         self.quantiles = enough.then(|| Quantiles {
@@ -287,19 +286,6 @@ impl Divergence {
         &self.tail
     }
 
-    /// Absent until there are windows enough for a slope.
-    pub fn severity(&self, delay_ceiling_seconds: Option<f64>, p: &Profile) -> Option<Severity> {
-        if self.is_raised {
-            let passes = delay_ceiling_seconds.map(|ceiling| self.p99(ceiling));
-            return Some(if passes.is_some_and(|passes| passes.holds()) {
-                Severity::Critical
-            } else {
-                Severity::Warning
-            });
-        }
-        self.watched(p).holds().then_some(Severity::Ok)
-    }
-
     /// The gap between commits that is usual here, in seconds.
     pub fn commit_gap(&self) -> f64 {
         self.commit_gap_seconds
@@ -348,6 +334,8 @@ fn median(values: &mut [f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::evidence::Rule;
+    use crate::analysis::report::Severity;
 
     fn tail(partitions: &[u32], stays: bool, arrived: f64) -> Tail {
         Tail {
@@ -370,6 +358,9 @@ mod tests {
             divergence.judge(end, tail.clone(), &profile);
         }
         let severity = divergence.severity(delay_ceiling, &profile);
+        let evidence = divergence.evidence(delay_ceiling, &profile);
+        let passes = evidence.filter(|e| e.rule == Rule::P99BeyondCeiling && e.holds());
+        assert_eq!(passes.is_some(), severity == Some(Severity::Critical));
         (severity, divergence.tail().to_vec())
     }
 

@@ -128,7 +128,10 @@ mod tests {
                 consumed,
                 &Profile::default(),
             );
-            if reprocessing.is_raised(&Profile::default()) {
+            let evidence = reprocessing.evidence(&Profile::default());
+            let is_raised = reprocessing.is_raised(&Profile::default());
+            assert_eq!(evidence.iter().any(Evidence::holds), is_raised);
+            if is_raised {
                 raised.push(minute);
             }
         }

@@ -320,6 +320,13 @@ mod tests {
                 consumed += CONSUMED_A_SECOND * SAMPLE_SECONDS;
                 retried += ratio * CONSUMED_A_SECOND * SAMPLE_SECONDS;
                 storm.sample(now, retried, consumed, &profile);
+                let worst = storm
+                    .evidence(&profile)
+                    .iter()
+                    .map(Evidence::severity)
+                    .max();
+                let severity = storm.severity(&profile).unwrap_or(Severity::Ok);
+                assert_eq!(worst, Some(severity), "at {now}");
                 if now > 3600.0 {
                     said.push((now - 3600.0, storm.severity(&profile)));
                 }

@@ -247,7 +247,12 @@ mod tests {
                 }
             }
             let tail: Vec<usize> = (0..10)
-                .filter(|n| partitions[*n].is_left_behind(end, &ordinary))
+                .filter(|n| {
+                    let partition = &partitions[*n];
+                    let all_hold = partition.left(end, &ordinary).iter().all(Compared::holds);
+                    assert_eq!(partition.is_left_behind(end, &ordinary), all_hold);
+                    all_hold
+                })
                 .collect();
             if !tail.is_empty() {
                 found.push((index, tail));

@@ -21,7 +21,7 @@ fn each_signals_thresholds_reach_the_analysis() {
     (ceiling.warning_hits, ceiling.warning_share) = (5, 0.1);
     let divergence = &mut expected.divergence;
     (
-        divergence.remembered_windows,
+        divergence.commit_gap_windows,
         divergence.least_watched_seconds,
     ) = (20, 600.0);
     (divergence.hold_seconds, divergence.least_p99_seconds) = (60.0, 5.0);

@@ -1,9 +1,23 @@
-//! What is compared of the delays of a group in a topic as a whole.
+//! The verdict on the delays of a group in a topic, and what is compared for it.
 
 use super::{Divergence, Profile};
 use crate::analysis::evidence::{Compared, Evidence, Rule};
+use crate::analysis::report::Severity;
 
 impl Divergence {
+    /// Absent until it was watched for long enough.
+    pub fn severity(&self, delay_ceiling_seconds: Option<f64>, p: &Profile) -> Option<Severity> {
+        if self.is_raised {
+            let passes = delay_ceiling_seconds.map(|ceiling| self.p99(ceiling));
+            return Some(if passes.is_some_and(|passes| passes.holds()) {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            });
+        }
+        self.watched(p).holds().then_some(Severity::Ok)
+    }
+
     /// What is asked of a tail: it carries little of the traffic. With more it is lag growth.
     pub fn share(&self, p: &Profile) -> Compared {
         Compared::below("tail_traffic_share", self.tail_share, p.tail_traffic_share)
