@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use super::tumbling::Tumbling;
 use crate::analysis::evidence::{Compared, Evidence};
 use crate::analysis::learned;
-use crate::analysis::report::Severity;
 use crate::analysis::sample::Time;
 
 /// A minute is judged for what is usual, and for storms that build up slowly or in little traffic.
@@ -191,18 +190,6 @@ impl RetryStorm {
         self.base.map(|base| threshold(base, p))
     }
 
-    /// Absent until it is known what is usual.
-    pub fn severity(&self, p: &Profile) -> Option<Severity> {
-        self.base?;
-        self.amplification()?;
-        let is_critical = || self.exceeds(p).holds() || self.keeps_growing(p).holds();
-        Some(match self.storm {
-            None => Severity::Ok,
-            Some(_) if is_critical() => Severity::Critical,
-            Some(_) => Severity::Warning,
-        })
-    }
-
     /// Raises a storm as soon as the ratio was high for long enough, all of the time and on the whole.
     fn follow_step(&mut self, now: Time, retried: f64, consumed: f64, p: &Profile) {
         let Some(base) = self.base else { return };
@@ -302,6 +289,7 @@ fn push<T>(memory: &mut VecDeque<T>, value: T, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::report::Severity;
 
     const CONSUMED_A_SECOND: f64 = 50.0;
     const SAMPLE_SECONDS: f64 = 10.0;

@@ -108,7 +108,7 @@ fn what_is_muted_is_judged_all_the_same_and_nothing_else_is_touched() {
     assert!(!called[539].evidence.is_empty());
     let mut muted = analysis(muted(&[Signal::LagGrowth], one_to_two()));
     let told = overload(&mut muted, 0.0);
-    let why = muted.explain("payments", "orders").expect("it is watched");
+    let why = muted.explain("pay", "orders").expect("it is watched");
     let growth = &why.signals[0];
     assert_eq!(
         (growth.muted, growth.severity),

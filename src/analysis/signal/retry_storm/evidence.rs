@@ -2,8 +2,21 @@
 
 use super::{Profile, RetryStorm, Storm, threshold};
 use crate::analysis::evidence::{Compared, Evidence, Rule};
+use crate::analysis::report::Severity;
 
 impl RetryStorm {
+    /// Absent until it is known what is usual.
+    pub fn severity(&self, p: &Profile) -> Option<Severity> {
+        self.base?;
+        self.amplification()?;
+        let is_critical = || self.exceeds(p).holds() || self.keeps_growing(p).holds();
+        Some(match self.storm {
+            None => Severity::Ok,
+            Some(_) if is_critical() => Severity::Critical,
+            Some(_) => Severity::Warning,
+        })
+    }
+
     /// Each rule with what it compares now; of a storm, what called it with the numbers of then.
     pub fn evidence(&self, p: &Profile) -> Vec<Evidence> {
         let Some(storm) = &self.storm else {
