@@ -2,8 +2,8 @@
 
 use crate::analysis::Signal;
 use crate::analysis::report::{
-    CeilingKind, Counts, GroupReport, GrowthState, PartitionReport, Report, RetryReason,
-    RetryReport, Severity, Slope, TopicReport,
+    Counts, GroupReport, GrowthState, PartitionReport, Report, RetryReason, RetryReport, Severity,
+    Slope, TopicReport,
 };
 use crate::analysis::sample::Time;
 
@@ -271,7 +271,7 @@ impl Renderer {
 
     fn ceilings(&mut self, labels: &Labels, topic: &TopicReport) {
         for ceiling in &topic.ceilings {
-            let extra = [("ceiling", ceiling_name(ceiling.kind))];
+            let extra = [("ceiling", ceiling.kind.name())];
             self.add(
                 Family::CeilingUtilization,
                 labels,
@@ -386,14 +386,6 @@ fn severity_value(severity: Severity) -> f64 {
         Severity::Ok => 0.0,
         Severity::Warning => 1.0,
         Severity::Critical => 2.0,
-    }
-}
-
-fn ceiling_name(kind: CeilingKind) -> &'static str {
-    match kind {
-        CeilingKind::Lag => "lag",
-        CeilingKind::Delay => "delay",
-        CeilingKind::Retention => "retention",
     }
 }
 
