@@ -1,5 +1,6 @@
 //! What can be typed. Arguments are parsed here and settings loaded; what a command then does is the library's.
 
+mod demo;
 mod doctor;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::config::{self, Problems, Settings, Start};
 use crate::{replay, telemetry};
 
+pub use demo::Demo;
 pub use doctor::{doctor, page};
 
 /// This version.
@@ -79,6 +81,8 @@ pub enum Command {
         Exit codes: 0 all that is needed is allowed; 1 something isn't; 2 wrong usage; 78 bad configuration."
     )]
     Doctor(Doctor),
+    /// Watch a simulated cluster, on which every signal is acted out within two minutes
+    Demo(Demo),
 }
 
 /// Which clusters are meant.

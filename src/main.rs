@@ -12,11 +12,14 @@ use futures_util::stream;
 use lagslope::cli::{self, BAD_CONFIGURATION, Cli, Command, FAILED};
 use lagslope::config::{Cluster, Settings, environment};
 use lagslope::daemon::{self, Reloading};
+use lagslope::demo;
 use lagslope::kafka::Sampler;
 use lagslope::replay::Form;
+use lagslope::telemetry::{self, Format};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
 
 fn main() -> ExitCode {
     let code = match Cli::read(std::env::args_os()) {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
             replay(&file, config_file, form, &mut io::stderr())
         }
         Ok(Command::Run(flags)) => run(&flags, &mut io::stderr()),
+        Ok(Command::Demo(flags)) => demo(&flags, &mut io::stderr()),
         Ok(Command::Doctor(flags)) => doctor(&flags, &mut io::stdout(), &mut io::stderr()),
         Err(usage) => {
             let _ = usage.print();
@@ -86,6 +90,26 @@ fn doctor(flags: &cli::Doctor, out: &mut impl Write, errors: &mut impl Write) ->
     // A name that is being looked up has a thread of its own, which can't be stopped.
     runtime.shutdown_background();
     told.unwrap_or(FAILED)
+}
+
+fn demo(flags: &cli::Demo, errors: &mut impl Write) -> u8 {
+    telemetry::start(LevelFilter::WARN, Format::Logfmt);
+    let performed = runtime().map_err(anyhow::Error::from).and_then(|runtime| {
+        let performed = runtime.block_on(async {
+            let shutdown = shutdown().context("cannot listen for signals")?;
+            Ok(demo::run(flags, io::stdout(), shutdown).await?)
+        });
+        // At once: there is nothing to be kept.
+        runtime.shutdown_background();
+        performed
+    });
+    match performed {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = cli::report(&format!("{error:#}"), errors);
+            FAILED
+        }
+    }
 }
 
 /// How long a cycle that is under way may keep the process once everything else has ended.

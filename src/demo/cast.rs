@@ -11,7 +11,7 @@ use crate::simulator::topic::{Retention, Topic};
 const BROKERS: u32 = 3;
 
 /// How long ago the cluster came to life, in seconds. Longer than the daemon looks back.
-const AGE_SECONDS: f64 = 2.0 * 86_400.0;
+pub const AGE_SECONDS: f64 = 2.0 * 86_400.0;
 
 /// From one performance of a trouble to the next, in seconds: none is seen twice in the past that is played, and whoever lets the
 /// demo run sees each again.

@@ -1,5 +1,6 @@
 //! What a cycle would have read of a simulated cluster at a moment, without asking it: so hours of its past pass in a second.
 
+use std::borrow::Borrow;
 use std::ops::Range;
 
 use crate::analysis::sample::{
@@ -12,7 +13,7 @@ use crate::simulator::topic::Topic;
 
 /// What was read of these groups, and of the topics that they read, every `interval_seconds` in `span`; the last just before its end.
 pub fn samples(
-    world: &World,
+    world: impl Borrow<World>,
     groups: Range<usize>,
     span: Range<f64>,
     interval_seconds: f64,
@@ -21,7 +22,7 @@ pub fn samples(
     (1..=cycles)
         .rev()
         .map(move |n| span.end - f64::from(n) * interval_seconds)
-        .map(move |t| sample(world, groups.clone(), t))
+        .map(move |t| sample(world.borrow(), groups.clone(), t))
 }
 
 /// What is read at `t` of these groups, and of the topics that they read.
