@@ -93,7 +93,8 @@ fn doctor(flags: &cli::Doctor, out: &mut impl Write, errors: &mut impl Write) ->
 }
 
 fn demo(flags: &cli::Demo, errors: &mut impl Write) -> u8 {
-    telemetry::start(LevelFilter::WARN, Format::Logfmt);
+    // What goes wrong is part of the play.
+    telemetry::start(LevelFilter::ERROR, Format::Logfmt);
     let performed = runtime().map_err(anyhow::Error::from).and_then(|runtime| {
         let performed = runtime.block_on(async {
             let shutdown = shutdown().context("cannot listen for signals")?;

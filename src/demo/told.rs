@@ -8,6 +8,9 @@ use crate::analysis::report::{
     CeilingKind, GrowthState, Report, RetryReason, Severity, TopicReport,
 };
 
+/// What is further off than a day is of no interest here.
+const ETA_MAX_SECONDS: f64 = 86_400.0;
+
 /// Remembers what it has said.
 pub struct Teller {
     began: f64,
@@ -115,7 +118,7 @@ fn why_growth(topic: &TopicReport, at: f64) -> String {
     }
     let etas = topic.ceilings.iter().filter_map(|ceiling| {
         let seconds = ceiling.eta?.seconds;
-        Some((seconds, ceiling.kind))
+        (seconds < ETA_MAX_SECONDS).then_some((seconds, ceiling.kind))
     });
     if let Some((seconds, kind)) = etas.min_by(|a, b| a.0.total_cmp(&b.0)) {
         said += &match kind {

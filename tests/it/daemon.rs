@@ -7,6 +7,7 @@ mod clocks;
 mod door;
 mod forgotten;
 mod overrides;
+mod past;
 mod remembered;
 mod script;
 

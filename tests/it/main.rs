@@ -12,6 +12,7 @@ mod bad_input;
 mod config;
 mod daemon;
 mod dashboards;
+mod demo;
 mod doctor;
 mod documents;
 mod evidence;
