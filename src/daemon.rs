@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use crate::analysis::report::Report;
 use crate::analysis::sample::{Moment, Sample, Time};
 use crate::cli::{REVISION, VERSION};
 use crate::config::{Cluster, Settings};
@@ -27,6 +28,7 @@ use crate::expose::reload::ReloadDoor;
 pub use clock::Clocks;
 use forgetting::forget_for_ever;
 pub use reload::{Load, Reloading};
+use watches::Outside;
 pub use watches::{Changes, Watches};
 
 /// What the wall clock says, for those who compare others' clocks with it.
@@ -38,6 +40,12 @@ pub fn wall_clock() -> Time {
 pub trait Source: Send + 'static {
     /// Reads everything once, within its own deadline. What could not be read is absent.
     fn sample(&mut self, now: Moment) -> impl Future<Output = Sample> + Send;
+
+    /// What would have been read until `now`, had somebody watched; in order of time. Most clusters can't say: a sampler's first
+    /// sample tells of the past what logs themselves remember.
+    fn past(&mut self, _now: Moment) -> impl Iterator<Item = Sample> + Send + 'static {
+        std::iter::empty()
+    }
 
     /// What it told last of the time before it was watched is of no use any more: where it can be told, it is to be told again.
     fn forget_past(&mut self) {}
@@ -60,10 +68,30 @@ impl Source for crate::kafka::Sampler {
     }
 }
 
+/// Who hears each report as soon as it is there, with the name of its cluster. The watch waits until this returns.
+pub type Ear = Arc<dyn Fn(&str, &Report) + Send + Sync>;
+
+/// Nobody who hears.
+pub fn nobody() -> Ear {
+    Arc::new(|_, _| ())
+}
+
 /// Runs until `shutdown` ends. `source` makes the client of a cluster; it is asked again when a watch has to start over.
 pub async fn run<S: Source>(
     settings: Settings,
     source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
+    listener: TcpListener,
+    reloading: Reloading,
+    shutdown: impl Future<Output = ()>,
+) {
+    run_heard(settings, source, nobody(), listener, reloading, shutdown).await;
+}
+
+/// The same, with somebody who hears the reports.
+pub async fn run_heard<S: Source>(
+    settings: Settings,
+    source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
+    ear: Ear,
     listener: TcpListener,
     reloading: Reloading,
     shutdown: impl Future<Output = ()>,
@@ -78,7 +106,12 @@ pub async fn run<S: Source>(
     }
     let own = OwnMetrics::new(VERSION, REVISION);
     own.configured(clock::wall());
-    let watches = Watches::start_telling(own.clone(), Clocks::of_machine(), settings, source);
+    let outside = Outside {
+        source: Arc::new(source),
+        clocks: Clocks::of_machine(),
+        ear,
+    };
+    let watches = Watches::start_telling(own.clone(), outside, settings);
     let memory = Arc::clone(&watches.memory);
     let (door, askers) = ReloadDoor::new();
     let (forget, wishes) = ForgetDoor::new();

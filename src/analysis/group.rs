@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::RulesOf;
+use super::evidence::Explanation;
 use super::history::History;
 use super::learned::{self, Remembered};
 use super::mute::silenced;
@@ -125,6 +126,18 @@ impl GroupWatch {
                 .map(|(name, topic)| silenced(topic.report(name, now, churn, cycle)))
                 .collect(),
         }
+    }
+
+    /// Why its verdicts in one topic are what they are, as of the last sample.
+    pub(super) fn explain(
+        &self,
+        topic: &str,
+        moment: (Time, Time),
+        history: &History,
+    ) -> Option<Explanation> {
+        let churn = self.rebalances.churn.as_ref();
+        let watch = self.topics.get(topic)?;
+        Some(watch.explain(moment, churn, history.topic(topic)))
     }
 
     /// What was learned of it as of `now`, with what is still remembered of its topics.

@@ -1,6 +1,7 @@
 //! The pure core: samples in, reports out. No I/O, no clock, no async, no serde, no locks.
 
 pub mod curve;
+pub mod evidence;
 mod group;
 mod history;
 pub mod learned;
@@ -15,6 +16,7 @@ pub mod trend;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use evidence::Explanation;
 use group::{Cycle, GroupWatch};
 use history::History;
 pub use history::{RetryKind, RetryName, RetryNameOf};
@@ -116,8 +118,9 @@ pub struct Analysis {
     history: History,
     groups: BTreeMap<Arc<str>, GroupWatch>,
     remembered: Remembered,
-    /// When the last sample was.
+    /// When the last sample was: by the clock of the samples, and by the wall clock.
     at: Time,
+    wall: Time,
 }
 
 impl Analysis {
@@ -130,6 +133,7 @@ impl Analysis {
             groups: BTreeMap::new(),
             remembered: Remembered::default(),
             at: 0.0,
+            wall: 0.0,
         }
     }
 
@@ -202,9 +206,19 @@ impl Analysis {
         }
     }
 
+    /// Why the verdicts on a group in a topic are what they are, as of the last sample, quiet or not, muted or not; `None` when there
+    /// is no such group or topic.
+    pub fn explain(&self, group: &str, topic: &str) -> Option<Explanation> {
+        let moment = (self.at, self.wall);
+        self.groups
+            .get(group)?
+            .explain(topic, moment, &self.history)
+    }
+
     /// Takes one sample and says what is now known. Samples must come in order of time.
     pub fn observe(&mut self, sample: Sample) -> Report {
         self.at = sample.at;
+        self.wall = sample.at + sample.cycle.wall_ahead_seconds;
         self.remembered.expire(sample.at);
         // What arrived, for every topic: groups share these curves.
         self.history.take(&sample.topics, &sample.pasts);

@@ -118,7 +118,11 @@ impl Window {
 
 /// Of what is muted nothing is said but that it is.
 pub(super) fn silenced(mut report: TopicReport) -> TopicReport {
-    for signal in report.muted.iter() {
+    let muted = report.muted;
+    report
+        .evidence
+        .retain(|evidence| !muted.has(evidence.rule.signal()));
+    for signal in muted.iter() {
         match signal {
             Signal::LagGrowth => report.lag_growth.severity = None,
             Signal::Ceiling => report.ceiling.severity = None,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::evidence::Evidence;
 use super::mute::{Signal, Signals};
 use super::sample::{Cycle, Time};
 pub use super::signal::divergence::Quantiles;
@@ -83,6 +84,9 @@ pub struct TopicReport {
     pub counts: Counts,
     /// In order of partition; only those with a known lag.
     pub partitions: Vec<PartitionReport>,
+    /// What the signals that are raised rest on, in their order, the worst first; also of a lag that rises and is not called yet, and
+    /// by what the last sample cleared it. Empty where all is quiet.
+    pub evidence: Vec<Evidence>,
 }
 
 impl TopicReport {
@@ -145,6 +149,17 @@ pub enum CeilingKind {
     Delay,
     /// What the topic's own retention deletes unread, by age or by size: the nearer one.
     Retention,
+}
+
+impl CeilingKind {
+    /// As it is published.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lag => "lag",
+            Self::Delay => "delay",
+            Self::Retention => "retention",
+        }
+    }
 }
 
 /// Seconds until something happens, as a range. A bound is absent when at that end it never happens.

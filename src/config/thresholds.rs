@@ -110,8 +110,8 @@ thresholds! {
     /// `signals.divergence`.
     Divergence => divergence::Profile,
     beside {}
-    slope_windows: Whole<2, 60> => slope_windows,
-    slope_span: Span => slope_least_seconds,
+    slope_windows: Whole<2, 60> => commit_gap_windows,
+    slope_span: Span => least_watched_seconds,
     behind: Span => behind_seconds,
     least_p99: Span => least_p99_seconds,
     least_p99_resolutions: Positive => least_p99_resolutions,
@@ -193,9 +193,9 @@ impl Divergence {
                 format!("must not be above hold ({other} s), is {calm} s"),
             ));
         }
-        let spanned = (profile.slope_windows - 1) as f64 * divergence::WINDOW_SECONDS;
-        if profile.slope_least_seconds > spanned {
-            let windows = profile.slope_windows;
+        let spanned = (profile.commit_gap_windows - 1) as f64 * divergence::WINDOW_SECONDS;
+        if profile.least_watched_seconds > spanned {
+            let windows = profile.commit_gap_windows;
             return Err((
                 "slope_span",
                 format!("{windows} windows (slope_windows) never span more than {spanned} s"),

@@ -10,13 +10,13 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::Source;
-use super::clock::{Clock, Clocks, Look};
+use super::clock::{Clock, Look};
 use super::memory::Memory;
 use super::mind::{Held, Mind};
 use super::orders::Orders;
 use super::publish::Bell;
 use super::relapse::{Relapses, Totals};
-use super::watches::MakeSource;
+use super::watches::Outside;
 use crate::analysis::Analysis;
 use crate::analysis::sample::{Sample, Time};
 use crate::expose::board::{Board, Place};
@@ -29,8 +29,7 @@ pub(super) struct Assignment<S> {
     pub(super) mind: Arc<Mind>,
     pub(super) memory: Arc<Memory>,
     pub(super) orders: Receiver<Arc<Orders>>,
-    pub(super) source: MakeSource<S>,
-    pub(super) clocks: Clocks,
+    pub(super) outside: Outside<S>,
     pub(super) place: Place,
     /// Says how much room there is.
     pub(super) board: Arc<Board>,
@@ -124,8 +123,8 @@ impl<S: Source> Watch<S> {
         let in_force = Arc::clone(&orders.borrow_and_update());
         assignment.mind.begin(in_force.analysis());
         Self {
-            source: (assignment.source)(&in_force.cluster),
-            clock: Clock::start(assignment.clocks.clone()),
+            source: (assignment.outside.source)(&in_force.cluster),
+            clock: Clock::start(assignment.outside.clocks.clone()),
             assignment,
             orders,
             in_force,
@@ -136,6 +135,7 @@ impl<S: Source> Watch<S> {
 
     async fn run(mut self) {
         self.assignment.memory.loaded().await;
+        self.recall().await;
         let mut tick = Instant::now();
         loop {
             self.obey().await;
@@ -143,6 +143,17 @@ impl<S: Source> Watch<S> {
             let due = self.next_due(tick);
             tick = self.wait(tick, due).await;
         }
+    }
+
+    /// What somebody knows of before it was watched is understood as if it had been read then.
+    async fn recall(&mut self) {
+        let past = self.source.past(self.clock.look().now);
+        self.with_analysis(move |analysis| {
+            for sample in past {
+                analysis.observe(sample);
+            }
+        })
+        .await;
     }
 
     /// The next tick that is still to come; those that the cycle has run into are skipped and counted.
@@ -211,10 +222,11 @@ impl<S: Source> Watch<S> {
         let Assignment {
             place,
             bell,
-            clocks,
+            outside,
             ..
         } = &*self.assignment;
-        place.post_at(fragment, self.in_force.stays_up(), clocks.uncounted());
+        let uncounted = outside.clocks.uncounted();
+        place.post_at(fragment, self.in_force.stays_up(), uncounted);
         bell.ring();
     }
 
@@ -262,6 +274,7 @@ impl<S: Source> Watch<S> {
                 held.recognise(identity, |who| memory.claim(&assignment.cluster, who));
             }
             let report = held.analysis.observe(sample);
+            (assignment.outside.ear)(&orders.cluster.name, &report);
             let granularity = orders.common.metrics.granularity;
             render_within(
                 board.room(),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Source;
 use super::clock::Clocks;
 use super::memory::{Memory, keep_for_ever};
 use super::orders::Orders;
 use super::publish::{Bell, publish, publish_for_ever};
 use super::watch::{Assignment, watch_for_ever};
+use super::{Ear, Source, nobody};
 use crate::cli::{REVISION, VERSION};
 use crate::config::{Cluster, Settings};
 use crate::expose::board::Board;
@@ -20,13 +20,29 @@ use crate::expose::own_metrics::OwnMetrics;
 /// Makes the client of a cluster. It is asked again when a watch has to start over.
 pub(super) type MakeSource<S> = Arc<dyn Fn(&Cluster) -> S + Send + Sync>;
 
+/// What the watches are handed of the world around them.
+pub(super) struct Outside<S> {
+    pub(super) source: MakeSource<S>,
+    pub(super) clocks: Clocks,
+    pub(super) ear: Ear,
+}
+
+impl<S> Clone for Outside<S> {
+    fn clone(&self) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            clocks: self.clocks.clone(),
+            ear: Arc::clone(&self.ear),
+        }
+    }
+}
+
 /// The running watches, without the server. Dropping it ends them all; what was learned since it was last saved is lost then, unless
 /// it is [saved](Self::save) before.
 pub struct Watches<S> {
     /// Where they post.
     pub board: Arc<Board>,
-    source: MakeSource<S>,
-    clocks: Clocks,
+    outside: Outside<S>,
     bell: Bell,
     pub(super) memory: Arc<Memory>,
     running: BTreeMap<String, Running>,
@@ -66,31 +82,27 @@ impl<S: Source> Watches<S> {
         source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
     ) -> Self {
         let own = OwnMetrics::new(VERSION, REVISION);
-        Self::start_telling(own, clocks, settings, source)
+        let outside = Outside {
+            source: Arc::new(source),
+            clocks,
+            ear: nobody(),
+        };
+        Self::start_telling(own, outside, settings)
     }
 
     /// The same, with what the daemon tells about itself.
-    pub(super) fn start_telling(
-        own: OwnMetrics,
-        clocks: Clocks,
-        settings: Settings,
-        source: impl Fn(&Cluster) -> S + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) fn start_telling(own: OwnMetrics, outside: Outside<S>, settings: Settings) -> Self {
+        let clocks = outside.clocks.clone();
         let memory = Memory::new(own, clocks.clone(), &settings);
         let names = settings.clusters.iter().map(|cluster| cluster.name.clone());
         let (board, bell) = (Arc::new(Board::new(names)), Bell::default());
         board.bound(settings.metrics.max_series);
         let mut tasks = JoinSet::new();
         tasks.spawn(keep_for_ever(Arc::clone(&memory)));
-        tasks.spawn(publish_for_ever(
-            Arc::clone(&board),
-            bell.clone(),
-            clocks.clone(),
-        ));
+        tasks.spawn(publish_for_ever(Arc::clone(&board), bell.clone(), clocks));
         let mut watches = Self {
             board,
-            source: Arc::new(source),
-            clocks,
+            outside,
             bell,
             memory,
             running: BTreeMap::new(),
@@ -145,8 +157,7 @@ impl<S: Source> Watches<S> {
             memory: Arc::clone(&self.memory),
             cluster: cluster.clone(),
             orders: receiver,
-            source: Arc::clone(&self.source),
-            clocks: self.clocks.clone(),
+            outside: self.outside.clone(),
             bell: self.bell.clone(),
         }));
         let running = Running {

@@ -15,7 +15,10 @@ use tokio::time::Sleep;
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// The parts, one after the other, in pieces.
-pub(super) fn body_of(parts: [Bytes; 2]) -> Body {
+pub(super) fn body_of<I>(parts: impl IntoIterator<Item = Bytes, IntoIter = I>) -> Body
+where
+    I: Iterator<Item = Bytes> + Send + 'static,
+{
     let pieces = parts.into_iter().flat_map(pieces);
     Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)))
 }

@@ -4,13 +4,11 @@
 //! Readers take the latest page and touch nothing else. Places come and go while the daemon runs.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::families::FAMILIES;
@@ -53,9 +51,7 @@ struct Post {
 /// What a scrape gets, but for the daemon's own families.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    /// The text.
-    pub(super) text: Bytes,
-    /// The same, compressed.
+    /// Its text, compressed.
     pub(super) gzip: gzip::Opened,
     /// How many series it holds.
     pub(super) series: usize,
@@ -159,8 +155,8 @@ impl Board {
         .collect()
     }
 
-    /// Makes the page anew from what is posted; gives the clusters of which something had no room. Costs a pass over the text and its
-    /// compression: not for an async worker.
+    /// Makes the page anew from what is posted; gives the clusters of which something had no room. Costs a pass over the
+    /// compressed text: not for an async worker.
     pub fn publish(&self) -> Vec<(String, Dropped)> {
         // A panic in an earlier one left the page as it was.
         let _one_at_a_time = self
@@ -207,7 +203,8 @@ impl Board {
 
     /// The text of the page, without the daemon's own families.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.page().text).into_owned()
+        let text: Vec<_> = self.page().gzip.text().collect();
+        String::from_utf8_lossy(&text.concat()).into_owned()
     }
 
     pub(super) fn page(&self) -> Arc<Page> {
@@ -217,24 +214,20 @@ impl Board {
 
 impl Page {
     fn of(fragments: &[Fitted]) -> Self {
-        let mut text = String::new();
+        let mut page = gzip::Writer::new();
         for (place, family) in FAMILIES.iter().enumerate() {
-            let before = text.len();
+            if !fragments.iter().any(|fragment| fragment.has_lines(place)) {
+                continue;
+            }
             let (name, kind) = (family.name, family.kind.as_str());
-            writeln!(text, "# HELP {name} {}\n# TYPE {name} {kind}", family.help)
-                .expect("writing to a string cannot fail");
-            let head = text.len();
-            fragments
-                .iter()
-                .for_each(|fragment| fragment.push_lines(place, &mut text));
-            if text.len() == head {
-                text.truncate(before);
+            let head = format!("# HELP {name} {}\n# TYPE {name} {kind}\n", family.help);
+            page.text(head.as_bytes());
+            for fragment in fragments {
+                fragment.write_lines(place, &mut page);
             }
         }
-        let gzip = gzip::Opened::new(text.as_bytes());
         Self {
-            text: text.into(),
-            gzip,
+            gzip: page.finish(),
             series: fragments.iter().map(Fitted::series).sum(),
         }
     }

@@ -1,7 +1,7 @@
 //! The cumulative histogram of a topic's delays, as the text format spells one.
 
+use super::draft::Draft;
 use super::families::Family;
-use super::fragment::Fragment;
 use super::text::Labels;
 use crate::analysis::report::DelayHistogram;
 
@@ -11,7 +11,7 @@ const SUM: &str = "lagslope_message_delay_seconds_sum";
 const COUNT: &str = "lagslope_message_delay_seconds_count";
 
 /// Adds its buckets, sum and count.
-pub(super) fn add(fragment: &mut Fragment, labels: &Labels, delays: &DelayHistogram) {
+pub(super) fn add(draft: &mut Draft, labels: &Labels, delays: &DelayHistogram) {
     let mut count = 0.0;
     for (bound, up_to) in delays.cumulative() {
         let le = if bound.is_finite() {
@@ -19,10 +19,10 @@ pub(super) fn add(fragment: &mut Fragment, labels: &Labels, delays: &DelayHistog
         } else {
             "+Inf".to_owned()
         };
-        fragment.add_named(Family::MessageDelay, BUCKET, labels, &[("le", &le)], up_to);
+        draft.add_named(Family::MessageDelay, BUCKET, labels, &[("le", &le)], up_to);
         count = up_to;
     }
     let sum = delays.sum_seconds();
-    fragment.add_named(Family::MessageDelay, SUM, labels, &[], sum);
-    fragment.add_named(Family::MessageDelay, COUNT, labels, &[], count);
+    draft.add_named(Family::MessageDelay, SUM, labels, &[], sum);
+    draft.add_named(Family::MessageDelay, COUNT, labels, &[], count);
 }

@@ -172,9 +172,11 @@ async fn metrics(State(exposed): State<Exposed>, headers: HeaderMap) -> Response
     ];
     if accepts_gzip(&headers) {
         let encoding = [(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
-        return (content_type, encoding, body_of(page.gzip.closed_with(&own))).into_response();
+        let body = body_of(page.gzip.closed_with(&own));
+        return (content_type, encoding, body).into_response();
     }
-    (content_type, body_of([page.text.clone(), own.into()])).into_response()
+    let text = page.gzip.text().chain([own.into()]);
+    (content_type, body_of(text)).into_response()
 }
 
 /// `gzip` or `*` is among the encodings, and its quality is not zero.

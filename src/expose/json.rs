@@ -1,12 +1,15 @@
 //! Report → JSON, a pure function. Unknown numbers are `null`, never zero.
 
+mod evidence;
+
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::analysis::Signal;
 use crate::analysis::report::{CeilingKind, Severity, TopicReport};
 use crate::analysis::sample::Time;
+use crate::analysis::{self, Signal};
+use evidence::Evidence;
 
 /// The four verdicts, as words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -30,6 +33,20 @@ impl Signals {
             divergence: word(Signal::Divergence),
             retry_storm: word(Signal::RetryStorm),
         }
+    }
+}
+
+impl Signals {
+    /// Those that are not what they were; all, when they weren't anything.
+    pub fn changed_since(&self, before: Option<&Self>) -> analysis::Signals {
+        let words = |signals: &Self| {
+            let (growth, ceiling) = (signals.lag_growth, signals.ceiling);
+            [growth, ceiling, signals.divergence, signals.retry_storm]
+        };
+        let (now, before) = (words(self), before.map(words));
+        let is_other = |n: &usize| before.is_none_or(|before| before[*n] != now[*n]);
+        let changed = (0..now.len()).filter(is_other);
+        changed.map(|n| Signal::ALL[n]).collect()
     }
 }
 
@@ -63,6 +80,8 @@ struct Line<'a> {
     delay_p99: Option<f64>,
     ceiling_eta: CeilingEta,
     signals: Signals,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    evidence: Vec<Evidence<'a>>,
 }
 
 /// `[earliest, best estimate, latest]` in seconds; `null` while not known, and a bound that is never reached.
@@ -73,11 +92,15 @@ struct CeilingEta {
     retention: Option<[Option<f64>; 3]>,
 }
 
-/// Writes one object and a line break.
+/// Writes one object and a line break. Of the signals that `changed` it says what they rest on.
 ///
 /// # Errors
 /// When the writer refuses.
-pub fn write_line(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
+pub fn write_line(
+    out: &mut impl Write,
+    verdict: &Verdict,
+    changed: analysis::Signals,
+) -> io::Result<()> {
     let report = verdict.report;
     let slope = report.trend_slope;
     let eta = |kind| {
@@ -112,6 +135,12 @@ pub fn write_line(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
             retention: eta(CeilingKind::Retention),
         },
         signals: Signals::of(report),
+        evidence: report
+            .evidence
+            .iter()
+            .filter(|evidence| changed.has(evidence.rule.signal()))
+            .map(Evidence::of)
+            .collect(),
     };
     serde_json::to_writer(&mut *out, &line)?;
     out.write_all(b"\n")

@@ -2,11 +2,12 @@
 
 use crate::analysis::Signal;
 use crate::analysis::report::{
-    CeilingKind, Counts, GroupReport, GrowthState, PartitionReport, Report, RetryReason,
-    RetryReport, Severity, Slope, TopicReport,
+    Counts, GroupReport, GrowthState, PartitionReport, Report, RetryReason, RetryReport, Severity,
+    Slope, TopicReport,
 };
 use crate::analysis::sample::Time;
 
+use super::draft::Draft;
 use super::families::Family;
 pub use super::fragment::Fragment;
 use super::fragment::Unit;
@@ -53,22 +54,22 @@ pub fn render_within(
     let mut page = Renderer::new(room.guaranteed);
     page.cycle(&labels, report, facts);
     page.everything(&labels, &report.groups, granularity);
-    if page.fragment.is_cut() {
+    if page.draft.is_cut() {
         page = Renderer::new(room.most);
         page.cycle(&labels, report, facts);
         page.by_interest(&labels, &report.groups, granularity);
     }
-    page.fragment.finish(labels)
+    page.draft.finish(labels)
 }
 
 struct Renderer {
-    fragment: Fragment,
+    draft: Draft,
 }
 
 impl Renderer {
     fn new(most: usize) -> Self {
         Self {
-            fragment: Fragment::new(most),
+            draft: Draft::new(most),
         }
     }
 
@@ -80,7 +81,7 @@ impl Renderer {
         value: impl Into<Option<f64>>,
     ) {
         if let Some(value) = value.into() {
-            self.fragment.add(family, labels, extra, value);
+            self.draft.add(family, labels, extra, value);
         }
     }
 
@@ -94,8 +95,8 @@ impl Renderer {
                     self.partitions(&labels.with("topic", &topic.topic), &topic.partitions);
                 }
             }
-            self.fragment.end(Unit::Group);
-            if self.fragment.is_cut() {
+            self.draft.end(Unit::Group);
+            if self.draft.is_cut() {
                 return;
             }
         }
@@ -105,7 +106,7 @@ impl Renderer {
         let groups = interest::groups(groups);
         for group in &groups {
             self.group(&cluster.with("group", &group.name), group);
-            self.fragment.end(Unit::Group);
+            self.draft.end(Unit::Group);
         }
         if granularity == Granularity::Topic {
             return;
@@ -114,7 +115,7 @@ impl Renderer {
             let labels = cluster.with("group", &group.name);
             for topic in interest::topics(&group.topics) {
                 self.partitions(&labels.with("topic", &topic.topic), &topic.partitions);
-                self.fragment.end(Unit::Partitions);
+                self.draft.end(Unit::Partitions);
             }
         }
     }
@@ -164,7 +165,7 @@ impl Renderer {
                 *count as f64,
             );
         }
-        self.fragment.end(Unit::Cluster);
+        self.draft.end(Unit::Cluster);
     }
 
     /// A group and its topics, partitions aside.
@@ -270,7 +271,7 @@ impl Renderer {
 
     fn ceilings(&mut self, labels: &Labels, topic: &TopicReport) {
         for ceiling in &topic.ceilings {
-            let extra = [("ceiling", ceiling_name(ceiling.kind))];
+            let extra = [("ceiling", ceiling.kind.name())];
             self.add(
                 Family::CeilingUtilization,
                 labels,
@@ -297,7 +298,7 @@ impl Renderer {
             }
         }
         if let Some(delays) = &topic.delay_histogram {
-            histogram::add(&mut self.fragment, labels, delays);
+            histogram::add(&mut self.draft, labels, delays);
         }
         if topic
             .divergence
@@ -355,8 +356,9 @@ impl Renderer {
     }
 
     fn partitions(&mut self, topic: &Labels, partitions: &[PartitionReport]) {
+        let mut labels = topic.clone();
         for partition in partitions {
-            let labels = topic.with("partition", &partition.partition.to_string());
+            labels.become_numbered(topic, "partition", partition.partition);
             self.add(
                 Family::PartitionLag,
                 &labels,
@@ -384,14 +386,6 @@ fn severity_value(severity: Severity) -> f64 {
         Severity::Ok => 0.0,
         Severity::Warning => 1.0,
         Severity::Critical => 2.0,
-    }
-}
-
-fn ceiling_name(kind: CeilingKind) -> &'static str {
-    match kind {
-        CeilingKind::Lag => "lag",
-        CeilingKind::Delay => "delay",
-        CeilingKind::Retention => "retention",
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod answer;
 pub mod board;
+mod draft;
 pub mod families;
 pub mod forget;
 mod fragment;
@@ -14,7 +15,7 @@ pub mod json;
 mod limits;
 pub mod metrics;
 pub mod own_metrics;
+mod packed;
 pub mod reload;
 pub mod room;
-
 mod text;

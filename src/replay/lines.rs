@@ -29,10 +29,13 @@ impl<W: Write> Teller for Lines<W> {
     fn tell(&mut self, key: Key, verdict: &Verdict) -> io::Result<()> {
         let minute = (verdict.at / LINE_SECONDS).floor() as i64;
         let now = (json::Signals::of(verdict.report), minute);
-        if self.written.insert(key, now) == Some(now) {
+        let before = self.written.insert(key, now);
+        if before == Some(now) {
             return Ok(());
         }
-        json::write_line(&mut self.out, verdict)
+        let before = before.map(|(signals, _)| signals);
+        let changed = now.0.changed_since(before.as_ref());
+        json::write_line(&mut self.out, verdict, changed)
     }
 
     fn end(&mut self) -> io::Result<()> {

@@ -128,7 +128,8 @@ async fn a_summary_names_what_was_raised_when_and_why() {
         "pay",
         "360 k",
         "lag_growth warning until the end",
-        "the lag grows by",
+        "its troughs rise: block_seconds ",
+        "onset_lag_messages ",
     ] {
         assert!(text.contains(part), "{part}:\n{text}");
     }
@@ -317,6 +318,21 @@ async fn the_documented_recording_gives_the_documented_line() {
         out(&output).lines().last(),
         documented("json", "## The output").lines().next()
     );
+}
+
+#[tokio::test]
+async fn the_documented_evidence_is_that_of_a_consumer_that_stops() {
+    let stops = recording(100, |minute| if minute < 90 { 1_000 } else { 0 });
+    let lines = lines(&replay(stops.as_bytes(), &[]).await);
+    let with_evidence: Vec<_> = lines
+        .iter()
+        .filter(|line| !line["evidence"].is_null())
+        .collect();
+    assert_eq!(with_evidence.len(), 1, "only where a verdict changed");
+    assert_eq!(with_evidence[0]["signals"]["lag_growth"], "critical");
+    let page = documented("json", "says why, in `evidence`");
+    let page: Value = serde_json::from_str(&page).expect("an object");
+    assert_eq!(page["evidence"], with_evidence[0]["evidence"]);
 }
 
 /// What `kafka-consumer-groups.sh --describe --all-groups` prints, through the documented awk program.

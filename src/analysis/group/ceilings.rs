@@ -3,6 +3,7 @@
 use super::partition::PartitionWatch;
 use super::retention;
 use crate::analysis::Ceilings;
+use crate::analysis::evidence::{Compared, Evidence, Rule};
 use crate::analysis::history::TopicHistory;
 use crate::analysis::report::{
     CeilingKind, CeilingReport, CeilingVerdict, Eta, GrowthState, PartitionReport, Severity, Slope,
@@ -66,7 +67,7 @@ impl TopicCeilings {
 
     /// Looks at the depths once a cycle: counts, and reports them.
     pub(super) fn follow(&mut self, now: Time, depths: &Depths, p: &Profile) -> Vec<CeilingReport> {
-        let mut reports = self.depths(depths);
+        let mut reports = self.look(depths);
         for report in &mut reports {
             let hits = self.hits_at(report.kind);
             hits.sample(now, report.utilization_ratio, p);
@@ -74,6 +75,19 @@ impl TopicCeilings {
             report.seconds_at = hits.seconds_total;
         }
         reports
+    }
+
+    /// Each rule of signal 2 with what it compares now. `growing_seconds`: since the lag began to grow; absent while it doesn't.
+    pub(super) fn evidence(
+        &self,
+        known: &[CeilingReport],
+        growing_seconds: Option<f64>,
+        p: &Profile,
+    ) -> Vec<Evidence> {
+        let known = known.iter().map(|report| report.kind);
+        let hits = known.filter_map(|kind| self.hits.iter().find(|(of, _)| *of == kind));
+        hits.flat_map(|(kind, ceiling)| ceiling.evidence(*kind, growing_seconds, p))
+            .collect()
     }
 
     /// The verdict over those whose depth is known. `loses`: unread messages are being deleted.
@@ -103,7 +117,8 @@ impl TopicCeilings {
         &mut self.hits[place].1
     }
 
-    fn depths(&self, depths: &Depths) -> Vec<CeilingReport> {
+    /// How deep and how soon, without counting.
+    pub(super) fn look(&self, depths: &Depths) -> Vec<CeilingReport> {
         let nears = depths.state >= GrowthState::Accumulating;
         let lag = self.limits.lag_messages.zip(depths.lag);
         let lag = lag.map(|(ceiling, lag)| {
@@ -131,7 +146,7 @@ pub(super) fn growth_severity(
     ceilings: &[CeilingReport],
     critical_eta: f64,
 ) -> Option<Severity> {
-    let is_near = |c: &CeilingReport| c.eta.is_some_and(|eta| eta.seconds < critical_eta);
+    let is_near = |ceiling| near(ceiling, critical_eta).holds();
     match state {
         GrowthState::Stalled => Some(Severity::Critical),
         GrowthState::Accumulating if ceilings.iter().any(is_near) => Some(Severity::Critical),
@@ -139,6 +154,19 @@ pub(super) fn growth_severity(
         GrowthState::Rising | GrowthState::Stable => Some(Severity::Ok),
         GrowthState::Unknown => None,
     }
+}
+
+/// What makes a growing lag critical, for each ceiling that is known.
+pub(super) fn growth_evidence(ceilings: &[CeilingReport], critical_eta: f64) -> Vec<Evidence> {
+    let asked = |ceiling: &CeilingReport| {
+        Evidence::new(Rule::CeilingNear, [near(ceiling, critical_eta)]).of_ceiling(ceiling.kind)
+    };
+    ceilings.iter().map(asked).collect()
+}
+
+fn near(ceiling: &CeilingReport, critical_eta: f64) -> Compared {
+    let eta = ceiling.eta.map(|eta| eta.seconds);
+    Compared::below("eta_seconds", eta, critical_eta)
 }
 
 /// Of the partition that gets there first.

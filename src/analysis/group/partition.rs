@@ -160,6 +160,11 @@ impl PartitionWatch {
         Some((self.delays.as_deref_mut()?, &mut self.straggler))
     }
 
+    /// The same, to look at.
+    pub(super) fn straggler(&self) -> Option<(&PartitionDelays, &Straggler)> {
+        Some((self.delays.as_deref()?, &self.straggler))
+    }
+
     /// Messages ahead of its commit that are deleted.
     pub(super) fn deleted_unread(&self) -> Option<u64> {
         self.partition.deleted_unread()

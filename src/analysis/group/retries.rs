@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::analysis::Settings;
+use crate::analysis::evidence::Evidence;
 use crate::analysis::history::{History, RetryKind};
 use crate::analysis::learned;
 use crate::analysis::report::{RetryReason, RetryReport, Severity};
@@ -147,6 +148,16 @@ impl Retries {
             amplification_ratio: self.storm.as_ref().and_then(RetryStorm::amplification),
             dead_letter_rate: self.dead_letter_rate(now, settings.max_age_seconds),
         }
+    }
+
+    /// Each rule with what it compares now.
+    pub(super) fn evidence(&self, churn: Option<&Churn>, settings: &Settings) -> Vec<Evidence> {
+        let storm = self.storm.as_ref();
+        let storm = storm.map(|storm| storm.evidence(&settings.retry_storm));
+        let rereads = self.reprocessing.evidence(&settings.reprocessing);
+        let churns = churn.map(|churn| churn.evidence(&settings.churn));
+        let all = storm.into_iter().flatten().chain(rereads);
+        all.chain(churns).collect()
     }
 
     /// Goes on with another window for the rate.

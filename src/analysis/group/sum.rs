@@ -190,7 +190,12 @@ impl Sum {
     /// It was fed recently enough to stand for the present. Brokers that miss cycles in turn leave every partition with a recent
     /// pair and no cycle whole: the lag is known then, but where it goes was last known when it was last fed.
     pub(super) fn is_current(&self, now: Time, max_age_seconds: f64) -> bool {
-        self.fed_at.is_some_and(|at| now - at <= max_age_seconds)
+        self.age(now).is_some_and(|age| age <= max_age_seconds)
+    }
+
+    /// Seconds since it was last fed.
+    pub(super) fn age(&self, now: Time) -> Option<f64> {
+        self.fed_at.map(|at| now - at)
     }
 
     /// Messages that the commits advanced by since the beginning.

@@ -1,9 +1,12 @@
-//! A group in one topic: its partitions, their sum, and what is published of both.
+//! A group in one topic: its partitions, their sum, and what they are fed.
+
+mod explain;
+mod report;
+mod standing;
 
 use std::sync::Arc;
 
-use super::ceilings::{Depths, TopicCeilings, growth_severity};
-use super::growth::Growth;
+use super::ceilings::TopicCeilings;
 use super::partition::{PartitionWatch, Watched};
 use super::retention;
 use super::retries::{Happened, Retries};
@@ -12,14 +15,10 @@ use super::{Cycle, delays};
 use crate::analysis::history::partition::Step;
 use crate::analysis::history::{Restart, TopicHistory};
 use crate::analysis::learned;
-use crate::analysis::report::{
-    Counts, DivergenceReport, GrowthState, LagGrowth, PartitionReport, TopicReport,
-};
-use crate::analysis::sample::{PartitionSample, Time, TopicSample};
-use crate::analysis::signal::churn::Churn;
+use crate::analysis::report::Counts;
+use crate::analysis::sample::{PartitionSample, TopicSample};
 use crate::analysis::signal::divergence::Divergence;
-use crate::analysis::trend::{delay, forecast};
-use crate::analysis::{Mute, Rules, Settings, Signals};
+use crate::analysis::{Mute, Rules, Settings};
 
 /// A group in one topic.
 pub(super) struct TopicWatch {
@@ -38,15 +37,6 @@ pub(super) struct TopicWatch {
     remembered: Vec<(u32, learned::Series)>,
     /// It was in the present answer.
     pub(super) seen: bool,
-}
-
-/// What the partitions amount to now; `None` is "not known".
-struct Present {
-    partitions: Vec<PartitionReport>,
-    partitions_unknown: u32,
-    lag: Option<u64>,
-    time_lag: Option<f64>,
-    deleted_unread: Option<u64>,
 }
 
 impl TopicWatch {
@@ -227,94 +217,6 @@ impl TopicWatch {
         }
     }
 
-    /// What is now known.
-    pub(super) fn report(
-        &mut self,
-        name: &Arc<str>,
-        now: Time,
-        churn: Option<&Churn>,
-        cycle: &Cycle,
-    ) -> TopicReport {
-        let settings = &*Arc::clone(&self.settings);
-        let present = self.present(now, settings.max_age_seconds);
-        // Where the lag goes is told only of a present sum, and only while the sum was fed recently.
-        let followed = present.lag.is_some() && self.sum.is_current(now, settings.max_age_seconds);
-        let series = self.sum.series.as_deref();
-        let judged = series.filter(|_| followed);
-        let growth = if followed {
-            Growth::worst(series, &self.partitions)
-        } else {
-            Growth::UNKNOWN
-        };
-        let state = growth.state;
-        let trend_slope = judged.and_then(|series| series.slope(&settings.lag_growth));
-        let rate_slope = self.sum.rate_slope().filter(|_| followed);
-        let sum_grows = judged.is_some_and(|series| series.state() >= GrowthState::Accumulating);
-        let depths = Depths {
-            lag: present.lag,
-            time_lag: present.time_lag,
-            partitions: &present.partitions,
-            watches: &self.partitions,
-            topic: present.lag.and(cycle.history.topic(name)),
-            state,
-            stalled: judged.is_some_and(|series| series.state() == GrowthState::Stalled),
-            slope: trend_slope.filter(|_| sum_grows),
-        };
-        let ceilings = self.ceilings.follow(now, &depths, &settings.ceiling);
-        let onset = growth.onset;
-        let loses = self
-            .partitions
-            .iter()
-            .any(|partition| partition.deleted_unread() > Some(0));
-        TopicReport {
-            topic: name.clone(),
-            lag_messages: present.lag,
-            time_lag_seconds: present.time_lag,
-            deleted_unread_messages: present.deleted_unread,
-            production_rate: self.sum.production_rate().filter(|_| followed),
-            consumption_rate: self.sum.consumption_rate().filter(|_| followed),
-            rate_slope,
-            trend_slope,
-            drain_seconds: present
-                .lag
-                .zip(rate_slope)
-                .and_then(|(lag, slope)| forecast::drain_seconds(lag as f64, slope)),
-            lag_growth: LagGrowth {
-                state,
-                partition: growth.partition,
-                severity: growth_severity(state, &ceilings, settings.critical_eta_seconds),
-                onset: onset.map(|onset| onset.at.min(now)),
-                // A partition that left took its last lag along, which may be more than was there at the onset: then nobody knows.
-                onset_lag_messages: onset.map(|onset| onset.lag).filter(|lag| *lag >= 0.0),
-            },
-            divergence: DivergenceReport {
-                severity: self
-                    .divergence
-                    .severity(self.ceilings.delay_seconds(), &settings.divergence)
-                    .filter(|_| followed),
-                tail: self.divergence.tail().to_vec(),
-            },
-            ceiling: self
-                .ceilings
-                .verdict(&ceilings, state, loses, &settings.ceiling),
-            retry_storm: self.retries.report(now, churn, settings),
-            delays: self.divergence.quantiles().filter(|_| followed),
-            delay_histogram: self.divergence.histogram().cloned().map(Box::new),
-            ceilings,
-            habits_known: series.is_some_and(|series| series.habits_known(&settings.lag_growth)),
-            partitions_unknown: present.partitions_unknown,
-            counts: self.counts,
-            partitions: present.partitions,
-            muted: self.muted(now + cycle.sample.cycle.wall_ahead_seconds),
-        }
-    }
-
-    /// What is not to be called now, by the wall clock.
-    fn muted(&self, wall: Time) -> Signals {
-        let muted = self.mute.as_ref().map(|mute| mute.at(wall));
-        muted.unwrap_or_default()
-    }
-
     fn forget_all_but(&mut self, commits: &[(u32, u64)]) {
         let sum = &mut self.sum;
         self.partitions.retain_mut(|partition| {
@@ -338,39 +240,6 @@ impl TopicWatch {
             self.partitions.insert(index, watch);
             index
         })
-    }
-
-    /// A sum is known only while each partition with a commit has a recent pair. One whose commit lies beyond the log end has
-    /// such a pair, but no lag: it is counted as unknown, and the others are summed without it, else one left-over commit in
-    /// an idle partition would hide a whole topic for good.
-    fn present(&self, now: Time, max_age_seconds: f64) -> Present {
-        let reports = self.partitions.iter();
-        let partitions: Vec<_> = reports
-            .filter_map(|partition| partition.report(now, max_age_seconds))
-            .collect();
-        let all_current = self
-            .partitions
-            .iter()
-            .all(|partition| partition.is_current(now, max_age_seconds));
-        let is_known = all_current && !partitions.is_empty();
-        let unknown = self.partitions.len() - partitions.len();
-        let lags = || partitions.iter().map(|p| p.lag_messages);
-        let lag = || lags().fold(0, u64::saturating_add);
-        let time_lag = || delay::worst(partitions.iter().map(|p| p.time_lag_seconds));
-        Present {
-            partitions_unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
-            lag: is_known.then(lag),
-            time_lag: is_known.then(time_lag).flatten(),
-            deleted_unread: is_known.then(|| self.deleted_unread()).flatten(),
-            partitions,
-        }
-    }
-
-    /// Of the partitions that have a lag, if of each is known where its log begins.
-    fn deleted_unread(&self) -> Option<u64> {
-        let known = self.partitions.iter().filter(|p| p.known().is_some());
-        let mut unread = known.map(PartitionWatch::deleted_unread);
-        unread.try_fold(0, |sum: u64, unread| Some(sum.saturating_add(unread?)))
     }
 }
 

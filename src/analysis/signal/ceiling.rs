@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 
-use crate::analysis::report::Severity;
+use crate::analysis::evidence::{Compared, Evidence, Rule};
+use crate::analysis::report::{CeilingKind, Severity};
 use crate::analysis::sample::Time;
 
 /// The thresholds of signal 2. Ratios are depth ÷ ceiling.
@@ -90,8 +91,47 @@ impl Ceiling {
 
     /// Often or long enough for a warning.
     pub fn is_reached_often(&self, p: &Profile) -> bool {
+        self.often(p).holds() || self.long(p).holds()
+    }
+
+    /// Each rule with what it compares now. `growing_seconds`: since the lag began to grow; absent while it doesn't.
+    pub fn evidence(
+        &self,
+        kind: CeilingKind,
+        growing_seconds: Option<f64>,
+        p: &Profile,
+    ) -> [Evidence; 3] {
+        let grows = Compared::at_least("growing_seconds", growing_seconds, 0.0);
+        let entered = self.hits.back().filter(|_| self.is_at).copied();
+        [
+            Evidence::new(Rule::FullAndGrowing, [self.full(p), grows]).since(entered),
+            Evidence::new(Rule::ReachedOften, [self.often(p)]).since(self.hits.front().copied()),
+            Evidence::new(Rule::ReachedLong, [self.long(p)]).since(entered),
+        ]
+        .map(|evidence| evidence.of_ceiling(kind))
+    }
+
+    /// What it takes to come there, and once there what it takes to stay.
+    fn full(&self, p: &Profile) -> Compared {
+        let ratio = |of: Option<&(Time, f64)>| of.map(|(_, ratio)| *ratio);
+        if self.is_at {
+            let highest = ratio(self.recent.front());
+            Compared::at_least("highest_ratio", highest, p.leave_ratio).decided_before()
+        } else {
+            let now = ratio(self.recent.back());
+            Compared::at_least("utilization_ratio", now, p.enter_ratio)
+        }
+    }
+
+    /// Of the last entries no more are known than are asked for.
+    fn often(&self, p: &Profile) -> Compared {
+        Compared::at_least("hits", self.hits.len() as f64, p.warning_hits as f64)
+    }
+
+    fn long(&self, p: &Profile) -> Compared {
         let spent: f64 = self.spent.iter().map(|(_, seconds)| seconds).sum();
-        self.hits.len() >= p.warning_hits || spent >= p.warning_share * p.window_seconds
+        let least = p.warning_share * p.window_seconds;
+        Compared::at_least("at_ceiling_seconds", spent, least)
     }
 
     fn spend(&mut self, now: Time, p: &Profile) {
@@ -200,5 +240,25 @@ mod tests {
             Some(Severity::Critical)
         );
         assert_eq!(severity([].into_iter(), false, false, &p), None);
+    }
+
+    #[test]
+    fn each_rule_says_what_it_compared() {
+        let p = Profile::default();
+        let holding = |ceiling: &Ceiling, growing| {
+            let rules = ceiling.evidence(CeilingKind::Lag, growing, &p);
+            let holding = rules.into_iter().filter(Evidence::holds);
+            holding.map(|evidence| evidence.rule).collect::<Vec<_>>()
+        };
+        let often = hits(|t| if t % 1200.0 < 60.0 { 1.0 } else { 0.3 }, 4.0);
+        assert_eq!(holding(&often, Some(0.0)), [Rule::ReachedOften]);
+        let long = hits(|t| if t < 9_000.0 { 0.3 } else { 0.97 }, 3.0);
+        assert_eq!(holding(&long, None), [Rule::ReachedLong]);
+        let both = [Rule::FullAndGrowing, Rule::ReachedLong];
+        assert_eq!(holding(&long, Some(60.0)), both);
+        let rarely = hits(|t| if t % 3600.0 < 300.0 { 1.0 } else { 0.3 }, 4.0);
+        assert_eq!(holding(&rarely, Some(60.0)), []);
+        let [full, ..] = rarely.evidence(CeilingKind::Lag, None, &p);
+        assert_eq!((full.missing(), full.ceiling), (2, Some(CeilingKind::Lag)));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::tumbling::Tumbling;
+use crate::analysis::evidence::{Compared, Evidence, Rule};
 use crate::analysis::sample::Time;
 
 const WINDOW_SECONDS: f64 = 600.0;
@@ -85,10 +86,41 @@ impl Churn {
 
     /// It rebalances far more often than it is used to.
     pub fn is_raised(&self, p: &Profile) -> bool {
-        let churned = |(begun, usual): &&(f32, f32)| {
-            *begun >= p.rebalances as f32 && f64::from(*begun) >= p.usual_factor * f64::from(*usual)
-        };
-        self.last.iter().rev().take_while(churned).count() >= p.windows_in_a_row
+        let in_a_row = self.in_a_row(p);
+        Self::lasts(in_a_row, p).holds()
+    }
+
+    /// What is compared for that: of the last window, and for how many of them.
+    pub fn evidence(&self, p: &Profile) -> Evidence {
+        let in_a_row = self.in_a_row(p);
+        let last = self.last.back().map(|window| Self::is_much(*window, p));
+        let last = last.into_iter().flatten();
+        let all = last.chain([Self::lasts(in_a_row, p)]);
+        let since = (in_a_row > 0).then(|| self.windows.began(in_a_row));
+        Evidence::new(Rule::RebalancesRepeat, all).since(since)
+    }
+
+    fn lasts(in_a_row: usize, p: &Profile) -> Compared {
+        Compared::at_least(
+            "windows_in_a_row",
+            in_a_row as f64,
+            p.windows_in_a_row as f64,
+        )
+    }
+
+    fn in_a_row(&self, p: &Profile) -> usize {
+        let last = self.last.iter().rev();
+        let much = last.take_while(|window| Self::is_much(**window, p).iter().all(Compared::holds));
+        much.count()
+    }
+
+    /// By number, and by what was usual then.
+    fn is_much((begun, usual): (f32, f32), p: &Profile) -> [Compared; 2] {
+        let (begun, usual) = (f64::from(begun), f64::from(usual));
+        [
+            Compared::at_least("rebalances", begun, p.rebalances as f64),
+            Compared::at_least("rebalances_against_usual", begun, p.usual_factor * usual),
+        ]
     }
 
     fn usual(&self) -> f32 {
@@ -113,6 +145,8 @@ mod tests {
         for (index, begun) in windows.into_iter().enumerate() {
             total += f64::from(begun);
             churn.sample(WINDOW_SECONDS * (index + 1) as f64, total);
+            let evidence = churn.evidence(&Profile::default());
+            assert_eq!(evidence.holds(), churn.is_raised(&Profile::default()));
             if churn.is_raised(&Profile::default()) {
                 raised.push(index + 1);
             }

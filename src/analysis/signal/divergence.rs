@@ -1,11 +1,13 @@
 //! Signal 3, divergence: the 99th percentile of the delays climbs away from a stable median, because a few partitions fall behind
 //! and the others do not. Those few are the tail: they are the diagnosis.
 
+mod verdict;
+
 use std::collections::VecDeque;
 
-use super::straggler::Siblings;
+use super::straggler::{Ordinary, Siblings};
 use super::tumbling::Tumbling;
-use crate::analysis::report::Severity;
+use crate::analysis::evidence::Evidence;
 use crate::analysis::sample::Time;
 use crate::analysis::trend::delay::CommitGaps;
 use crate::analysis::trend::histogram::{DelayHistogram, Histogram};
@@ -24,10 +26,10 @@ const INTERVALS: usize = 30;
 /// The thresholds of signal 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// Windows (minutes) over which commit gaps and arrivals are remembered.
-    pub slope_windows: usize,
-    /// Seconds of windows without which nothing is said.
-    pub slope_least_seconds: f64,
+    /// Windows (minutes) over which commit gaps are remembered.
+    pub commit_gap_windows: usize,
+    /// Seconds that must have been watched before it is called ok.
+    pub least_watched_seconds: f64,
     /// A partition is behind when its delay exceeds that of the median partition by so many seconds (and by what can be resolved).
     pub behind_seconds: f64,
     /// It is left behind when that reaches this many seconds …
@@ -61,8 +63,8 @@ pub struct Profile {
 impl Default for Profile {
     fn default() -> Self {
         Self {
-            slope_windows: 10,
-            slope_least_seconds: 300.0,
+            commit_gap_windows: 10,
+            least_watched_seconds: 300.0,
             behind_seconds: 45.0,
             least_p99_seconds: 60.0,
             least_p99_resolutions: 3.0,
@@ -133,6 +135,11 @@ pub struct Divergence {
     judged: Option<(Time, Time)>,
     is_raised: bool,
     tail: Vec<u32>,
+    /// What was ordinary in the last window, and the share of the traffic that those left behind carried.
+    ordinary: Ordinary,
+    tail_share: f64,
+    /// Of the partitions that made the last verdict, while it is raised: they may be gone before the next window ends.
+    pub decided: Vec<Evidence>,
 }
 
 impl Divergence {
@@ -151,6 +158,9 @@ impl Divergence {
             judged: None,
             is_raised: false,
             tail: Vec::new(),
+            ordinary: Ordinary::default(),
+            tail_share: 0.0,
+            decided: Vec::new(),
         }
     }
 
@@ -214,7 +224,7 @@ impl Divergence {
 
     /// Takes the delays of the window that ended, once all partitions have fed it, and how often they commit.
     pub fn close(&mut self, gaps: CommitGaps, p: &Profile) {
-        self.learn_commit_gap(gaps, p.slope_windows);
+        self.learn_commit_gap(gaps, p.commit_gap_windows);
         let enough = self.window.total() >= p.quantile_messages;
         let quantile = |q| self.window.quantile(q).unwrap_or(0.0);
         self.quantiles = enough.then(|| Quantiles {
@@ -225,11 +235,25 @@ impl Divergence {
         self.window.clear();
     }
 
+    /// What is ordinary in the window that ended; `windows` are the troughs and peaks of the partitions, in any order.
+    pub fn ordinary(&mut self, end: Time, windows: &mut [(f32, f32)], p: &Profile) -> Ordinary {
+        let resolution = self.resolution();
+        self.ordinary = self.siblings.ordinary(end, windows, resolution, p);
+        self.ordinary
+    }
+
+    /// What was ordinary in the last window, with its end; `None` until one was judged.
+    pub fn last_ordinary(&self) -> Option<(Time, &Ordinary)> {
+        let (_, end) = self.judged?;
+        Some((end, &self.ordinary))
+    }
+
     /// Judges what is left behind at the window's end.
     pub fn judge(&mut self, end: Time, tail: Tail, p: &Profile) {
         let first = self.judged.map_or(end, |(first, _)| first);
         self.judged = Some((first, end));
-        let few = tail.share() < p.tail_traffic_share;
+        self.tail_share = tail.share();
+        let few = self.share(p).holds();
         let is_left = !tail.partitions.is_empty() || self.is_raised && tail.stays;
         self.is_raised = few && is_left;
         if !tail.partitions.is_empty() || !self.is_raised {
@@ -260,23 +284,6 @@ impl Divergence {
     /// The partitions that fell behind when the last window closed.
     pub fn tail(&self) -> &[u32] {
         &self.tail
-    }
-
-    /// Absent until there are windows enough for a slope.
-    pub fn severity(&self, delay_ceiling_seconds: Option<f64>, p: &Profile) -> Option<Severity> {
-        if self.is_raised {
-            let p99 = self.quantiles.map(|quantiles| quantiles.p99);
-            let passes = p99
-                .zip(delay_ceiling_seconds)
-                .is_some_and(|(p99, ceiling)| p99 > ceiling);
-            return Some(if passes {
-                Severity::Critical
-            } else {
-                Severity::Warning
-            });
-        }
-        let (first, last) = self.judged?;
-        (last - first >= p.slope_least_seconds).then_some(Severity::Ok)
     }
 
     /// The gap between commits that is usual here, in seconds.
@@ -327,6 +334,8 @@ fn median(values: &mut [f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::evidence::Rule;
+    use crate::analysis::report::Severity;
 
     fn tail(partitions: &[u32], stays: bool, arrived: f64) -> Tail {
         Tail {
@@ -349,6 +358,9 @@ mod tests {
             divergence.judge(end, tail.clone(), &profile);
         }
         let severity = divergence.severity(delay_ceiling, &profile);
+        let evidence = divergence.evidence(delay_ceiling, &profile);
+        let passes = evidence.filter(|e| e.rule == Rule::P99BeyondCeiling && e.holds());
+        assert_eq!(passes.is_some(), severity == Some(Severity::Critical));
         (severity, divergence.tail().to_vec())
     }
 

@@ -5,6 +5,7 @@ mod level;
 mod profile;
 mod progress;
 mod recovered;
+mod rise;
 mod series;
 mod usual;
 mod window;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::tumbling::Tumbling;
+use crate::analysis::evidence::{Compared, Evidence, Rule};
 use crate::analysis::sample::Time;
 
 const WINDOW_SECONDS: f64 = 600.0;
@@ -38,6 +39,8 @@ pub struct Reprocessing {
     /// When the last ones were: no more than are asked for.
     rewinds: VecDeque<Time>,
     in_a_row: u32,
+    /// Of the last window: messages read again, and consumed.
+    last: Option<[f64; 2]>,
 }
 
 impl Reprocessing {
@@ -47,6 +50,7 @@ impl Reprocessing {
             windows: Tumbling::new(WINDOW_SECONDS, now, [rewound, consumed]),
             rewinds: VecDeque::new(),
             in_a_row: 0,
+            last: None,
         }
     }
 
@@ -63,16 +67,45 @@ impl Reprocessing {
         {
             self.rewinds.pop_front();
         }
-        if let Some([back, forth]) = self.windows.close(now, [rewound, consumed]) {
-            let much = back > p.rewound_share * forth;
+        if let Some(closed) = self.windows.close(now, [rewound, consumed]) {
+            self.last = Some(closed);
+            let much = is_much(closed, p).holds();
             self.in_a_row = if much { self.in_a_row + 1 } else { 0 };
         }
     }
 
     /// It is a habit.
     pub fn is_raised(&self, p: &Profile) -> bool {
-        self.rewinds.len() >= p.rewinds || self.in_a_row >= p.windows_in_a_row
+        self.often(p).holds() || self.lasts(p).holds()
     }
+
+    /// Each rule with what it compares now.
+    pub fn evidence(&self, p: &Profile) -> [Evidence; 2] {
+        let last = self.last.map(|window| is_much(window, p));
+        let much = last.into_iter().chain([self.lasts(p)]);
+        let in_a_row = self.in_a_row as usize;
+        let since = (in_a_row > 0).then(|| self.windows.began(in_a_row));
+        [
+            Evidence::new(Rule::RewindsRepeat, [self.often(p)])
+                .since(self.rewinds.front().copied()),
+            Evidence::new(Rule::MuchReread, much).since(since),
+        ]
+    }
+
+    /// Of the last rewinds no more are known than are asked for.
+    fn often(&self, p: &Profile) -> Compared {
+        Compared::at_least("rewinds", self.rewinds.len() as f64, p.rewinds as f64)
+    }
+
+    fn lasts(&self, p: &Profile) -> Compared {
+        let (in_a_row, least) = (self.in_a_row, p.windows_in_a_row);
+        Compared::at_least("windows_in_a_row", f64::from(in_a_row), f64::from(least))
+    }
+}
+
+/// In one window, in messages.
+fn is_much([back, forth]: [f64; 2], p: &Profile) -> Compared {
+    Compared::above("reread_messages", back, p.rewound_share * forth)
 }
 
 #[cfg(test)]
@@ -95,7 +128,10 @@ mod tests {
                 consumed,
                 &Profile::default(),
             );
-            if reprocessing.is_raised(&Profile::default()) {
+            let evidence = reprocessing.evidence(&Profile::default());
+            let is_raised = reprocessing.is_raised(&Profile::default());
+            assert_eq!(evidence.iter().any(Evidence::holds), is_raised);
+            if is_raised {
                 raised.push(minute);
             }
         }

@@ -1,10 +1,12 @@
 //! Signal 4, retry storm: messages are produced to a topic's retry topics out of proportion to what is consumed from it.
 
+mod evidence;
+
 use std::collections::VecDeque;
 
 use super::tumbling::Tumbling;
+use crate::analysis::evidence::{Compared, Evidence};
 use crate::analysis::learned;
-use crate::analysis::report::Severity;
 use crate::analysis::sample::Time;
 
 /// A minute is judged for what is usual, and for storms that build up slowly or in little traffic.
@@ -102,8 +104,17 @@ pub struct RetryStorm {
     rising: u32,
     /// What is usual.
     base: Option<f64>,
-    /// Calm windows since, while there is a storm.
-    storm: Option<u32>,
+    /// While there is one.
+    storm: Option<Box<Storm>>,
+}
+
+/// A storm that is not over.
+#[derive(Clone, Debug)]
+struct Storm {
+    /// Windows in a row until now.
+    calm: u32,
+    /// Of when it was called.
+    called_by: Evidence,
 }
 
 /// Steps in a row whose ratio is high.
@@ -111,6 +122,8 @@ pub struct RetryStorm {
 struct Unbroken {
     /// The end of the first one: it was high for no less than since then, and in the first step perhaps only at its end.
     since: Time,
+    /// The end of the last one.
+    until: Time,
     retried: f64,
     consumed: f64,
 }
@@ -177,18 +190,6 @@ impl RetryStorm {
         self.base.map(|base| threshold(base, p))
     }
 
-    /// Absent until it is known what is usual.
-    pub fn severity(&self, p: &Profile) -> Option<Severity> {
-        self.base?;
-        self.amplification()?;
-        let rises = self.rising >= p.critical_rising_windows;
-        Some(match self.storm {
-            None => Severity::Ok,
-            Some(_) if self.ratio >= p.critical_ratio || rises => Severity::Critical,
-            Some(_) => Severity::Warning,
-        })
-    }
-
     /// Raises a storm as soon as the ratio was high for long enough, all of the time and on the whole.
     fn follow_step(&mut self, now: Time, retried: f64, consumed: f64, p: &Profile) {
         let Some(base) = self.base else { return };
@@ -201,6 +202,7 @@ impl RetryStorm {
         }
         let begun = Unbroken {
             since: now,
+            until: now,
             retried: 0.0,
             consumed: 0.0,
         };
@@ -209,13 +211,17 @@ impl RetryStorm {
             *run = begun;
             return;
         }
+        run.until = now;
         run.retried += retried;
         run.consumed += consumed;
-        let lasts = now - run.since >= p.unbroken_seconds;
-        let is_high = run.retried >= threshold * run.consumed && run.retried >= p.least_retries;
-        if lasts && is_high {
-            self.storm.get_or_insert(0);
+        if self.storm.is_none() && self.unbroken(p).iter().all(Compared::holds) {
+            self.call(self.unbroken_evidence(p));
         }
+    }
+
+    fn call(&mut self, called_by: Evidence) {
+        let calm = 0;
+        self.storm = Some(Box::new(Storm { calm, called_by }));
     }
 
     fn judge(&mut self, retried: f64, consumed: f64, p: &Profile) {
@@ -227,39 +233,27 @@ impl RetryStorm {
         self.mean_consumed += weight * (consumed - self.mean_consumed);
         push(&mut self.recent, (retried, consumed), p.windows);
         let idle = p.idle_share * self.mean_consumed;
-        let retries: f64 = self.recent.iter().map(|(retried, _)| retried).sum();
+        let retries = self.retries();
         let consumptions: f64 = self.recent.iter().map(|(_, consumed)| consumed).sum();
         let one = retried / consumed.max(idle).max(1.0);
         let all = retries / consumptions.max(idle * p.windows as f64).max(1.0);
         self.rising = if all > self.ratio { self.rising + 1 } else { 0 };
         self.ratio = all;
         push(&mut self.ratios, one, p.sustained_windows);
-        self.raise_or_clear(one, retries, p);
+        self.raise_or_clear(one, p);
         if self.storm.is_none() {
             self.learn_base(p);
         }
     }
 
-    fn raise_or_clear(&mut self, one: f64, retries: f64, p: &Profile) {
-        let threshold = threshold(self.base.unwrap_or(0.0), p);
-        if let Some(calm) = self.storm {
-            let calm = if one < p.clear_share * threshold {
-                calm + 1
-            } else {
-                0
-            };
-            self.storm = (calm < p.clear_windows).then_some(calm);
-            return;
+    fn raise_or_clear(&mut self, one: f64, p: &Profile) {
+        let calm_below = p.clear_share * threshold(self.base.unwrap_or(0.0), p);
+        if let Some(storm) = &mut self.storm {
+            storm.calm = if one < calm_below { storm.calm + 1 } else { 0 };
+            self.storm.take_if(|storm| !storm.lasts(p).holds());
+        } else if self.sustained(p).iter().all(Compared::holds) {
+            self.call(self.sustained_evidence(p));
         }
-        // With a base of before a restart there may be fewer than are asked for.
-        let lasts = self.ratios.len() >= p.sustained_windows.max(1)
-            && self
-                .ratios
-                .iter()
-                .all(|r| *r >= p.sustained_share * threshold);
-        let is_storm =
-            self.base.is_some() && retries >= p.least_retries && self.ratio >= threshold && lasts;
-        self.storm = is_storm.then_some(0);
     }
 
     /// A running median: the first value after some windows, then small steps towards each one.
@@ -295,6 +289,7 @@ fn push<T>(memory: &mut VecDeque<T>, value: T, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::report::Severity;
 
     const CONSUMED_A_SECOND: f64 = 50.0;
     const SAMPLE_SECONDS: f64 = 10.0;
@@ -313,6 +308,13 @@ mod tests {
                 consumed += CONSUMED_A_SECOND * SAMPLE_SECONDS;
                 retried += ratio * CONSUMED_A_SECOND * SAMPLE_SECONDS;
                 storm.sample(now, retried, consumed, &profile);
+                let worst = storm
+                    .evidence(&profile)
+                    .iter()
+                    .map(Evidence::severity)
+                    .max();
+                let severity = storm.severity(&profile).unwrap_or(Severity::Ok);
+                assert_eq!(worst, Some(severity), "at {now}");
                 if now > 3600.0 {
                     said.push((now - 3600.0, storm.severity(&profile)));
                 }

@@ -1,9 +1,12 @@
 //! A partition against its siblings. One slow partition of fifty has forty-nine controls: how far the median partition is behind
 //! says what is ordinary now, and what any of them recovered from says what this group gets over by itself.
 
+mod compared;
+
 use std::collections::VecDeque;
 
 use super::divergence::Profile;
+use crate::analysis::evidence::Compared;
 use crate::analysis::sample::Time;
 
 /// Windows over which the siblings' ordinary peak is averaged.
@@ -96,26 +99,19 @@ impl Straggler {
         self.since.get_or_insert(end);
         let rise = (self.trough - self.base).max(0.0);
         self.rise = self.rise.max(rise);
-        let is_beyond = f64::from(rise) >= siblings.limit_seconds
-            && trough - siblings.median_seconds >= siblings.limit_seconds
-            && f64::from(rise) >= FALLING_SHARE * f64::from(self.rise);
+        let is_beyond = self.far(siblings).iter().all(Compared::holds);
         self.beyond = is_beyond.then(|| self.beyond.unwrap_or(end));
         None
     }
 
     /// It is further behind than its siblings recover from, for long enough and not coming back.
     pub fn is_left_behind(&self, end: Time, siblings: &Ordinary) -> bool {
-        self.beyond
-            .is_some_and(|beyond| end - beyond >= siblings.hold_seconds)
+        self.lasts(end, siblings).holds()
     }
 
     /// Once called: it is still far behind, and has not come back halfway.
     pub fn stays_behind(&self, siblings: &Ordinary, p: &Profile) -> bool {
-        let rise = self.trough - self.base;
-        self.since.is_some()
-            && f64::from(self.trough) - siblings.median_seconds
-                >= p.clear_limit_share * siblings.limit_seconds
-            && f64::from(rise) >= p.clear_peak_share * f64::from(self.rise)
+        self.stays(siblings, p).iter().all(Compared::holds)
     }
 }
 
@@ -251,7 +247,12 @@ mod tests {
                 }
             }
             let tail: Vec<usize> = (0..10)
-                .filter(|n| partitions[*n].is_left_behind(end, &ordinary))
+                .filter(|n| {
+                    let partition = &partitions[*n];
+                    let all_hold = partition.left(end, &ordinary).iter().all(Compared::holds);
+                    assert_eq!(partition.is_left_behind(end, &ordinary), all_hold);
+                    all_hold
+                })
                 .collect();
             if !tail.is_empty() {
                 found.push((index, tail));

@@ -31,6 +31,11 @@ impl<const N: usize> Tumbling<N> {
         Some(std::array::from_fn(|n| totals[n] - before[n]))
     }
 
+    /// When the last `closed` windows began, unless one of them was merged with another: then it was earlier.
+    pub(super) fn began(&self, closed: usize) -> Time {
+        self.end - self.seconds * (closed + 1) as f64
+    }
+
     /// When the open window ends.
     pub(super) fn end(&self) -> Time {
         self.end
@@ -48,5 +53,6 @@ mod tests {
         assert_eq!(windows.close(67.0, [6.0]), Some([6.0]));
         assert_eq!(windows.close(200.0, [9.0]), Some([3.0]));
         assert_eq!(windows.end(), 247.0);
+        assert_eq!(windows.began(1), 127.0);
     }
 }

@@ -1,10 +1,8 @@
 //! Each time that a signal was raised.
 
-use super::words::{count, length, moment};
+use super::words::{length, moment};
 use crate::analysis::Signal;
-use crate::analysis::report::{
-    CeilingKind, CeilingReport, GrowthState, RetryReason, Severity, TopicReport,
-};
+use crate::analysis::report::{Severity, TopicReport};
 use crate::analysis::sample::Time;
 
 /// Of one signal, group and topic: the others are counted. What is raised more often is not read one by one.
@@ -109,70 +107,13 @@ impl Raisings {
     }
 }
 
-/// What stands behind it when it is raised.
+/// What it rests on when it is raised: each rule that holds. Of the retention that loses messages, for example, there are several.
 fn why(signal: Signal, report: &TopicReport) -> String {
-    match signal {
-        Signal::LagGrowth => why_growth(report),
-        Signal::Ceiling => why_ceiling(report),
-        Signal::Divergence => why_divergence(report),
-        Signal::RetryStorm => why_retry_storm(report),
-    }
-}
-
-fn why_growth(report: &TopicReport) -> String {
-    let growth = &report.lag_growth;
-    let mut text = match growth.state {
-        GrowthState::Stalled => "nothing is committed, and the lag grows".to_owned(),
-        _ => "the lag grows".to_owned(),
-    };
-    if let Some(slope) = report.trend_slope {
-        let [lower, slope, upper] = [slope.lower, slope.slope, slope.upper].map(count);
-        text += &format!(" by {slope}/s ({lower} to {upper})");
-    }
-    if let Some(partition) = growth.partition {
-        text += &format!(", partition {partition}");
-    }
-    if let Some(onset) = growth.onset {
-        text += &format!(", since {}", moment(onset));
-    }
-    text
-}
-
-fn why_ceiling(report: &TopicReport) -> String {
-    let mut parts: Vec<_> = report.ceilings.iter().map(of_ceiling).collect();
-    if report.ceiling.loses {
-        parts.push("unread messages are deleted".to_owned());
-    }
-    parts.join("; ")
-}
-
-fn of_ceiling(ceiling: &CeilingReport) -> String {
-    let kind = match ceiling.kind {
-        CeilingKind::Lag => "lag",
-        CeilingKind::Delay => "delay",
-        CeilingKind::Retention => "retention",
-    };
-    let percent = 100.0 * ceiling.utilization_ratio;
-    let (hits, at) = (ceiling.hits, length(ceiling.seconds_at));
-    format!("{kind} at {percent:.0} %, there {hits} times and {at} until now")
-}
-
-fn why_divergence(report: &TopicReport) -> String {
-    let tail: Vec<_> = report.divergence.tail.iter().map(u32::to_string).collect();
-    let delays = report.delays.map_or_else(String::new, |delays| {
-        format!("p99 {}, p50 {}, ", length(delays.p99), length(delays.p50))
+    let evidence = report.evidence.iter();
+    let holding = evidence.filter(|e| e.rule.signal() == signal && e.severity() > Severity::Ok);
+    let parts = holding.map(|evidence| match evidence.since {
+        Some(since) => format!("since {} {evidence}", moment(since)),
+        None => evidence.to_string(),
     });
-    format!("{delays}partitions {} fall behind", tail.join(", "))
-}
-
-fn why_retry_storm(report: &TopicReport) -> String {
-    match (
-        report.retry_storm.reason,
-        report.retry_storm.amplification_ratio,
-    ) {
-        (Some(RetryReason::Reprocessing), _) => "commits move backwards again and again".to_owned(),
-        (Some(RetryReason::Churn), _) => "far more rebalances than usual".to_owned(),
-        (_, Some(ratio)) => format!("{} retries for each message consumed", count(ratio)),
-        (_, None) => String::new(),
-    }
+    parts.collect::<Vec<_>>().join("; ")
 }

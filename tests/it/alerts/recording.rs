@@ -59,7 +59,7 @@ pub(crate) struct Recording {
     text: String,
     seconds: u32,
     partitions: Vec<Partition>,
-    /// Produced to the retry topic, which is read at once; absent = there is none.
+    /// Produced to the retry topic, which is read at once; a tenth of it is given up. Absent = there is none.
     retries: Option<f64>,
     generation: u64,
     seed: u64,
@@ -98,7 +98,7 @@ impl Recording {
         self
     }
 
-    /// The topic has a retry topic, of the usual name.
+    /// The topic has a retry and a dead-letter topic, of the usual names.
     pub(crate) fn with_retries(mut self) -> Self {
         self.retries = Some(0.0);
         self
@@ -160,6 +160,8 @@ impl Recording {
         }
         if let Some(retries) = self.retries {
             self.row(&format!("{name}-retry"), 0, retries, retries);
+            let given_up = retries / 10.0;
+            self.row(&format!("{name}-dlt"), 0, given_up, given_up);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod bounded;
 mod delays;
+pub(crate) mod evidence;
 mod forecasts;
 mod gaps;
 mod hygiene;
@@ -19,6 +20,7 @@ mod rules;
 mod stories;
 mod visits;
 
+use lagslope::analysis::evidence::Explanation;
 use lagslope::analysis::learned::Learned;
 use lagslope::analysis::report::{Report, TopicReport};
 use lagslope::analysis::sample::{
@@ -97,6 +99,15 @@ impl Told {
 
     pub(crate) fn forget(&mut self, group: &str, topic: Option<&str>) -> Option<usize> {
         self.analysis.forget(group, topic)
+    }
+
+    /// Why its verdicts are what they are.
+    pub(crate) fn explain(&self) -> Option<Explanation> {
+        self.explain_of("payments", "orders")
+    }
+
+    pub(crate) fn explain_of(&self, group: &str, topic: &str) -> Option<Explanation> {
+        self.analysis.explain(group, topic)
     }
 
     /// A cycle in which the group's coordinator answered.

@@ -1,5 +1,6 @@
 //! Random histories: whatever happens, what is published is sane; and what does not matter does not matter.
 
+use super::evidence::contradiction;
 use super::{BEGIN, INTERVAL, Read, Told};
 use lagslope::analysis::Ceilings;
 use lagslope::analysis::report::{GrowthState, Report, Slope, TopicReport};
@@ -104,7 +105,7 @@ fn first_insane(history: Vec<(Vec<Event>, Weather, f64)>) -> Option<Report> {
             reads[alternating % 2].log_end = None;
         }
         let report = told.report(at, &reads, !matches!(weather, Weather::Silent));
-        (!is_sane(&report)).then_some(report)
+        (!is_sane(&report) || contradicts_itself(&report, &told)).then_some(report)
     })
 }
 
@@ -144,6 +145,15 @@ fn apply(read: &mut Read, event: Event) -> Read {
         }
     }
     *read
+}
+
+/// What the verdicts rest on says otherwise.
+fn contradicts_itself(report: &Report, told: &Told) -> bool {
+    let mut topics = report.groups.iter().flat_map(|group| &group.topics);
+    topics.any(|topic| {
+        let why = told.explain().expect("it is known");
+        contradiction(topic, &why).is_some()
+    })
 }
 
 fn is_sane(report: &Report) -> bool {

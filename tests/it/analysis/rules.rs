@@ -105,15 +105,22 @@ fn what_is_muted_is_judged_all_the_same_and_nothing_else_is_touched() {
     let rules = Rules::new(Settings::new(INTERVAL), Ceilings::default());
     let called = overload(&mut analysis(rules.for_all()), 0.0);
     assert!(called[539].lag_growth.severity.is_some());
-    let told = overload(
-        &mut analysis(muted(&[Signal::LagGrowth], one_to_two())),
-        0.0,
+    assert!(!called[539].evidence.is_empty());
+    let mut muted = analysis(muted(&[Signal::LagGrowth], one_to_two()));
+    let told = overload(&mut muted, 0.0);
+    let why = muted.explain("pay", "orders").expect("it is watched");
+    let growth = &why.signals[0];
+    assert_eq!(
+        (growth.muted, growth.severity),
+        (true, called[539].lag_growth.severity)
     );
+    assert_eq!(growth.rules[0], called[539].evidence[0], "who asks is told");
     for (n, (mut called, told)) in called.into_iter().zip(told).enumerate() {
         // From 13:00, an hour after the beginning.
         if n >= 360 {
             called.muted = Signals::from_iter([Signal::LagGrowth]);
             called.lag_growth.severity = None;
+            called.evidence.clear();
         }
         assert_eq!(told, called, "in cycle {n}");
     }

@@ -20,7 +20,10 @@ fn each_signals_thresholds_reach_the_analysis() {
     (ceiling.leave_seconds, ceiling.window_seconds) = (120.0, 1800.0);
     (ceiling.warning_hits, ceiling.warning_share) = (5, 0.1);
     let divergence = &mut expected.divergence;
-    (divergence.slope_windows, divergence.slope_least_seconds) = (20, 600.0);
+    (
+        divergence.commit_gap_windows,
+        divergence.least_watched_seconds,
+    ) = (20, 600.0);
     (divergence.hold_seconds, divergence.least_p99_seconds) = (60.0, 5.0);
     (divergence.peak_factor, divergence.least_messages) = (3.0, 7.0);
     divergence.calm_hold_seconds = 60.0;

@@ -16,6 +16,7 @@ pub(crate) const FOLDER: &str = "dashboards";
 pub(crate) const OF_OTHER_TROUBLES: &[&str] = &[
     "Partitions that fall behind",
     "Retries for each message consumed",
+    "Dead letters",
     "Why work is done again",
 ];
 

@@ -172,5 +172,6 @@ fn full_topic() -> TopicReport {
             time_lag_seconds: Some(12.5),
             rate_slope: Some(slope),
         }],
+        evidence: Vec::new(),
     }
 }

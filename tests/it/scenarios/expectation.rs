@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use lagslope::analysis::evidence::{Evidence, Rule};
 use lagslope::analysis::report::{CeilingKind, CeilingReport, Severity, TopicReport};
 
 use super::words::Words;
@@ -36,6 +37,8 @@ pub(super) enum Expectation {
         since: f64,
         within: f64,
         partition: Option<u32>,
+        /// What it rests on then.
+        rule: Option<Rule>,
     },
     /// All the time at least this, or not above ok.
     Stays {
@@ -67,6 +70,8 @@ pub(super) struct Moment {
     pub(super) report: TopicReport,
     /// In truth something was deleted before it was read.
     pub(super) loses: bool,
+    /// How what the verdicts rest on contradicts them, if it does.
+    pub(super) contradiction: Option<String>,
 }
 
 impl FromStr for Signal {
@@ -164,12 +169,18 @@ impl Expectation {
         } else {
             None
         };
+        let rule = if words.has("by") {
+            Some(rule(&words.next("a rule")?)?)
+        } else {
+            None
+        };
         Ok(Self::Raised {
             signal,
             severity,
             since,
             within,
             partition: on.and_then(|number| u32::try_from(number).ok()),
+            rule,
         })
     }
 
@@ -204,17 +215,19 @@ impl Expectation {
                 since,
                 within,
                 partition,
+                rule,
             } => {
                 let is_it = |moment: &&Moment| {
                     moment.t >= since
                         && signal.severity(&moment.report) >= Some(severity)
                         && partition.is_none_or(|number| signal.names(&moment.report, number))
                 };
-                match told.iter().find(is_it).map(|moment| moment.t - since) {
-                    Some(after) if after <= within => Ok(()),
-                    Some(after) => Err(format!("only {} later", clock(after))),
-                    None => Err("never".to_owned()),
+                let found = told.iter().find(is_it).ok_or("never")?;
+                let after = found.t - since;
+                if after > within {
+                    return Err(format!("only {} later", clock(after)));
                 }
+                rule.map_or(Ok(()), |rule| rests_on(&found.report, rule))
             }
             Self::Stays {
                 signal,
@@ -293,6 +306,21 @@ pub(super) fn unexpected(expectations: &[(usize, Expectation)], told: &[Moment])
         }
     }
     wrong
+}
+
+fn rests_on(report: &TopicReport, rule: Rule) -> Result<(), String> {
+    let is_about = |e: &&Evidence| e.rule.signal() == rule.signal() && e.holds();
+    let holding = || report.evidence.iter().filter(is_about);
+    if holding().any(|evidence| evidence.rule == rule) {
+        return Ok(());
+    }
+    let names: Vec<_> = holding().map(|evidence| evidence.rule.name()).collect();
+    Err(format!("by {names:?}"))
+}
+
+fn rule(name: &str) -> Result<Rule, String> {
+    let found = Rule::ALL.into_iter().find(|rule| rule.name() == name);
+    found.ok_or_else(|| format!("{name:?} is no rule of docs/signals.md"))
 }
 
 /// The truth is when the ceiling was reached later in the story.

@@ -12,8 +12,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use lagslope::analysis::{Analysis, Ceilings, Rules, Settings};
+use lagslope::analysis::report::TopicReport;
+use lagslope::analysis::{Analysis, Ceilings, Rules, Settings, Signal};
 
+use crate::analysis::evidence;
 use expectation::{Moment, unexpected};
 use story::Story;
 use world::World;
@@ -29,6 +31,9 @@ const STEP_SECONDS: f64 = 3.0;
 /// From so many partitions on it moves in longer steps: theirs would take most of the test's time.
 const MANY_PARTITIONS: usize = 10;
 const LONG_STEP_SECONDS: f64 = 5.0;
+
+/// Samples until it is asked again why the verdicts are what they are.
+const SAMPLES_BETWEEN_QUESTIONS: usize = 40;
 
 #[test]
 fn stories_are_told_as_they_expect() {
@@ -171,11 +176,17 @@ fn problems_with(story: &Story, seed: u64) -> Vec<String> {
         let what = expected.judge(&told).err()?;
         Some(format!("{line}: {what} (seed {seed})"))
     });
+    let contradictions = told
+        .iter()
+        .filter_map(|moment| moment.contradiction.as_ref());
+    let contradictions = contradictions
+        .take(1)
+        .map(|what| format!("1: {what} (seed {seed})"));
     let surprises = unexpected(&story.expectations, &told);
     let surprises = surprises
         .into_iter()
         .map(|what| format!("1: {what} (seed {seed})"));
-    judged.chain(surprises).collect()
+    judged.chain(surprises).chain(contradictions).collect()
 }
 
 /// Acts the story out in front of the analysis.
@@ -205,7 +216,9 @@ fn tell(story: &Story, seed: u64) -> Vec<Moment> {
             let topics = report.groups.into_iter().flat_map(|group| group.topics);
             for mut topic in topics.filter(|topic| *topic.topic == *world::TOPIC) {
                 topic.partitions.clear();
+                let contradiction = contradiction(&analysis, &topic, &told);
                 told.push(Moment {
+                    contradiction,
                     t: world.now,
                     report: topic,
                     loses: world.logs.iter().any(|log| log.loses),
@@ -214,6 +227,19 @@ fn tell(story: &Story, seed: u64) -> Vec<Moment> {
         }
     }
     told
+}
+
+/// Asking costs more than watching: it is asked now and then, and whenever a verdict changed.
+fn contradiction(analysis: &Analysis, topic: &TopicReport, told: &[Moment]) -> Option<String> {
+    let is_other = |before: &Moment| {
+        let severity = |of: &TopicReport| Signal::ALL.map(|signal| of.severity(signal));
+        severity(&before.report) != severity(topic)
+    };
+    if !told.len().is_multiple_of(SAMPLES_BETWEEN_QUESTIONS) && !told.last().is_some_and(is_other) {
+        return None;
+    }
+    let why = analysis.explain(world::GROUP, world::TOPIC);
+    evidence::contradiction(topic, &why.expect("it is watched"))
 }
 
 /// An analysis with the world's names and these ceilings.

@@ -10,8 +10,9 @@ use super::log::{Keeps, Log, Ramp};
 /// Not zero, and not on a block's boundary.
 pub(crate) const BEGIN: f64 = 1_700_000_003.0;
 
-/// Both take part in nothing but the sample.
+/// These take part in nothing but the sample.
 pub(crate) const TOPIC: &str = "orders";
+pub(crate) const GROUP: &str = "payments";
 const RETRY_TOPIC: &str = "orders-retry";
 
 /// Bytes of each message.
@@ -171,7 +172,7 @@ impl World {
             at,
             topics,
             groups: vec![GroupSample {
-                name: "payments".into(),
+                name: GROUP.into(),
                 state: None,
                 kind: None,
                 members: None,

@@ -4,3 +4,4 @@ mod curves;
 mod drawn;
 mod logs;
 mod scenarios;
+mod verdicts;

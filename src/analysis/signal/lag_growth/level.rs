@@ -1,8 +1,12 @@
 //! One scale of time: blocks of 60 s × 2^index, their minima, what was learned at this scale, and whether the level is armed.
 
+mod evidence;
+
 use super::profile::{Profile, Rule};
 use super::recovered::{Climb, Recovered};
+use super::rise::RiseTest;
 use super::window::{Minimum, Window, arrival_rate};
+use crate::analysis::evidence::Compared;
 use crate::analysis::learned;
 use crate::analysis::sample::Time;
 use crate::analysis::trend::slope::{TREND_POINTS, Trend};
@@ -46,7 +50,7 @@ pub(super) struct Level {
 }
 
 /// A rise that passed a test and has not been refuted since.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Armed {
     at: Time,
     /// The highest block minimum since, in messages.
@@ -54,6 +58,8 @@ struct Armed {
     /// The latest that fired, in messages.
     rise: f64,
     flat_blocks: usize,
+    /// What was compared when it fired. Later the same window would be held against other habits.
+    fired: Vec<Compared>,
 }
 
 /// The last minima, oldest first.
@@ -132,9 +138,10 @@ impl Level {
         self.minima.all()
     }
 
-    /// Steadily, for as long as it takes to call it flat.
-    pub(super) fn falls(&self, p: &Profile) -> bool {
-        Window::last(self.minima.all(), p.flat_minima).is_some_and(|window| window.falls())
+    /// So many of the last minima lie each below the one before.
+    pub(super) fn falling(&self) -> usize {
+        let pairs = self.minima.all().windows(2).rev();
+        1 + pairs.take_while(|pair| pair[1].lag < pair[0].lag).count()
     }
 
     pub(super) fn disarm(&mut self) {
@@ -147,8 +154,7 @@ impl Level {
 
     /// Armed for long enough to be believed.
     pub(super) fn is_confirmed(&self, t: Time, p: &Profile) -> bool {
-        let hold = p.hold_seconds.max(p.hold_block_share * self.block_seconds);
-        self.armed.is_some_and(|armed| t - armed.at >= hold)
+        self.held(t, p).holds()
     }
 
     pub(super) fn rebase(&mut self, lag_shift: f64, log_end_shift: f64) {
@@ -214,34 +220,49 @@ impl Level {
             .iter()
             .zip(&windows)
             .filter_map(|(rule, window)| Some((rule, window.as_ref()?)))
-            .find(|(rule, window)| self.fires(rule, window, habits, p))
-            .map(|(_, window)| (window.rise, window.last.lag, window.trend));
-        self.trend = Some(fired.map_or(longest.trend, |(_, _, trend)| trend));
-        if let Some((rise, lag, _)) = fired {
-            self.arm(t, rise, lag);
+            .find(|(rule, window)| self.test(rule, window, habits, p).passes())
+            .map(|(rule, window)| {
+                let compared = self.test(rule, window, habits, p).compared();
+                (window.rise, window.last.lag, window.trend, compared)
+            });
+        let trend = fired.as_ref().map(|(_, _, trend, _)| *trend);
+        self.trend = Some(trend.unwrap_or(longest.trend));
+        if let Some((rise, lag, _, compared)) = fired {
+            self.arm(t, rise, lag, compared);
         }
         self.disarm_on_plateau(p);
     }
 
-    fn fires(&self, rule: &Rule, window: &Window, habits: Habits, p: &Profile) -> bool {
-        let span = rule.minima as f64 * self.block_seconds;
-        let risen = self.climb.map_or(0.0, |climb| window.last.lag - climb.low);
-        (habits.known || span >= p.cold_span_seconds)
-            && (!habits.young || span >= p.young_span_seconds)
-            && (span >= p.unusual_span_seconds || !window.is_unusual(habits, p))
-            && window.passes(rule, p, habits.young)
-            && risen >= self.recovered.limit(p)
+    fn test<'a>(
+        &'a self,
+        rule: &'a Rule,
+        window: &'a Window<'a>,
+        habits: Habits,
+        p: &'a Profile,
+    ) -> RiseTest<'a> {
+        let climbed = self.climb.map_or(0.0, |climb| window.last.lag - climb.low);
+        RiseTest {
+            window,
+            rule,
+            habits,
+            block_seconds: self.block_seconds,
+            climbed,
+            recovered: &self.recovered,
+            p,
+        }
     }
 
-    fn arm(&mut self, t: Time, rise: f64, lag: f64) {
+    fn arm(&mut self, t: Time, rise: f64, lag: f64, fired: Vec<Compared>) {
         let armed = self.armed.get_or_insert(Armed {
             at: t,
             top: lag,
             rise,
             flat_blocks: 0,
+            fired: Vec::new(),
         });
         armed.rise = rise;
         armed.flat_blocks = 0;
+        armed.fired = fired;
     }
 
     /// Several successive blocks without a rise; a block may fire and count as the first of them.

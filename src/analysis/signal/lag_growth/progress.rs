@@ -3,6 +3,7 @@
 use super::level::Habits;
 use super::profile::Profile;
 use super::usual::Usual;
+use crate::analysis::evidence::Compared;
 use crate::analysis::learned;
 use crate::analysis::sample::Time;
 
@@ -26,6 +27,8 @@ pub(super) struct Progress {
     pub(super) stalled: bool,
     /// It may have stopped: for a group with habits that would be a stall by now, and of this one nobody knows them yet.
     pub(super) undecided: bool,
+    /// Messages that arrived since the sample before the last.
+    arrived: f32,
     /// The longest gap that ended in time, of this bucket of time and of the one before, in seconds.
     ordinary_gap: f64,
     ordinary_gap_before: f64,
@@ -42,6 +45,7 @@ impl Progress {
             longest_gap: 0.0,
             stalled: false,
             undecided: false,
+            arrived: 0.0,
             ordinary_gap: 0.0,
             ordinary_gap_before: 0.0,
         }
@@ -63,18 +67,34 @@ impl Progress {
     /// Once stalled, only progress ends it: the producer may stop meanwhile, and the messages still wait.
     pub(super) fn judge_stall(&mut self, before: Ends, now: Ends, p: &Profile) {
         self.undecided = false;
+        self.arrived = (now.log_end - before.log_end) as f32;
         let Some(since) = self.waiting_since else {
             return;
         };
-        let waited = now.t - since;
-        let enough_waits = now.log_end > now.committed
-            && now.log_end - self.log_end_at_progress >= p.rise_messages;
-        self.stalled |=
-            enough_waits && waited >= self.stall_limit(now.t, p) && now.log_end > before.log_end;
+        let [waits, enough, waited, arrives] = self.stall(now, p);
+        let enough_waits = waits.holds() && enough.holds();
+        self.stalled |= enough_waits && waited.holds() && arrives.holds();
         self.undecided = enough_waits
-            && waited >= p.stall_seconds
+            && now.t - since >= p.stall_seconds
             && !self.stalled
             && !self.habits(now.t, p).known;
+    }
+
+    /// What makes a stall, as of the last sample.
+    pub(super) fn stall(&self, now: Ends, p: &Profile) -> [Compared; 4] {
+        let waited = self.waiting_since.map(|since| now.t - since);
+        let waiting = now.log_end - self.log_end_at_progress;
+        let asked = [
+            Compared::above("lag_messages", now.log_end - now.committed, 0.0),
+            Compared::at_least("arrived_meanwhile_messages", waiting, p.rise_messages),
+            Compared::at_least("waited_seconds", waited, self.stall_limit(now.t, p)),
+            Compared::above("arrived_now_messages", f64::from(self.arrived), 0.0),
+        ];
+        if self.stalled {
+            asked.map(Compared::decided_before)
+        } else {
+            asked
+        }
     }
 
     pub(super) fn habits(&self, t: Time, p: &Profile) -> Habits {

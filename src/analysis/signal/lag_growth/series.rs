@@ -1,8 +1,11 @@
 //! One lag over time, of a partition or of a sum of partitions, and the verdict on it.
 
+mod evidence;
+
 use super::level::{Level, Point};
 use super::profile::Profile;
 use super::progress::{Ends, Progress};
+use crate::analysis::evidence::{Compared, Evidence, Rule};
 use crate::analysis::learned;
 use crate::analysis::report::{GrowthState, Slope};
 use crate::analysis::sample::Time;
@@ -53,6 +56,8 @@ pub struct Series {
     bucket_began: Time,
     raised: Option<Raised>,
     onset: Option<Onset>,
+    /// By what the last verdict was cleared: seldom there.
+    cleared: Option<Box<Evidence>>,
 }
 
 /// When a rise began.
@@ -84,6 +89,7 @@ impl Series {
             bucket_began: sample.at,
             raised: None,
             onset: None,
+            cleared: None,
         };
         series.sample(sample, p);
         series
@@ -240,40 +246,73 @@ impl Series {
     }
 
     fn raise_or_clear(&mut self, t: Time, lag: f64, p: &Profile) {
-        if self.is_healing(lag, p) {
-            self.raised = None;
+        let open = self.raised.filter(|_| !self.progress.stalled);
+        let healing = open.map(|raised| self.healing(raised, lag, p));
+        if let Some(healing) = healing.filter(|asked| asked.iter().all(Compared::holds)) {
+            self.clear(t, Rule::Healed, &healing);
             self.levels.iter_mut().for_each(Level::disarm);
             return;
         }
         let confirmed = self.levels.iter().any(|level| level.is_confirmed(t, p));
         if self.progress.stalled || confirmed {
+            self.cleared = None;
             self.raised = Some(Raised {
                 last_confirmed: t,
                 peak: self.raised.map_or(lag, |raised| raised.peak.max(lag)),
             });
             return;
         }
-        let armed = self.levels.iter().any(Level::is_armed);
-        let recovered = self.has_lost(p.clear_share, lag, p);
-        self.raised.take_if(|raised| {
-            recovered || (!armed && t - raised.last_confirmed >= p.clear_seconds)
-        });
+        let Some(raised) = self.raised else { return };
+        let [high, recent] = self.not_recovered(raised, t, lag, p);
+        if !high.holds() {
+            let low = Compared::at_most(
+                "lag_messages",
+                lag,
+                self.lag_without(p.clear_share, raised, p),
+            );
+            self.clear(t, Rule::Recovered, &[low]);
+        } else if !recent.holds() {
+            let since = Compared::at_least("unconfirmed_seconds", recent.value, p.clear_seconds);
+            self.clear(t, Rule::Unconfirmed, &[since]);
+        }
+    }
+
+    fn clear(&mut self, t: Time, by: Rule, compared: &[Compared]) {
+        let evidence = Evidence::new(by, compared.iter().copied()).since(t);
+        self.raised = None;
+        self.cleared = Some(Box::new(evidence));
     }
 
     /// A part of the rise is gone and the lag falls steadily: coarse levels would need as long again to see it.
-    fn is_healing(&self, lag: f64, p: &Profile) -> bool {
+    fn healing(&self, raised: Raised, lag: f64, p: &Profile) -> [Compared; 2] {
         let finest = self.levels.iter().take(HEALING_LEVELS);
-        !self.progress.stalled
-            && self.has_lost(p.falling_share, lag, p)
-            && finest.clone().any(|level| level.falls(p))
+        let falling = finest.map(Level::falling).max().unwrap_or(0);
+        let left = self.lag_without(p.falling_share, raised, p);
+        [
+            Compared::at_most("lag_messages", lag, left),
+            Compared::at_least("falling_troughs", falling as f64, p.flat_minima as f64),
+        ]
     }
 
-    /// So much of the rise since the onset is gone.
-    fn has_lost(&self, share: f64, lag: f64, p: &Profile) -> bool {
+    /// What keeps a verdict that nothing confirms now.
+    fn not_recovered(&self, raised: Raised, t: Time, lag: f64, p: &Profile) -> [Compared; 2] {
+        let left = self.lag_without(p.clear_share, raised, p);
+        let unconfirmed = t - raised.last_confirmed;
+        let what = "unconfirmed_seconds";
+        [
+            Compared::above("lag_messages", lag, left),
+            if self.levels.iter().any(Level::is_armed) {
+                Compared::beside(what, unconfirmed)
+            } else {
+                Compared::below(what, unconfirmed, p.clear_seconds)
+            },
+        ]
+    }
+
+    /// The lag once such a share of the rise since the onset is gone, in messages.
+    fn lag_without(&self, share: f64, raised: Raised, p: &Profile) -> f64 {
         let base = self.onset.map_or(0.0, |onset| onset.lag);
-        self.raised.is_some_and(|raised| {
-            lag <= raised.peak - share * (raised.peak - base).max(p.rise_messages)
-        })
+        raised.peak - share * (raised.peak - base).max(p.rise_messages)
     }
 
     /// The lowest minimum of the finest armed level; of a stall, its first waiting message, if that was earlier.
