@@ -2,7 +2,7 @@
 
 use super::group::{Group, Member, State};
 use super::topic::{Life, Topic};
-use super::{Time, hash};
+use super::{Time, commit_log, hash};
 
 /// A cluster, as arithmetic.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,10 +107,10 @@ impl World {
         1 + ((topic as u64 + u64::from(partition)) % u64::from(self.brokers)) as u32
     }
 
-    /// Which broker coordinates a group. A layer of faults may move it.
+    /// Which broker coordinates a group: the one that leads the partition of `__consumer_offsets` that its commits are in. A layer of faults may move it.
     pub fn coordinator(&self, group: usize) -> u32 {
         let name = self.groups.get(group).map_or("", |group| &group.name);
-        1 + (hash::of_name(name) % u64::from(self.brokers)) as u32
+        1 + commit_log::partition_of(name) % self.brokers
     }
 
     /// The offset that the next message gets; absent when there is no such topic or partition at `t`.

@@ -8,7 +8,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{
     ApiKey, ConsumerGroupDescribeRequest, DescribeClusterRequest, DescribeConfigsRequest,
     DescribeGroupsRequest, DescribeLogDirsRequest, FetchRequest, FindCoordinatorRequest,
-    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest,
+    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, ProduceRequest,
 };
 use lagslope::simulator::arrivals::Arrivals;
 use lagslope::simulator::delay::Delay;

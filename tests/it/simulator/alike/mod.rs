@@ -75,7 +75,11 @@ fn in_each_version(address: &str, api: ApiKey, check: impl Fn(&mut Wire, i16)) {
     let offered = wire.offered();
     let told = offered.iter().find(|(key, ..)| *key == api);
     let (_, lowest, highest) = *told.unwrap_or_else(|| panic!("{api:?} is not offered"));
-    let known = api.valid_versions();
+    let mut known = api.valid_versions();
+    if api == ApiKey::OffsetFetch {
+        // 10 asks by topic id: the codec knows the answer, and not the question.
+        known.max = 9;
+    }
     for version in lowest.max(known.min)..=highest.min(known.max) {
         check(&mut wire, version);
     }
