@@ -77,8 +77,7 @@ async fn the_curtain_rises_on_troubles_that_page_and_terminal_agree_on_and_ctrl_
         let line = line_with(&mut said, who).await;
         assert!(line.contains("before") && line.contains(signal), "{line}");
     }
-    let text = reqwest::get(page).await.expect("an answer").text().await;
-    let page = Scrape::parse(&text.expect("text"));
+    let page = first_page(&page).await;
     let signal = |group, signal| page.value("signal", &[("group", group), ("signal", signal)]);
     assert_eq!(signal("search-indexer", "lag_growth"), Some(2.0));
     assert_eq!(
@@ -93,6 +92,20 @@ async fn the_curtain_rises_on_troubles_that_page_and_terminal_agree_on_and_ctrl_
     interrupt(&child).await;
     let ended = timeout(AT_ONCE, child.wait()).await.expect("at once");
     assert_eq!(ended.expect("it was waited for").code(), Some(0));
+}
+
+/// A line is said a moment before the page shows the same.
+async fn first_page(address: &str) -> Scrape {
+    let deadline = Instant::now() + CURTAIN;
+    loop {
+        let answer = reqwest::get(address).await.expect("an answer");
+        let page = Scrape::parse(&answer.text().await.expect("text"));
+        if page.all("signal", &[]).next().is_some() {
+            return page;
+        }
+        assert!(Instant::now() < deadline, "{}", page.text());
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn topics_seen_at(bootstrap: String) -> Vec<String> {
