@@ -6,7 +6,7 @@
 //! 2. [`analysis`] understands: three curves for each partition, their slopes, the verdicts. It is pure.
 //! 3. [`expose`] tells: `/metrics`, health, and the daemon about itself.
 //!
-//! [`simulator`] is a Kafka cluster for demos and tests that exists only as arithmetic, and uses nothing of the rest.
+//! [`simulator`] is a Kafka cluster that exists only as arithmetic, for tests and for [`demo`], which runs the daemon on it.
 //!
 //! [`state`] is what was learned, on disk. [`daemon`] joins them, one task for each cluster, and holds the only clock. [`config`] is
 //! where settings come from, [`cli`] what can be typed. Start reading at `daemon::run`, then `analysis::Analysis::observe`.

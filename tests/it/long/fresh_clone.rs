@@ -1,4 +1,4 @@
-//! What a new user does: a fresh clone in a fresh folder, `./test`, then `./demo`.
+//! What a new user does: a fresh clone in a fresh folder, `./test`, then `./demo`, simulated and on a real Kafka.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,7 +8,10 @@ use super::asked_for;
 use crate::evidence::Evidence;
 
 /// Until the overload is called, some 12 minutes after its start, and a little longer.
-const DEMO: &str = "14m";
+const ON_KAFKA: &str = "14m";
+
+/// Seconds in which the simulation shows every signal.
+const SIMULATED: &str = "120";
 
 #[test]
 fn a_fresh_clone_tests_itself() {
@@ -25,16 +28,55 @@ fn a_fresh_clone_tests_itself() {
 }
 
 #[test]
-fn the_demo_of_a_fresh_clone_calls_the_overload() {
+fn the_demo_of_a_fresh_clone_shows_every_signal() {
     if !asked_for("demo") {
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let clone = clone_into(folder.path());
-    let (text, seconds) = said_by(&clone, "./demo", &["--for", DEMO]);
+    // As the script does, so that the two minutes are the demo's.
+    let build = [
+        "build",
+        "--release",
+        "--locked",
+        "--quiet",
+        "--bin",
+        "lagslope",
+    ];
+    let (_, building) = said_by(&clone, "cargo", &build);
+    let ended = ["--preserve-status", "-s", "INT", SIMULATED];
+    let demo = ["./demo", "--web.listen-address", "127.0.0.1:0"];
+    let (text, _) = said_by(&clone, "timeout", &[&ended[..], &demo[..]].concat());
     Evidence::new("demo", "What a new user sees: ./demo").entry(
-        "A fresh clone in a fresh folder: `./demo` shows it, times printed",
-        "git clone … && cd lagslope && ./demo --for 14m",
+        "A fresh clone in a fresh folder: every signal is raised within two minutes, and some clear again",
+        "git clone … && cd lagslope && ./demo    # Ctrl-C after two minutes",
+        &format!("{building} s, the build\n{}", last_lines(&text, 30)),
+    );
+    let told: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.contains("before"))
+        .collect();
+    for signal in ["lag_growth", "ceiling", "divergence", "retry_storm"] {
+        let is_raised = |line: &&&str| {
+            let bad = line.contains("warning") || line.contains("CRITICAL");
+            line.contains(signal) && bad
+        };
+        assert!(told.iter().find(is_raised).is_some(), "{signal}: {text}");
+    }
+    assert!(told.iter().any(|line| line.ends_with("ok again")), "{text}");
+}
+
+#[test]
+fn the_demo_on_a_real_kafka_calls_the_overload() {
+    if !asked_for("demo_kafka") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let clone = clone_into(folder.path());
+    let (text, seconds) = said_by(&clone, "./demo", &["--kafka", "--for", ON_KAFKA]);
+    Evidence::new("demo-kafka", "What a new user sees: ./demo --kafka").entry(
+        "A fresh clone in a fresh folder: `./demo --kafka` shows it, times printed",
+        "git clone … && cd lagslope && ./demo --kafka --for 14m",
         &format!("{seconds} s, the build included\n{}", last_lines(&text, 24)),
     );
     let last = |group| text.lines().rfind(|line: &&str| line.starts_with(group));
