@@ -14,7 +14,7 @@ const BROKERS: u32 = 3;
 pub const AGE_SECONDS: f64 = 2.0 * 86_400.0;
 
 /// From one performance of a trouble to the next, in seconds: none is seen twice in the past that is played, and whoever lets the
-/// demo run sees each again.
+/// demo run sees each again. (What recovers time after time becomes usual: some are called later then, or not at all.)
 const ENCORE_SECONDS: f64 = 3.0 * 3_600.0;
 
 /// Partitions of most topics.
