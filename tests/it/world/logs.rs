@@ -16,6 +16,9 @@ fn moments() -> impl Iterator<Item = f64> {
 }
 
 proptest! {
+    // Each looks through two hours of commits: fewer, so that it takes a second or two. Thousands were looked through once.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn logs_only_grow_while_their_topic_lives(world in world(true), partition in 0u32..4) {
         let mut before = None;
