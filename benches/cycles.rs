@@ -211,10 +211,7 @@ async fn measure(scale: &Scale, arguments: &Arguments) {
         tokio::time::sleep_until(start + interval * n).await;
         let _as_prometheus_does = scrape(&daemon.address).await;
     }
-    let (before, cpu) = (
-        scrape(&daemon.address).await.unwrap(),
-        daemon.cpu_seconds(),
-    );
+    let (before, cpu) = (scrape(&daemon.address).await.unwrap(), daemon.cpu_seconds());
     let mut scrapes = Vec::new();
     for n in 1..=arguments.intervals {
         tokio::time::sleep_until(start + interval * (arguments.warm_up + n)).await;
