@@ -15,7 +15,7 @@ use crate::world::drawn::{BEGIN, SPAN, group, topic};
 pub(super) const INTERVAL: f64 = 10.0;
 
 /// Cycles until everything that goes wrong is over.
-pub(super) const CYCLES: u32 = 12;
+pub(super) const CYCLES: u32 = 10;
 
 const BROKERS: u32 = 3;
 
@@ -74,8 +74,8 @@ fn history() -> impl Strategy<Value = History> {
         }
         (
             Just(world),
-            prop::collection::vec(fault(begins), 0..4),
-            prop::collection::vec(shift(begins), 0..3),
+            prop::collection::vec(fault(begins), 0..3),
+            prop::collection::vec(shift(begins), 0..2),
             Just(begins),
         )
             .prop_map(|(world, faults, moves, begins)| History {
@@ -149,7 +149,7 @@ fn shift(begins: f64) -> impl Strategy<Value = Move> {
 /// From when until when something is wrong; it ends before the history does.
 fn span(begins: f64) -> impl Strategy<Value = (f64, f64)> {
     let length = f64::from(CYCLES - 1) * INTERVAL;
-    (-INTERVAL..length, 1.0..length).prop_map(move |(from, lasts)| {
+    (-INTERVAL..length, 1.0..length / 2.0).prop_map(move |(from, lasts)| {
         let until = (from + lasts).min(length);
         (begins + from, begins + until)
     })

