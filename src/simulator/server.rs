@@ -32,6 +32,8 @@ pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 pub struct Settings {
     /// The cluster's time.
     pub clock: Clock,
+    /// Where the brokers listen; any address of loopback will do.
+    pub address: Ipv4Addr,
     /// The first broker's port, the others have the following ones; absent = any that are free.
     pub first_port: Option<u16>,
     /// The version in which commits are written to `__consumer_offsets`.
@@ -52,10 +54,11 @@ pub enum CommitRecords {
 }
 
 impl Settings {
-    /// On free ports, as Kafka 4, with two hours of commits.
+    /// On free ports of 127.0.0.1, as Kafka 4, with two hours of commits.
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
+            address: Ipv4Addr::LOCALHOST,
             first_port: None,
             commit_records: CommitRecords::V4,
             commits_kept_seconds: 7_200.0,
@@ -87,7 +90,7 @@ impl Simulator {
         let mut listeners = Vec::new();
         for port in ports {
             let port = port.ok_or(io::ErrorKind::AddrNotAvailable)?;
-            listeners.push(listen((Ipv4Addr::LOCALHOST, port).into())?);
+            listeners.push(listen((settings.address, port).into())?);
         }
         let addresses: io::Result<_> = listeners.iter().map(TcpListener::local_addr).collect();
         let cluster = Arc::new(Cluster::new(world, settings, addresses?));

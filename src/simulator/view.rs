@@ -131,11 +131,13 @@ impl View<'_> {
         };
         let mut epoch = 0;
         for (_, moved) in &self.faults.moves {
-            if !self.moves(&moved.of, log, partition, leader) {
-                continue;
+            let moves = self.moves(&moved.of, log, partition, leader);
+            // Those of a broker count for all partitions: whether this one is the broker's depends on other moves, and an epoch that
+            // falls when one of them is over would be none.
+            if moves || matches!(moved.of, Moved::Broker(_)) {
+                epoch += moved.elections(self.now);
             }
-            epoch += moved.elections(self.now);
-            if moved.is_on(self.now) {
+            if moves && moved.is_on(self.now) {
                 leader = moved.to.unwrap_or(0);
             }
         }

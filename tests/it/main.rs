@@ -17,6 +17,7 @@ mod doctor;
 mod documents;
 mod evidence;
 mod expose;
+mod histories;
 mod kafka;
 mod kafka_client;
 mod lagslope;

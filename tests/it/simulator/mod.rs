@@ -15,20 +15,20 @@ use lagslope::simulator::{Running, Settings, Simulator, Time, World};
 
 /// A clock that a test holds in its hand. Real Kafka keeps what is younger than a week: the time is some day in 2033.
 #[derive(Clone)]
-struct HeldClock(Arc<AtomicU64>);
+pub(crate) struct HeldClock(Arc<AtomicU64>);
 
 const NOW: Time = 2_000_000_000.0;
 
 impl HeldClock {
-    fn at(time: Time) -> Self {
+    pub(crate) fn at(time: Time) -> Self {
         Self(Arc::new(AtomicU64::new(time.to_bits())))
     }
 
-    fn set(&self, time: Time) {
+    pub(crate) fn set(&self, time: Time) {
         self.0.store(time.to_bits(), Ordering::Relaxed);
     }
 
-    fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         let time = Arc::clone(&self.0);
         Settings::new(Arc::new(move || {
             f64::from_bits(time.load(Ordering::Relaxed))

@@ -9,13 +9,13 @@ use lagslope::simulator::topic::{Hanging, Retention, Spread, Topic};
 use proptest::prelude::*;
 
 /// When everything begins: neither zero nor on a boundary of anything.
-pub(super) const BEGIN: f64 = 1_700_000_003.0;
+pub(crate) const BEGIN: f64 = 1_700_000_003.0;
 
 /// How long is looked at, in seconds.
-pub(super) const SPAN: f64 = 7_200.0;
+pub(crate) const SPAN: f64 = 7_200.0;
 
 /// A moment within the span.
-pub(super) fn moment() -> impl Strategy<Value = f64> {
+pub(crate) fn moment() -> impl Strategy<Value = f64> {
     (0.0..SPAN).prop_map(|t| BEGIN + t)
 }
 
@@ -24,7 +24,7 @@ fn occurrence() -> impl Strategy<Value = Occurrence> {
         .prop_map(|(first, every)| Occurrence { first, every })
 }
 
-pub(super) fn arrivals() -> impl Strategy<Value = Arrivals> {
+pub(crate) fn arrivals() -> impl Strategy<Value = Arrivals> {
     let steps = prop::collection::vec((moment(), 0.0..50.0), 0..3);
     let swings = prop::collection::vec((0.0..0.5, 60.0..86_400.0, moment()), 0..3);
     let pulses = prop::collection::vec((occurrence(), 1.0..300.0, 0.0..100.0), 0..3);
@@ -73,7 +73,7 @@ impl Part {
 }
 
 /// With rewinds or without.
-pub(super) fn delay(rewinds: bool) -> impl Strategy<Value = Delay> {
+pub(crate) fn delay(rewinds: bool) -> impl Strategy<Value = Delay> {
     let seconds = || 1.0..900.0;
     let part = prop_oneof![
         seconds().prop_map(Part::Hold),
@@ -105,7 +105,7 @@ pub(super) fn delay(rewinds: bool) -> impl Strategy<Value = Delay> {
     })
 }
 
-pub(super) fn topic() -> impl Strategy<Value = Topic> {
+pub(crate) fn topic() -> impl Strategy<Value = Topic> {
     let spread = prop_oneof![
         Just(Spread::Even),
         (0.0..1.0).prop_map(|slope| Spread::Sloped { slope }),
@@ -142,7 +142,7 @@ pub(super) fn topic() -> impl Strategy<Value = Topic> {
     )
 }
 
-fn group(rewinds: bool) -> impl Strategy<Value = Group> {
+pub(crate) fn group(rewinds: bool) -> impl Strategy<Value = Group> {
     let absence = prop::option::of((occurrence(), 5.0..300.0));
     let rebalances = prop::collection::vec(occurrence(), 0..4);
     let exception = prop::option::of((0u32..4, delay(rewinds)));
@@ -170,7 +170,7 @@ fn group(rewinds: bool) -> impl Strategy<Value = Group> {
 }
 
 /// One topic and its one reader.
-pub(super) fn world(rewinds: bool) -> impl Strategy<Value = World> {
+pub(crate) fn world(rewinds: bool) -> impl Strategy<Value = World> {
     (topic(), group(rewinds), any::<u64>()).prop_map(|(topic, group, seed)| {
         let mut world = World::new(3, seed);
         world.add_topic(topic);
