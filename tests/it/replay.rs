@@ -143,7 +143,7 @@ async fn a_summary_names_what_was_raised_when_and_why() {
 
 #[tokio::test]
 async fn a_summary_says_when_a_warning_turned_critical_and_why() {
-    let text = format!("#ceiling group=pay lag_messages=800000\n{}", overload());
+    let text = format!("#ceiling group=pay lag_messages=600000\n{}", overload());
     let output = replay(text.as_bytes(), &["--summary"]).await;
     let text = out(&output);
     let raised = text.lines().position(|l| l.contains("lag_growth warning"));

@@ -215,7 +215,7 @@ async fn a_directive_in_the_middle_holds_from_there_on() {
     );
     let lines = replayed(&ceiling, "").await.expect("a good recording");
     let known = course(&lines, "ceiling");
-    let expected = [("unknown".to_owned(), 0), ("ok".to_owned(), 60)];
+    let expected = [("unknown".to_owned(), 0), ("ok".to_owned(), 59)];
     assert_eq!(known, expected);
 
     let retry = in_the_middle(
