@@ -6,6 +6,7 @@ mod interned;
 mod lines;
 mod recording;
 mod reports;
+mod retries;
 mod summary;
 
 use std::collections::HashMap;
@@ -19,7 +20,8 @@ use crate::expose::json::Verdict;
 use directive::Directives;
 use group::GroupReplay;
 use lines::Lines;
-use recording::{Recording, Row};
+use recording::{Recording, Row, Said};
+use retries::RetryTopics;
 use summary::Summary;
 
 pub use recording::Fault;
@@ -95,15 +97,22 @@ fn each_report(
 ) -> Result<(), Fault> {
     let settings = Arc::new(without_cycle(settings));
     let mut groups = HashMap::new();
+    let mut retries = RetryTopics::default();
     let mut rows = Vec::new();
-    while recording.next_sample(&mut rows)? {
+    while let Some(said) = recording.next_sample(&mut rows)? {
+        if said == Said::SomethingNew {
+            retries.ask_again();
+            let known = groups.values_mut();
+            known.for_each(|group: &mut GroupReplay| group.retune(&settings));
+        }
         let names = &*recording;
+        retries.note(&rows, names, (&settings, directives));
         for rows in rows.chunk_by(|a, b| (a.cluster, a.group) == (b.cluster, b.group)) {
             let (cluster, group) = (rows[0].cluster, rows[0].group);
             let watched = groups
                 .entry((cluster, group))
                 .or_insert_with(|| GroupReplay::new(names.name(group), &settings, directives));
-            let report = watched.observe(rows, names);
+            let report = watched.observe(rows, names, &retries);
             take(rows, names, report).map_err(|error| names.fault(&error))?;
         }
     }

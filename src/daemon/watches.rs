@@ -42,6 +42,7 @@ impl<S> Clone for Outside<S> {
 pub struct Watches<S> {
     /// Where they post.
     pub board: Arc<Board>,
+    own: OwnMetrics,
     outside: Outside<S>,
     bell: Bell,
     pub(super) memory: Arc<Memory>,
@@ -93,7 +94,7 @@ impl<S: Source> Watches<S> {
     /// The same, with what the daemon tells about itself.
     pub(super) fn start_telling(own: OwnMetrics, outside: Outside<S>, settings: Settings) -> Self {
         let clocks = outside.clocks.clone();
-        let memory = Memory::new(own, clocks.clone(), &settings);
+        let memory = Memory::new(own.clone(), clocks.clone(), &settings);
         let names = settings.clusters.iter().map(|cluster| cluster.name.clone());
         let (board, bell) = (Arc::new(Board::new(names)), Bell::default());
         board.bound(settings.metrics.max_series);
@@ -102,6 +103,7 @@ impl<S: Source> Watches<S> {
         tasks.spawn(publish_for_ever(Arc::clone(&board), bell.clone(), clocks));
         let mut watches = Self {
             board,
+            own,
             outside,
             bell,
             memory,
@@ -164,6 +166,7 @@ impl<S: Source> Watches<S> {
             orders: sender,
             _task: task,
         };
+        self.own.watches(&cluster);
         self.running.insert(cluster, running);
     }
 
@@ -176,6 +179,7 @@ impl<S: Source> Watches<S> {
         for cluster in &gone {
             self.running.remove(cluster);
             self.board.remove(cluster);
+            self.own.leaves(cluster);
         }
         gone
     }

@@ -2,7 +2,9 @@
 
 use crate::analysis::sample::Time;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Encoder, Gauge, GaugeVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 
 /// The daemon's own families.
 #[derive(Clone, Debug)]
@@ -14,6 +16,7 @@ pub struct OwnMetrics {
     pub(super) refused: IntCounterVec,
     /// Series on the page.
     pub(super) series: IntGauge,
+    configured: IntGaugeVec,
     reload_successful: IntGauge,
     reload_success_at: Gauge,
     state: StateMetrics,
@@ -47,6 +50,14 @@ impl OwnMetrics {
             "Series on the page that is rendered from reports.",
         )
         .expect("a valid name");
+        let configured = IntGaugeVec::new(
+            Opts::new(
+                "lagslope_cluster_configured",
+                "1 for each cluster that is to be watched, whether or not anything is known of it.",
+            ),
+            &["kafka_cluster"],
+        )
+        .expect("a valid name and label");
         let reload_successful = IntGauge::new(
             "lagslope_config_last_reload_successful",
             "1 when the configuration that was read last is in force, 0 when it was refused.",
@@ -58,6 +69,7 @@ impl OwnMetrics {
         )
         .expect("a valid name");
         let state = StateMetrics::registered(&registry);
+        register(&registry, configured.clone());
         register(&registry, reload_successful.clone());
         register(&registry, reload_success_at.clone());
         register(&registry, requests.clone());
@@ -70,10 +82,22 @@ impl OwnMetrics {
             requests,
             refused,
             series,
+            configured,
             reload_successful,
             reload_success_at,
             state,
         }
+    }
+
+    /// A cluster is to be watched. What is known of one that hangs is taken down; that it should be there is not.
+    pub fn watches(&self, cluster: &str) {
+        self.configured.with_label_values(&[cluster]).set(1);
+    }
+
+    /// It is to be watched no longer.
+    pub fn leaves(&self, cluster: &str) {
+        // An error says that it was not watched: that is what is wanted.
+        let _unwatched = self.configured.remove_label_values(&[cluster]);
     }
 
     /// The state file was written; `at` is in seconds since the epoch.

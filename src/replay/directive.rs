@@ -7,7 +7,14 @@ use crate::analysis::{Ceilings, RetryKind, RetryName};
 
 /// Those read so far. A later sample may ask for them, so they are shared.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Directives(Arc<Mutex<Vec<Directive>>>);
+pub(super) struct Directives(Arc<Mutex<Said>>);
+
+#[derive(Debug, Default)]
+struct Said {
+    in_force: Vec<Directive>,
+    /// Read, and about later rows than those that are looked at: a reader is ahead by a row.
+    to_come: Vec<Directive>,
+}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Directive {
@@ -28,20 +35,36 @@ enum Directive {
 }
 
 impl Directives {
-    /// Takes a line, without its `#`.
+    /// Takes a line, without its `#`; it is in force from the next [`Directives::begin`] on.
     ///
     /// # Errors
     /// What is wrong with it.
     pub(super) fn read(&self, line: &str) -> Result<(), String> {
         let directive = parse(line)?;
-        self.all().push(directive);
+        self.all().to_come.push(directive);
         Ok(())
+    }
+
+    /// What was read is in force from now on; `true` when there was something. One that is about the same as a former takes its
+    /// place: a ceiling that is changed in the middle of a recording.
+    pub(super) fn begin(&self) -> bool {
+        let mut said = self.all();
+        let to_come = std::mem::take(&mut said.to_come);
+        let is_changed = !to_come.is_empty();
+        for directive in to_come {
+            let former = said.in_force.iter_mut();
+            match former.into_iter().find(|d| d.is_about_the_same(&directive)) {
+                Some(former) => *former = directive,
+                None => said.in_force.push(directive),
+            }
+        }
+        is_changed
     }
 
     /// The ceilings of a group and topic: the first that matches, for each kind.
     pub(super) fn ceilings(&self, group: &str, topic: &str) -> Ceilings {
         let mut found = Ceilings::default();
-        for directive in self.all().iter() {
+        for directive in &self.all().in_force {
             if let Directive::Ceiling {
                 group: of_group,
                 topic: of_topic,
@@ -60,32 +83,66 @@ impl Directives {
 
     /// When a topic deletes messages.
     pub(super) fn retention(&self, topic: &str) -> Option<Retention> {
-        self.all().iter().find_map(|directive| match directive {
-            Directive::Retention {
-                topic: of_topic,
-                seconds,
-            } if matches(of_topic.as_deref(), topic) => Some(Retention {
-                seconds: Some(*seconds),
-                bytes: None,
-                compacted: false,
-            }),
-            _ => None,
-        })
+        self.all()
+            .in_force
+            .iter()
+            .find_map(|directive| match directive {
+                Directive::Retention {
+                    topic: of_topic,
+                    seconds,
+                } if matches(of_topic.as_deref(), topic) => Some(Retention {
+                    seconds: Some(*seconds),
+                    bytes: None,
+                    compacted: false,
+                }),
+                _ => None,
+            })
     }
 
     /// Whose retries or dead letters a topic holds, as it was said.
     pub(super) fn retry_name_of(&self, topic: &str) -> Option<RetryName> {
-        self.all().iter().find_map(|directive| match directive {
-            Directive::Beside {
-                topic: of_topic,
-                name,
-            } if of_topic == topic => Some(name.clone()),
-            _ => None,
-        })
+        self.all()
+            .in_force
+            .iter()
+            .find_map(|directive| match directive {
+                Directive::Beside {
+                    topic: of_topic,
+                    name,
+                } if of_topic == topic => Some(name.clone()),
+                _ => None,
+            })
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Directive>> {
+    fn all(&self) -> MutexGuard<'_, Said> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Directive {
+    fn is_about_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Ceiling {
+                    group,
+                    topic,
+                    lag_messages,
+                    delay_seconds,
+                },
+                Self::Ceiling {
+                    group: of_group,
+                    topic: of_topic,
+                    lag_messages: other_lag,
+                    delay_seconds: other_delay,
+                },
+            ) => {
+                (group, topic) == (of_group, of_topic)
+                    && lag_messages.is_some() == other_lag.is_some()
+                    && delay_seconds.is_some() == other_delay.is_some()
+            }
+            (Self::Retention { topic, .. }, Self::Retention { topic: other, .. }) => topic == other,
+            (Self::Beside { topic, .. }, Self::Beside { topic: other, .. }) => topic == other,
+            _ => false,
+        }
     }
 }
 
@@ -211,11 +268,20 @@ mod tests {
         ] {
             directives.read(line).expect("a directive");
         }
+        assert_eq!(directives.ceilings("g", "t"), Ceilings::default());
+        assert!(directives.begin(), "they are in force from here on");
         let of = |group, topic| directives.ceilings(group, topic);
         assert_eq!(of("g", "t").lag_messages, Some(100.0));
         assert_eq!(of("g", "t").delay_seconds, Some(60.0));
         assert_eq!(of("g", "u").lag_messages, Some(7.0));
         assert_eq!(of("h", "t"), Ceilings::default());
+        assert!(!directives.begin(), "nothing new");
+        let changed = directives.read("ceiling group=g topic=t lag_messages=200");
+        changed.expect("a directive");
+        directives.begin();
+        let of = |group, topic| directives.ceilings(group, topic).lag_messages;
+        assert_eq!(of("g", "t"), Some(200.0), "the same one, changed");
+        assert_eq!(of("g", "u"), Some(7.0));
     }
 
     #[test]

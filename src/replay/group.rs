@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::directive::Directives;
 use super::recording::{Recording, Row};
+use super::retries::RetryTopics;
 use crate::analysis::report::Report;
 use crate::analysis::sample::{
     Commits, Cycle, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
 };
-use crate::analysis::{Analysis, Ceilings, RetryNameOf};
+use crate::analysis::{Analysis, Ceilings, RetryNameOf, RulesOf};
 use crate::config::Settings;
 
 /// A group, and everything that is known of it so far.
@@ -28,32 +29,28 @@ struct Topic {
 
 impl GroupReplay {
     pub(super) fn new(name: &Arc<str>, settings: &Arc<Settings>, directives: &Directives) -> Self {
-        let (given, common) = (directives.clone(), Arc::clone(settings));
-        let rules_of = move |group: &str, topic: &str| {
-            let mut rules = common.rules_of(group, topic);
-            let given = given.ceilings(group, topic);
-            rules.ceilings = Ceilings {
-                lag_messages: given.lag_messages.or(rules.ceilings.lag_messages),
-                delay_seconds: given.delay_seconds.or(rules.ceilings.delay_seconds),
-            };
-            rules
-        };
-        let (given, settings) = (directives.clone(), Arc::clone(settings));
-        let retry_name_of: RetryNameOf = Box::new(move |topic| {
-            given
-                .retry_name_of(topic)
-                .or_else(|| settings.retries.name_of(topic))
-        });
+        let (rules_of, retry_name_of) = rules(settings, directives);
         Self {
             name: Arc::clone(name),
-            analysis: Analysis::new(Box::new(rules_of), retry_name_of),
+            analysis: Analysis::new(rules_of, retry_name_of),
             directives: directives.clone(),
             topics: Vec::new(),
         }
     }
 
+    /// The directives say something new from here on.
+    pub(super) fn retune(&mut self, settings: &Arc<Settings>) {
+        let (rules_of, retry_name_of) = rules(settings, &self.directives);
+        self.analysis.retune(rules_of, retry_name_of);
+    }
+
     /// Takes the rows of one instant.
-    pub(super) fn observe(&mut self, rows: &[Row], names: &Recording) -> Report {
+    pub(super) fn observe(
+        &mut self,
+        rows: &[Row],
+        names: &Recording,
+        retries: &RetryTopics,
+    ) -> Report {
         for row in rows {
             self.note(row, names);
         }
@@ -73,6 +70,9 @@ impl GroupReplay {
                 partition.log_end = reading(row.log_end);
             }
         }
+        // Behind its own: commits name topics by their place.
+        let is_own = |number| self.topics.iter().any(|topic| topic.number == number);
+        topics.extend(retries.of_others(rows[0].cluster, names, is_own));
         self.analysis.observe(Sample {
             began: at,
             at,
@@ -139,4 +139,25 @@ impl GroupReplay {
                 .collect(),
         }
     }
+}
+
+/// By the configuration, and by what the recording says of itself.
+fn rules(settings: &Arc<Settings>, directives: &Directives) -> (RulesOf, RetryNameOf) {
+    let (given, common) = (directives.clone(), Arc::clone(settings));
+    let rules_of = move |group: &str, topic: &str| {
+        let mut rules = common.rules_of(group, topic);
+        let given = given.ceilings(group, topic);
+        rules.ceilings = Ceilings {
+            lag_messages: given.lag_messages.or(rules.ceilings.lag_messages),
+            delay_seconds: given.delay_seconds.or(rules.ceilings.delay_seconds),
+        };
+        rules
+    };
+    let (given, settings) = (directives.clone(), Arc::clone(settings));
+    let retry_name_of = move |topic: &str| {
+        given
+            .retry_name_of(topic)
+            .or_else(|| settings.retries.name_of(topic))
+    };
+    (Box::new(rules_of), Box::new(retry_name_of))
 }

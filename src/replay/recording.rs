@@ -44,6 +44,13 @@ pub(super) struct Row {
     pub(super) generation: Option<u64>,
 }
 
+/// What the directives before an instant said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Said {
+    NothingNew,
+    SomethingNew,
+}
+
 /// Where each column stands.
 struct Columns {
     t: usize,
@@ -64,6 +71,7 @@ pub(super) struct Recording {
     columns: Columns,
     record: ByteRecord,
     names: Interned,
+    directives: Directives,
     /// Read, and later than the sample that was given last.
     waiting: Option<Row>,
 }
@@ -90,7 +98,7 @@ impl Recording {
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .buffer_capacity(BUFFER_BYTES)
-            .from_reader(WithoutDirectives::new(plain, directives));
+            .from_reader(WithoutDirectives::new(plain, directives.clone()));
         let header = reader.byte_headers().cloned();
         let header = header.map_err(|error| at_file(error.to_string()))?;
         let columns = Columns::of(&header).map_err(at_file)?;
@@ -100,22 +108,30 @@ impl Recording {
             columns,
             record: ByteRecord::new(),
             names: Interned::default(),
+            directives,
             waiting: None,
         })
     }
 
-    /// Fills in the rows of the next instant; `false` at the end.
-    pub(super) fn next_sample(&mut self, rows: &mut Vec<Row>) -> Result<bool, Fault> {
+    /// Fills in the rows of the next instant; `None` at the end. Directives that stand before its first row are in force then.
+    pub(super) fn next_sample(&mut self, rows: &mut Vec<Row>) -> Result<Option<Said>, Fault> {
         rows.clear();
         rows.extend(self.waiting.take());
+        if rows.is_empty() {
+            rows.extend(self.next_row(None)?);
+        }
+        let said = match self.directives.begin() {
+            true => Said::SomethingNew,
+            false => Said::NothingNew,
+        };
         while let Some(row) = self.next_row(rows.last())? {
             if rows.first().is_some_and(|first| first.t != row.t) {
                 self.waiting = Some(row);
-                return Ok(true);
+                return Ok(Some(said));
             }
             rows.push(row);
         }
-        Ok(!rows.is_empty())
+        Ok((!rows.is_empty()).then_some(said))
     }
 
     pub(super) fn name(&self, number: u32) -> &Arc<str> {
@@ -150,7 +166,7 @@ impl Recording {
                 .get(column)
                 .ok_or_else(|| format!("{name} is missing"))
         };
-        let t = number(cell(columns.t, "t")?, "t")?;
+        let t = seconds(cell(columns.t, "t")?)?;
         let optional = |cell: &[u8], name: &str| match cell {
             [] => Ok(None),
             cell => whole(cell, name).map(Some),
@@ -214,6 +230,21 @@ fn number(cell: &[u8], name: &str) -> Result<f64, String> {
     let text = String::from_utf8_lossy(cell);
     let parsed = text.parse::<f64>().ok().filter(|t| t.is_finite());
     parsed.ok_or_else(|| format!("{name} is {text:?}, not a number"))
+}
+
+/// In seconds this is the year 5138, in milliseconds 1973: what is beyond was not meant as seconds. Taken for seconds, 15 s between
+/// samples would be four hours, and no verdict would mean anything.
+const SECONDS_MAX: f64 = 1e11;
+
+fn seconds(cell: &[u8]) -> Result<f64, String> {
+    let t = number(cell, "t")?;
+    if t.abs() > SECONDS_MAX {
+        let text = String::from_utf8_lossy(cell);
+        return Err(format!(
+            "t is {text}: that is not in seconds (milliseconds? then divide it by 1000)"
+        ));
+    }
+    Ok(t)
 }
 
 fn whole(cell: &[u8], name: &str) -> Result<u64, String> {

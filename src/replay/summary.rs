@@ -189,6 +189,10 @@ fn write_events(out: &mut impl Write, all: &[&Watched], began: Time) -> io::Resu
             event.how_long(watched.last),
             event.why,
         )?;
+        if let Some((at, why)) = &event.turned_critical {
+            let (at, later) = (moment(*at), length(at - event.began));
+            writeln!(out, "    critical from {at} on, {later} later: {why}")?;
+        }
     }
     for watched in all {
         for (signal, raisings) in Signal::ALL.into_iter().zip(&watched.raisings) {

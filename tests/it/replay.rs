@@ -142,6 +142,28 @@ async fn a_summary_names_what_was_raised_when_and_why() {
 }
 
 #[tokio::test]
+async fn a_summary_says_when_a_warning_turned_critical_and_why() {
+    let text = format!("#ceiling group=pay lag_messages=600000\n{}", overload());
+    let output = replay(text.as_bytes(), &["--summary"]).await;
+    let text = out(&output);
+    let raised = text.lines().position(|l| l.contains("lag_growth warning"));
+    let raised = raised.unwrap_or_else(|| panic!("a warning at first:\n{text}"));
+    let turned = text.lines().nth(raised + 1).expect("a line more");
+    assert!(
+        turned.starts_with("    critical from 2023-11-15T"),
+        "{text}"
+    );
+    assert!(turned.contains("eta_seconds "), "{text}");
+    assert!(
+        !text
+            .lines()
+            .nth(raised)
+            .expect("it")
+            .contains("eta_seconds")
+    );
+}
+
+#[tokio::test]
 async fn columns_may_stand_in_any_order_and_a_commit_may_be_missing() {
     let rows = "committed,log_end,log_start,partition,topic,group,cluster,more,t\n\
         5,7,0,0,orders,pay,prod,x,10\n\
@@ -189,6 +211,10 @@ async fn what_cannot_be_read_stops_it_with_its_line() {
         (
             format!("{HEADER}{good}nan,c,g,t,0,0,5,5\n"),
             ":3: t is \"nan\", not a number",
+        ),
+        (
+            format!("{HEADER}{good}1700000000000,c,g,t,0,0,5,5\n"),
+            ":3: t is 1700000000000: that is not in seconds",
         ),
         (
             "t,cluster,group\n1,c,g\n".to_owned(),

@@ -13,16 +13,26 @@ const KEPT_MAX: usize = 20;
 pub(super) struct Event {
     pub(super) began: Time,
     ended: Option<Time>,
-    worst: Severity,
+    severity: Severity,
     /// As of the moment that it was raised.
     pub(super) why: String,
+    /// Where it was a warning at first: when it turned critical, and why.
+    pub(super) turned_critical: Option<(Time, String)>,
 }
 
 impl Event {
+    /// As which it was raised.
     pub(super) fn severity(&self) -> &'static str {
-        match self.worst {
+        match self.severity {
             Severity::Critical => "critical",
             _ => "warning",
+        }
+    }
+
+    fn go_on(&mut self, at: Time, severity: Severity, why: impl FnOnce() -> String) {
+        let turns = severity == Severity::Critical && self.severity != Severity::Critical;
+        if turns && self.turned_critical.is_none() {
+            self.turned_critical = Some((at, why()));
         }
     }
 
@@ -55,7 +65,7 @@ impl Raisings {
             (Some(severity), None) => self.begin(at, severity, || why(signal, report)),
             (Some(severity), Some(_)) => {
                 if let Some(event) = self.open() {
-                    event.worst = event.worst.max(severity);
+                    event.go_on(at, severity, || why(signal, report));
                 }
             }
             (None, Some(since)) => {
@@ -83,19 +93,21 @@ impl Raisings {
         match self.times {
             0 if self.was_known => "ok".to_owned(),
             0 => "-".to_owned(),
-            times => format!("{times} × {}", length(seconds / times as f64)),
+            1 => format!("1 × {}", length(seconds)),
+            times => format!("{times} × {} on average", length(seconds / times as f64)),
         }
     }
 
-    fn begin(&mut self, at: Time, worst: Severity, why: impl FnOnce() -> String) {
+    fn begin(&mut self, at: Time, severity: Severity, why: impl FnOnce() -> String) {
         self.times += 1;
         self.since = Some(at);
         if self.kept.len() < KEPT_MAX {
             self.kept.push(Event {
                 began: at,
                 ended: None,
-                worst,
+                severity,
                 why: why(),
+                turned_critical: None,
             });
         }
     }

@@ -16,6 +16,7 @@ pub(super) const DROPPED: (&str, &str) = ("LagslopeSeriesDropped", "warning");
 const DOWN: (&str, &str) = ("LagslopeDown", "critical");
 const CLUSTER_DOWN: (&str, &str) = ("LagslopeClusterDown", "critical");
 const STALE: (&str, &str) = ("LagslopeSampleStale", "warning");
+const SILENT: (&str, &str) = ("LagslopeSampleStale", "critical");
 const REFUSED: (&str, &str) = ("LagslopeConfigRefused", "warning");
 const SKIPPED: (&str, &str) = ("LagslopeCyclesSkipped", "warning");
 
@@ -162,7 +163,7 @@ async fn a_ceiling_within_the_hour_pages() {
             CEILING,
             About::Topic,
             "billing on orders is full in 50m 0s",
-            "At its present trend group billing on topic orders (cluster prod) reaches its ceiling in 50m 0s (between 50m 0s and \
+            "At its present trend group billing on topic orders (cluster prod) reaches its lag ceiling in 50m 0s (between 50m 0s and \
              50m 0s). It is 44.44% full and gains 500 messages each second.",
         )
         .holds();
@@ -301,7 +302,7 @@ async fn a_cycle_that_hangs_is_stale() {
         .runs(15, NORMAL)
         .cycle_hangs(10)
         .page_is_taken_down()
-        .cycle_hangs(10);
+        .cycle_hangs(95);
     Proof::of(&story.series())
         .firing(minute(19), &[])
         .firing(minute(21), &[STALE])
@@ -313,7 +314,17 @@ async fn a_cycle_that_hangs_is_stale() {
             "lagslope last read prod 6m 0s ago, and doesn't say that the cluster is down. \
              What it publishes of this cluster is old or absent.",
         )
-        .firing(minute(35), &[STALE])
+        .firing(minute(32), &[STALE])
+        .firing(minute(34), &[STALE, SILENT])
+        .says(
+            minute(119),
+            SILENT,
+            About::Cluster,
+            "lagslope says nothing of Kafka cluster prod",
+            "Kafka cluster prod is configured, and lagslope has published nothing about it for minutes: reading it hangs. \
+             Consumer lag there is not watched.",
+        )
+        .firing(minute(119), &[SILENT])
         .holds();
 }
 

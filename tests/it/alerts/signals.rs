@@ -134,7 +134,7 @@ async fn a_partition_that_fills_a_full_queue_pages() {
             minute(200),
             FULL,
             About::Topic,
-            "billing on orders is full again and again",
+            "billing on orders is full for much of the time",
             "In the last hour group billing on topic orders (cluster prod) came to its lag ceiling once and was there for 54m 30s. \
              It is 291% full now.",
         )

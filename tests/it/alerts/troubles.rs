@@ -95,6 +95,8 @@ impl Matcher {
         match self.0.as_str() {
             "alertname" => self.1.is_match(&alert.name),
             "severity" => self.1.is_match(&alert.severity),
+            // Each alert of the table is about a group.
+            "group" => self.1.is_match("billing"),
             other => panic!("no story tells of the label {other}"),
         }
     }
@@ -154,13 +156,14 @@ fn what_the_table_shows_is_what_its_inhibit_rules_leave() {
     }
 }
 
-/// Lost messages aside: those are gone for good, whatever the cause.
+/// What loses messages aside: they are gone for good, whatever the cause, and what keeps them is another's work than what mends it.
 #[test]
 fn no_trouble_pages_twice() {
     for trouble in troubles() {
         let pages = trouble.shown.iter();
-        let pages = pages
-            .filter(|alert| alert.severity == "critical" && alert.name != "LagslopeMessagesLost");
+        let loses =
+            |name: &str| ["LagslopeMessagesLost", "LagslopeRetentionLossSoon"].contains(&name);
+        let pages = pages.filter(|alert| alert.severity == "critical" && !loses(&alert.name));
         assert!(pages.count() <= 1, "{}", trouble.name);
     }
 }

@@ -184,3 +184,46 @@ async fn a_directive_that_means_nothing_is_refused_with_its_line() {
         assert!(error.contains("line 2") && error.contains(told), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_retry_topic_that_another_group_reads_or_none_tells_of_its_main_topic() {
+    let recording = storm("", "-retry-0");
+    let main = ",prod,pay,orders,";
+    // (why, whose rows those of the retry topic are)
+    for (why, group) in [("another group", "worker"), ("no group", "")] {
+        let of_another = recording.lines().map(|line| match line.contains(main) {
+            true => format!("{line}\n"),
+            false => line.replace(",pay,", &format!(",{group},")) + "\n",
+        });
+        let lines = replayed(&of_another.collect::<String>(), "").await;
+        let course = course(&lines.expect("a good recording"), "retry_storm");
+        assert_eq!(words(&course), ["unknown", "ok", "warning"], "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_directive_in_the_middle_holds_from_there_on() {
+    let in_the_middle = |text: &str, directive: &str| {
+        let middle = text.lines().count() / 2;
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.insert(middle, directive);
+        lines.join("\n") + "\n"
+    };
+    let ceiling = in_the_middle(
+        &overload(),
+        "#ceiling group=nightly-sum lag_messages=1000000",
+    );
+    let lines = replayed(&ceiling, "").await.expect("a good recording");
+    let known = course(&lines, "ceiling");
+    let expected = [("unknown".to_owned(), 0), ("ok".to_owned(), 59)];
+    assert_eq!(known, expected);
+
+    let retry = in_the_middle(
+        &storm("", ".again"),
+        "#retry main=orders retry=orders.again",
+    );
+    let lines = replayed(&retry, "").await.expect("a good recording");
+    let (before, after) = (30, course(&lines, "retry_storm"));
+    assert_eq!(after[0], ("unknown".to_owned(), 0));
+    assert!(after.len() > 1 && after[1].1 >= before, "{after:?}");
+}

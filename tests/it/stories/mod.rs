@@ -30,6 +30,7 @@ pub(crate) async fn begin(ceilings: Ceilings) -> Story {
 /// What the daemon says about itself: the words of a real server.
 pub(crate) async fn own_words() -> OwnWords {
     let server = Server::start(&["prod"]).await;
+    server.own.watches("prod");
     let own = words(&server).await;
     server.own.not_configured();
     let refused = words(&server).await;
