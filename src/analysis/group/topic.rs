@@ -197,6 +197,7 @@ impl TopicWatch {
             &settings.divergence,
         );
         let happened = Happened {
+            is_whole: self.partitions.iter().all(|partition| partition.fresh),
             consumed: self.sum.departed() as f64,
             rewound: self.counts.reprocessed_messages as f64,
             rewinds_now,

@@ -328,7 +328,7 @@ fn what_is_usual_of_retries_is_known_after_a_restart_and_nothing_is_said_of_minu
         restarted(6_000.0)
     );
     let mut new = RetryStorm::new(later, 0.0, 0.0);
-    let called = called_after(&mut new, later, (0.0, 0.0), 6_000.0);
+    let called = called_after(&mut new, later, (0.0, 0.0), 5_000.0);
     assert_eq!(
         called, None,
         "to a new one a storm from the beginning on is usual"
