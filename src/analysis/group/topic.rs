@@ -95,7 +95,7 @@ impl TopicWatch {
     pub(super) fn forget_learned(&mut self) -> usize {
         self.sum.forget_learned();
         self.retries.forget_learned();
-        self.divergence.forget_commit_gap();
+        self.divergence.forget_learned();
         let partitions = self.partitions.iter_mut();
         partitions.for_each(PartitionWatch::forget_learned);
         1 + self.partitions.len() + std::mem::take(&mut self.remembered).len()
