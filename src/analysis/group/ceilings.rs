@@ -2,7 +2,6 @@
 
 use super::partition::PartitionWatch;
 use super::retention;
-use crate::analysis::Ceilings;
 use crate::analysis::evidence::{Compared, Evidence, Rule};
 use crate::analysis::history::TopicHistory;
 use crate::analysis::report::{
@@ -11,6 +10,7 @@ use crate::analysis::report::{
 use crate::analysis::sample::Time;
 use crate::analysis::signal::ceiling::{self, Ceiling, Profile};
 use crate::analysis::trend::forecast;
+use crate::analysis::{Ceilings, Settings};
 
 /// What is configured, and what became of each ceiling that applies.
 #[derive(Default)]
@@ -66,11 +66,17 @@ impl TopicCeilings {
     }
 
     /// Looks at the depths once a cycle: counts, and reports them.
-    pub(super) fn follow(&mut self, now: Time, depths: &Depths, p: &Profile) -> Vec<CeilingReport> {
+    pub(super) fn follow(
+        &mut self,
+        now: Time,
+        depths: &Depths,
+        settings: &Settings,
+    ) -> Vec<CeilingReport> {
+        let (max_age, p) = (settings.max_age_seconds, &settings.ceiling);
         let mut reports = self.look(depths);
         for report in &mut reports {
             let hits = self.hits_at(report.kind);
-            hits.sample(now, report.utilization_ratio, p);
+            hits.sample(now, report.utilization_ratio, max_age, p);
             report.hits = hits.hits_total;
             report.seconds_at = hits.seconds_total;
         }

@@ -71,8 +71,11 @@ fn tail(
         };
         let arrived = delays.arrived();
         tail.arrived_in_all += arrived;
-        if let Some(height) = straggler.judge(end, ordinary) {
-            divergence.siblings.learn(height);
+        if divergence.is_raised() && divergence.tail().contains(&number) {
+            straggler.note_called();
+        }
+        if let Some(excursion) = straggler.judge(end, ordinary) {
+            divergence.siblings.learn(excursion);
         }
         if straggler.is_left_behind(end, ordinary) && has_traffic(arrived, p).holds() {
             tail.arrived += arrived;

@@ -145,6 +145,7 @@ impl PartitionWatch {
 
     pub(super) fn forget_learned(&mut self) {
         self.remembered = None;
+        self.straggler.note_called();
         if let Some(series) = &mut self.series {
             series.forget_learned();
         }

@@ -21,6 +21,10 @@ pub(super) struct Retries {
     looked_in: Option<u64>,
     retried: f64,
     storm: Option<RetryStorm>,
+    /// When each partition of the retry topics was last read.
+    retries_read_at: Option<Time>,
+    /// When the storm was last told totals: the moment that its verdict is about.
+    told_at: Option<Time>,
     dead_letters: Option<Box<DeadLetters>>,
     /// Of before a restart, until there are retry topics.
     remembered: Option<learned::Retries>,
@@ -46,6 +50,8 @@ struct DeadLetters {
 /// What happened in a topic since the beginning, and in how many partitions commits moved backwards just now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Happened {
+    /// Each partition of the topic was read just now. What an unread one consumed is told later: until then it looks idle.
+    pub(super) is_whole: bool,
     pub(super) consumed: f64,
     pub(super) rewound: f64,
     pub(super) rewinds_now: usize,
@@ -58,6 +64,8 @@ impl Retries {
             looked_in: None,
             retried: 0.0,
             storm: None,
+            retries_read_at: None,
+            told_at: None,
             dead_letters: None,
             remembered: None,
             reprocessing: Reprocessing::new(now, 0.0, 0.0),
@@ -90,9 +98,20 @@ impl Retries {
             self.storm = None;
             return;
         }
-        let (retried, consumed) = (self.retried, happened.consumed);
+        let max_age = settings.max_age_seconds;
+        if happened.is_whole && is_current(self.retries_read_at, now, max_age) {
+            self.tell_storm(now, happened.consumed, settings);
+        }
+    }
+
+    /// Both topics are known whole. After a hole it begins anew: what each was told of it needn't be of the same time.
+    fn tell_storm(&mut self, now: Time, consumed: f64, settings: &Settings) {
+        let retried = self.retried;
+        let goes_on = is_current(self.told_at, now, settings.max_age_seconds);
+        self.told_at = Some(now);
         match &mut self.storm {
-            Some(storm) => storm.sample(now, retried, consumed, &settings.retry_storm),
+            Some(storm) if goes_on => storm.sample(now, retried, consumed, &settings.retry_storm),
+            Some(storm) => storm.resume(now, retried, consumed),
             none => {
                 let storm = none.insert(RetryStorm::new(now, retried, consumed));
                 if let Some(learned) = self.remembered.take() {
@@ -119,6 +138,13 @@ impl Retries {
         self.remembered = None;
     }
 
+    /// The storm, if what is known of it is recent enough to stand for the present.
+    fn storm_of(&self, now: Time, settings: &Settings) -> Option<&RetryStorm> {
+        let storm = self.storm.as_ref();
+        let of_now = |at| is_current(at, now, settings.max_age_seconds);
+        storm.filter(|_| of_now(self.told_at) && of_now(self.retries_read_at))
+    }
+
     /// The worst of the three, and which it is. `churn`: the group's rebalances, once they are told.
     pub(super) fn report(
         &self,
@@ -126,8 +152,8 @@ impl Retries {
         churn: Option<&Churn>,
         settings: &Settings,
     ) -> RetryReport {
-        let storm = self.storm.as_ref();
-        let storm = storm.and_then(|storm| storm.severity(&settings.retry_storm));
+        let present = self.storm_of(now, settings);
+        let storm = present.and_then(|storm| storm.severity(&settings.retry_storm));
         let reprocesses = self.reprocessing.is_raised(&settings.reprocessing);
         let churns = churn.is_some_and(|churn| churn.is_raised(&settings.churn));
         let reasons = [
@@ -145,14 +171,19 @@ impl Retries {
         RetryReport {
             severity: worst.map(|(severity, _)| severity).or(storm),
             reason: worst.map(|(_, reason)| reason),
-            amplification_ratio: self.storm.as_ref().and_then(RetryStorm::amplification),
+            amplification_ratio: present.and_then(RetryStorm::amplification),
             dead_letter_rate: self.dead_letter_rate(now, settings.max_age_seconds),
         }
     }
 
     /// Each rule with what it compares now.
-    pub(super) fn evidence(&self, churn: Option<&Churn>, settings: &Settings) -> Vec<Evidence> {
-        let storm = self.storm.as_ref();
+    pub(super) fn evidence(
+        &self,
+        now: Time,
+        churn: Option<&Churn>,
+        settings: &Settings,
+    ) -> Vec<Evidence> {
+        let storm = self.storm_of(now, settings);
         let storm = storm.map(|storm| storm.evidence(&settings.retry_storm));
         let rereads = self.reprocessing.evidence(&settings.reprocessing);
         let churns = churn.map(|churn| churn.evidence(&settings.churn));
@@ -169,6 +200,7 @@ impl Retries {
 
     /// Time broke off: the rate begins anew.
     pub(super) fn interrupt(&mut self) {
+        (self.retries_read_at, self.told_at) = (None, None);
         if let Some(dead) = &mut self.dead_letters {
             dead.rates.clear();
         }
@@ -176,8 +208,8 @@ impl Retries {
 
     fn dead_letter_rate(&self, now: Time, max_age_seconds: f64) -> Option<f64> {
         let dead = self.dead_letters.as_ref()?;
-        let is_current = dead.read_at.is_some_and(|at| now - at <= max_age_seconds);
-        dead.rates.production().filter(|_| is_current)
+        let rate = dead.rates.production();
+        rate.filter(|_| is_current(dead.read_at, now, max_age_seconds))
     }
 
     fn find_topics(&mut self, group: &str, main: &str, history: &History) {
@@ -205,7 +237,7 @@ impl Retries {
     }
 
     fn count(&mut self, now: Time, history: &History, settings: &Settings) {
-        let (mut dead, mut are_whole) = (None, true);
+        let (mut dead, mut are_whole, mut retries_are_whole) = (None, true, true);
         for beside in &mut self.topics {
             let Some(topic) = history.topic(&beside.name) else {
                 continue;
@@ -213,12 +245,18 @@ impl Retries {
             let produced = topic.produced().saturating_sub(beside.produced) as f64;
             beside.produced = topic.produced();
             match beside.kind {
-                RetryKind::Retry => self.retried += produced,
+                RetryKind::Retry => {
+                    self.retried += produced;
+                    retries_are_whole &= topic.is_whole;
+                }
                 RetryKind::DeadLetter => {
                     *dead.get_or_insert(0.0) += produced;
                     are_whole &= topic.is_whole;
                 }
             }
+        }
+        if retries_are_whole {
+            self.retries_read_at = Some(now);
         }
         if let Some(dead) = dead {
             let window = settings.rate_window();
@@ -228,6 +266,10 @@ impl Retries {
             letters.take(now, dead, are_whole);
         }
     }
+}
+
+fn is_current(read_at: Option<Time>, now: Time, max_age_seconds: f64) -> bool {
+    read_at.is_some_and(|at| now - at <= max_age_seconds)
 }
 
 impl DeadLetters {

@@ -95,7 +95,7 @@ impl TopicWatch {
     pub(super) fn forget_learned(&mut self) -> usize {
         self.sum.forget_learned();
         self.retries.forget_learned();
-        self.divergence.forget_commit_gap();
+        self.divergence.forget_learned();
         let partitions = self.partitions.iter_mut();
         partitions.for_each(PartitionWatch::forget_learned);
         1 + self.partitions.len() + std::mem::take(&mut self.remembered).len()
@@ -197,6 +197,7 @@ impl TopicWatch {
             &settings.divergence,
         );
         let happened = Happened {
+            is_whole: self.partitions.iter().all(|partition| partition.fresh),
             consumed: self.sum.departed() as f64,
             rewound: self.counts.reprocessed_messages as f64,
             rewinds_now,

@@ -40,9 +40,6 @@ impl Default for Profile {
 /// The time at the ceiling is kept in so many parts of the window: exact to a minute of an hour.
 const PARTS: usize = 60;
 
-/// Between two samples further apart than this nobody looked, and no time at the ceiling is counted.
-const GAP_SECONDS: f64 = 300.0;
-
 /// One ceiling of a group in a topic.
 #[derive(Clone, Debug, Default)]
 pub struct Ceiling {
@@ -61,9 +58,10 @@ pub struct Ceiling {
 }
 
 impl Ceiling {
-    /// Takes a depth as a share of the ceiling.
-    pub fn sample(&mut self, now: Time, ratio: f64, p: &Profile) {
-        self.spend(now, p);
+    /// Takes a depth as a share of the ceiling. `max_age_seconds`: between two depths further apart than that nobody looked, and no
+    /// time at the ceiling is counted.
+    pub fn sample(&mut self, now: Time, ratio: f64, max_age_seconds: f64, p: &Profile) {
+        self.spend(now, max_age_seconds, p);
         self.remember(now, ratio, p);
         let highest = self.recent.front().map_or(ratio, |(_, ratio)| *ratio);
         if !self.is_at && ratio >= p.enter_ratio {
@@ -134,10 +132,10 @@ impl Ceiling {
         Compared::at_least("at_ceiling_seconds", spent, least)
     }
 
-    fn spend(&mut self, now: Time, p: &Profile) {
+    fn spend(&mut self, now: Time, max_age_seconds: f64, p: &Profile) {
         let seconds = self.last.replace(now).map_or(0.0, |last| now - last);
         let part = (now / (p.window_seconds / PARTS as f64)).floor() as i64;
-        if self.is_at && seconds <= GAP_SECONDS {
+        if self.is_at && seconds <= max_age_seconds {
             self.seconds_total += seconds;
             match self.spent.back_mut() {
                 Some((last, spent)) if *last == part => *spent += seconds,
@@ -201,7 +199,7 @@ mod tests {
         let samples = (hours * 240.0) as u32;
         for n in 0..samples {
             let t = f64::from(n) * 15.0;
-            ceiling.sample(t, ratio(t), &p);
+            ceiling.sample(t, ratio(t), 45.0, &p);
         }
         ceiling
     }

@@ -33,9 +33,9 @@ pub struct Profile {
     /// A partition is behind when its delay exceeds that of the median partition by so many seconds (and by what can be resolved).
     pub behind_seconds: f64,
     /// It is left behind when that reaches this many seconds …
-    pub least_p99_seconds: f64,
+    pub least_limit_seconds: f64,
     /// … and this many times what can be resolved …
-    pub least_p99_resolutions: f64,
+    pub least_limit_resolutions: f64,
     /// … and this many times the median partition's peak, the mean of 15 minutes …
     pub peak_factor: f64,
     /// … and this many times the largest excursion that a partition of the topic recovered from.
@@ -66,8 +66,8 @@ impl Default for Profile {
             commit_gap_windows: 10,
             least_watched_seconds: 300.0,
             behind_seconds: 45.0,
-            least_p99_seconds: 60.0,
-            least_p99_resolutions: 3.0,
+            least_limit_seconds: 60.0,
+            least_limit_resolutions: 3.0,
             peak_factor: 9.0,
             recovered_factor: 1.25,
             hold_seconds: 240.0,
@@ -113,8 +113,7 @@ pub struct Quantiles {
     pub p99: f64,
 }
 
-/// The delays of one group in one topic, and the verdict on them. Partitions feed `window`, and `close` is called with what falls
-/// behind when a window ends.
+/// The delays of one group in one topic, and the verdict on them. Partitions feed `window`; `close` is called when it ends.
 #[derive(Clone, Debug)]
 pub struct Divergence {
     windows: Tumbling<0>,
@@ -216,10 +215,11 @@ impl Divergence {
         self.commit_gap_seconds = seconds.into();
     }
 
-    /// Assumes what is assumed of everybody, until there is more to go by.
-    pub fn forget_commit_gap(&mut self) {
+    /// Assumes what is assumed of everybody: of the commit gap, and of what the partitions get over.
+    pub fn forget_learned(&mut self) {
         self.commit_gap_seconds = ASSUMED_COMMIT_GAP_SECONDS;
         self.gap_windows.clear();
+        self.siblings = Siblings::new(self.windows.end() - WINDOW_SECONDS);
     }
 
     /// Takes the delays of the window that ended, once all partitions have fed it, and how often they commit.

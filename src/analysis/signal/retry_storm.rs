@@ -1,6 +1,7 @@
 //! Signal 4, retry storm: messages are produced to a topic's retry topics out of proportion to what is consumed from it.
 
 mod evidence;
+mod unbroken;
 
 use std::collections::VecDeque;
 
@@ -8,6 +9,7 @@ use super::tumbling::Tumbling;
 use crate::analysis::evidence::{Compared, Evidence};
 use crate::analysis::learned;
 use crate::analysis::sample::Time;
+use unbroken::Unbroken;
 
 /// A minute is judged for what is usual, and for storms that build up slowly or in little traffic.
 const WINDOW_SECONDS: f64 = 60.0;
@@ -70,9 +72,6 @@ impl Default for Profile {
     }
 }
 
-/// A step in which the ratio falls below this share of what it was ends an unbroken run.
-const BREAK_SHARE: f64 = 0.5;
-
 /// The mean consumption follows quickly at first, and then over six hours.
 const MEAN_START_WINDOWS: u32 = 30;
 const MEAN_START_WEIGHT: f64 = 0.2;
@@ -117,24 +116,6 @@ struct Storm {
     called_by: Evidence,
 }
 
-/// Steps in a row whose ratio is high.
-#[derive(Clone, Copy, Debug)]
-struct Unbroken {
-    /// The end of the first one: it was high for no less than since then, and in the first step perhaps only at its end.
-    since: Time,
-    /// The end of the last one.
-    until: Time,
-    retried: f64,
-    consumed: f64,
-}
-
-impl Unbroken {
-    /// The next step doesn't fall below half of what the run was like: a burst that ends within the step does.
-    fn goes_on(&self, retried: f64, consumed: f64) -> bool {
-        retried * self.consumed >= BREAK_SHARE * self.retried * consumed
-    }
-}
-
 impl RetryStorm {
     /// Begins with the totals so far: messages produced to the retry topics, and consumed from the main topic.
     pub fn new(now: Time, retried: f64, consumed: f64) -> Self {
@@ -162,6 +143,16 @@ impl RetryStorm {
             self.judge(retried, consumed, p);
             self.judged = self.judged.saturating_add(1);
         }
+    }
+
+    /// Goes on at these totals: what came between the last sample and now was not seen whole, and is not judged.
+    pub fn resume(&mut self, now: Time, retried: f64, consumed: f64) {
+        self.windows = Tumbling::new(WINDOW_SECONDS, now, [retried, consumed]);
+        self.steps = Tumbling::new(STEP_SECONDS, now, [retried, consumed]);
+        self.unbroken = None;
+        self.recent.clear();
+        self.ratios.clear();
+        (self.ratio, self.rising) = (0.0, 0);
     }
 
     /// Retries for each message consumed, over the last five minutes; absent until a window has closed.
@@ -240,8 +231,12 @@ impl RetryStorm {
         self.rising = if all > self.ratio { self.rising + 1 } else { 0 };
         self.ratio = all;
         push(&mut self.ratios, one, p.sustained_windows);
+        let is_new = self.base.is_none();
+        if is_new {
+            self.learn_base(p);
+        }
         self.raise_or_clear(one, p);
-        if self.storm.is_none() {
+        if self.storm.is_none() && !is_new {
             self.learn_base(p);
         }
     }
@@ -256,11 +251,12 @@ impl RetryStorm {
         }
     }
 
-    /// A running median: the first value after some windows, then small steps towards each one.
+    /// A running median: a first value after some windows, then small steps. The first may be of a storm that was on before anybody
+    /// looked: whatever it is, retries that exceed the traffic are beyond the threshold.
     fn learn_base(&mut self, p: &Profile) {
         let Some(base) = self.base else {
             if self.judged + 1 >= p.base_after_windows {
-                self.base = Some(self.ratio);
+                self.base = Some(self.ratio.min(p.critical_ratio / p.base_factor));
             }
             return;
         };
@@ -294,8 +290,7 @@ mod tests {
     const CONSUMED_A_SECOND: f64 = 50.0;
     const SAMPLE_SECONDS: f64 = 10.0;
 
-    /// Feeds an hour of calm (2 % are retried), and then what is told: `(seconds, ratio)`. Gives what it said at each sample of
-    /// the latter, with its time since the calm.
+    /// Feeds an hour of calm (2 %), then what is told: `(seconds, ratio)`. Gives what it said at each sample since the calm, with its time.
     fn after_calm(story: &[(f64, f64)]) -> Vec<(f64, Option<Severity>)> {
         let profile = Profile::default();
         let mut storm = RetryStorm::new(0.0, 0.0, 0.0);

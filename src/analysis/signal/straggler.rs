@@ -21,6 +21,10 @@ const RECOVERED_HALF_LIFE_SECONDS: f64 = 86_400.0;
 /// Longer excursions are troubles that somebody ended, not what a group gets over by itself: nothing to learn.
 const RECOVERY_SECONDS: f64 = 3600.0;
 
+/// Pauses of one member, as of garbage collection. Learned at once though they were called: what stands still for good is called in
+/// about twice that time all the same.
+const SHORT_SECONDS: f64 = 300.0;
+
 /// How far one partition is behind, from window to window: ages of its oldest uncommitted message, in seconds.
 #[derive(Clone, Debug)]
 pub struct Straggler {
@@ -37,6 +41,17 @@ pub struct Straggler {
     /// The trough when the whole group was last behind, and the largest rise above it since.
     base: f32,
     rise: f32,
+    /// It was called while it was behind, or what it does was to be forgotten.
+    called: bool,
+}
+
+/// That a partition was behind and came back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Excursion {
+    /// How far it was behind, in seconds.
+    pub seconds: f32,
+    /// It was called, so that perhaps somebody mended it.
+    pub called: bool,
 }
 
 impl Default for Straggler {
@@ -50,6 +65,7 @@ impl Default for Straggler {
             beyond: None,
             base: 0.0,
             rise: 0.0,
+            called: false,
         }
     }
 }
@@ -79,16 +95,24 @@ impl Straggler {
         least.is_finite().then_some((self.trough, peak))
     }
 
-    /// Judges the window that ended; gives the height that it recovered from, if it did.
-    pub fn judge(&mut self, end: Time, siblings: &Ordinary) -> Option<f32> {
+    /// It was called, or what it does now is not to be learned from: it teaches nothing by itself when it comes back.
+    pub fn note_called(&mut self) {
+        self.called = true;
+    }
+
+    /// Judges the window that ended; gives what it recovered from, if it did.
+    pub fn judge(&mut self, end: Time, siblings: &Ordinary) -> Option<Excursion> {
         let trough = f64::from(self.trough);
         if trough <= siblings.behind_seconds {
             let was_short = self
                 .since
                 .is_some_and(|since| end - since <= RECOVERY_SECONDS);
-            let recovered = was_short.then_some(self.rise);
+            let recovered = was_short.then_some(Excursion {
+                seconds: self.rise,
+                called: self.called,
+            });
             (self.since, self.beyond) = (None, None);
-            (self.base, self.rise) = (0.0, 0.0);
+            (self.base, self.rise, self.called) = (0.0, 0.0, false);
             return recovered;
         }
         if siblings.all_behind {
@@ -138,6 +162,8 @@ pub struct Siblings {
     peaks: VecDeque<f32>,
     /// The largest rise that one recovered from, fading; and when it was last touched.
     recovered: f64,
+    /// The largest that was called, fading likewise: one more bears it out.
+    called: f64,
     faded_at: Time,
 }
 
@@ -148,6 +174,7 @@ impl Siblings {
             born: now,
             peaks: VecDeque::new(),
             recovered: 0.0,
+            called: 0.0,
             faded_at: now,
         }
     }
@@ -169,8 +196,8 @@ impl Siblings {
         }
         self.peaks.push_back(peak);
         let floor = p
-            .least_p99_seconds
-            .max(p.least_p99_resolutions * resolution_seconds);
+            .least_limit_seconds
+            .max(p.least_limit_resolutions * resolution_seconds);
         let learned = self.learned(end, p);
         // Where nothing but resolution limits what can be said, the siblings are calm, and less patience is needed.
         let hold_seconds = if learned > floor {
@@ -187,9 +214,18 @@ impl Siblings {
         }
     }
 
-    /// A partition was so far behind and came back by itself.
-    pub fn learn(&mut self, recovered_seconds: f32) {
-        self.recovered = self.recovered.max(recovered_seconds.into());
+    /// A partition was behind and came back. What was called was perhaps mended: one such incident must not silence the next. A
+    /// short one counts as it is, a longer one as far as another one bears it out.
+    pub fn learn(&mut self, excursion: Excursion) {
+        let seconds = f64::from(excursion.seconds);
+        let ordinary = if excursion.called {
+            let before = self.called;
+            self.called = before.max(seconds);
+            seconds.min(before.max(SHORT_SECONDS))
+        } else {
+            seconds
+        };
+        self.recovered = self.recovered.max(ordinary);
     }
 
     fn learned(&self, end: Time, p: &Profile) -> f64 {
@@ -202,7 +238,9 @@ impl Siblings {
 
     fn fade(&mut self, end: Time) {
         let age = (end - self.faded_at).max(0.0);
-        self.recovered *= 0.5f64.powf(age / RECOVERED_HALF_LIFE_SECONDS);
+        let share = 0.5f64.powf(age / RECOVERED_HALF_LIFE_SECONDS);
+        self.recovered *= share;
+        self.called *= share;
         self.faded_at = end;
     }
 }
@@ -242,8 +280,8 @@ mod tests {
             }
             let ordinary = siblings.ordinary(end, &mut ended, RESOLUTION_SECONDS, &profile);
             for partition in &mut partitions {
-                if let Some(height) = partition.judge(end, &ordinary) {
-                    siblings.learn(height);
+                if let Some(excursion) = partition.judge(end, &ordinary) {
+                    siblings.learn(excursion);
                 }
             }
             let tail: Vec<usize> = (0..10)

@@ -6,8 +6,10 @@ use lagslope::analysis::Ceilings;
 use lagslope::analysis::learned::Learned;
 use lagslope::analysis::report::{GrowthState, TopicReport};
 use lagslope::analysis::signal::churn::Churn;
+use lagslope::analysis::signal::divergence::{self, Divergence};
 use lagslope::analysis::signal::lag_growth::{Lag, Profile, Series};
 use lagslope::analysis::signal::retry_storm::{self, RetryStorm};
+use lagslope::analysis::signal::straggler::Excursion;
 use proptest::prelude::*;
 
 use super::{BEGIN, INTERVAL, Read, Told, read};
@@ -328,7 +330,7 @@ fn what_is_usual_of_retries_is_known_after_a_restart_and_nothing_is_said_of_minu
         restarted(6_000.0)
     );
     let mut new = RetryStorm::new(later, 0.0, 0.0);
-    let called = called_after(&mut new, later, (0.0, 0.0), 6_000.0);
+    let called = called_after(&mut new, later, (0.0, 0.0), 5_000.0);
     assert_eq!(
         called, None,
         "to a new one a storm from the beginning on is usual"
@@ -361,4 +363,21 @@ fn a_group_that_rebalances_all_day_is_known_for_it() {
         feed(&mut Churn::new(BEGIN, 0.0)),
         "else the story proves nothing"
     );
+}
+
+#[test]
+fn what_partitions_got_over_is_forgotten_with_the_rest() {
+    let p = divergence::Profile::default();
+    let mut divergence = Divergence::new(BEGIN);
+    divergence.siblings.learn(Excursion {
+        seconds: 1_000.0,
+        called: false,
+    });
+    let limit = |divergence: &mut Divergence| {
+        let ordinary = divergence.ordinary(BEGIN + 2.0 * HOUR, &mut [(1.0, 5.0); 9], &p);
+        ordinary.limit_seconds
+    };
+    assert!(limit(&mut divergence) > 1_000.0);
+    divergence.forget_learned();
+    assert_eq!(limit(&mut divergence), 60.0);
 }

@@ -301,3 +301,22 @@ fn group_without_a_commit_has_no_count() {
     };
     assert_eq!(told.cycle(BEGIN, &[uncommitted]), None);
 }
+
+#[test]
+fn loss_that_nobody_sees_any_more_is_not_told_as_present() {
+    let mut told = Told::new(Ceilings::default());
+    let loses = (0..12u32).map(|cycle| {
+        let mut lost = Read {
+            log_start: 600,
+            ..read(10_000, 500)
+        };
+        // Its leader falls silent; the other partition's goes on.
+        lost.log_end = lost.log_end.filter(|_| cycle < 5);
+        let at = BEGIN + INTERVAL * f64::from(cycle);
+        let report = told.cycle(at, &[lost, read(10_000, 10_000)]);
+        report.expect("it has commits").ceiling.loses
+    });
+    let loses: Vec<bool> = loses.collect();
+    assert!(loses[4] && loses[7], "three intervals old: {loses:?}");
+    assert!(loses[8..].iter().all(|loses| !loses), "{loses:?}");
+}

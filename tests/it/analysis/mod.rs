@@ -15,6 +15,7 @@ mod overrun;
 mod past;
 mod random;
 mod retention;
+mod retries;
 mod retuned;
 mod rules;
 mod stories;

@@ -35,7 +35,7 @@ fn counted(shape: Shape, noise: f64, interval: f64, seed: u64) -> u64 {
         // Twelve uniform numbers are as good as a normal one.
         let normal = (0..12).map(|_| dice.f64()).sum::<f64>() - 6.0;
         let depth = shape((t / ROUND_SECONDS).fract()) + noise * normal;
-        ceiling.sample(t, depth.max(0.0), &p);
+        ceiling.sample(t, depth.max(0.0), 3.0 * interval, &p);
         t += interval;
     }
     ceiling.hits_total

@@ -9,7 +9,7 @@ fn each_signals_thresholds_reach_the_analysis() {
     let signals = "signals:\n\
         \x20 strict_above: 3\n\
         \x20 ceiling: {enter: 0.9, leave: 0.5, leave_after: 2m, window: 30m, warning_hits: 5, warning_share: 0.1}\n\
-        \x20 divergence: {slope_windows: 20, slope_span: 10m, hold: 1m, least_p99: 5s, calm_hold: 1m, peak_factor: 3, least_messages: 7}\n\
+        \x20 divergence: {commit_gap_windows: 5, least_watched: 10m, hold: 1m, least_limit: 5s, calm_hold: 1m, peak_factor: 3, least_messages: 7}\n\
         \x20 retry_storm: {windows: 3, least_ratio: 0.2, base_after_windows: 4, clear_windows: 9}\n\
         \x20 reprocessing: {rewinds: 9, rewinds_within: 1h}\n\
         \x20 churn: {rebalances: 8, windows_in_a_row: 6}\n";
@@ -23,8 +23,8 @@ fn each_signals_thresholds_reach_the_analysis() {
     (
         divergence.commit_gap_windows,
         divergence.least_watched_seconds,
-    ) = (20, 600.0);
-    (divergence.hold_seconds, divergence.least_p99_seconds) = (60.0, 5.0);
+    ) = (5, 600.0);
+    (divergence.hold_seconds, divergence.least_limit_seconds) = (60.0, 5.0);
     (divergence.peak_factor, divergence.least_messages) = (3.0, 7.0);
     divergence.calm_hold_seconds = 60.0;
     let storm = &mut expected.retry_storm;
@@ -61,10 +61,6 @@ const WRONG: &[(&str, &str)] = &[
     (
         "ceiling: {leave_after: 2h}",
         "f.yaml:1: signals.ceiling.leave_after: expected a duration from 1s to 1h, got the text \"2h\"",
-    ),
-    (
-        "divergence: {slope_windows: 5}",
-        "f.yaml:1: signals.divergence.slope_span: 5 windows (slope_windows) never span more than 240 s",
     ),
     (
         "divergence: {calm_hold: 5m}",

@@ -31,7 +31,9 @@ impl TopicWatch {
         let rules = |signal| match signal {
             Signal::LagGrowth if !standing.followed => vec![self.recent_samples(now)],
             Signal::LagGrowth => self.growth_rules(&standing, &ceilings),
-            Signal::Divergence if !standing.followed => vec![self.recent_samples(now)],
+            Signal::Divergence | Signal::RetryStorm if !standing.followed => {
+                vec![self.recent_samples(now)]
+            }
             other => self.rules(other, &standing, &ceilings, churn),
         };
         Explanation {
@@ -141,28 +143,28 @@ impl TopicWatch {
             Signal::Ceiling => {
                 let growing = standing.growing_seconds();
                 let rules = self.ceilings.evidence(ceilings, growing, &settings.ceiling);
-                [self.losses()].into_iter().chain(rules).collect()
+                [self.losses(standing.now)]
+                    .into_iter()
+                    .chain(rules)
+                    .collect()
             }
             Signal::Divergence => {
                 let (ceiling, p) = (self.ceilings.delay_seconds(), &settings.divergence);
                 delays::evidence(&self.divergence, &self.partitions, ceiling, p)
             }
-            Signal::RetryStorm => self.retries.evidence(churn, settings),
+            Signal::RetryStorm => self.retries.evidence(standing.now, churn, settings),
         }
     }
 
     /// Messages that are deleted before they were read, in all partitions; names the first of these.
-    fn losses(&self) -> Evidence {
-        let unread = || {
-            self.partitions
-                .iter()
-                .filter_map(PartitionWatch::deleted_unread)
-        };
-        let all = unread()
+    fn losses(&self, now: Time) -> Evidence {
+        let all = self
+            .current(now)
+            .filter_map(PartitionWatch::deleted_unread)
             .reduce(u64::saturating_add)
             .map(|messages| messages as f64);
         let loses = |partition: &&PartitionWatch| partition.deleted_unread() > Some(0);
-        let first = self.partitions.iter().find(loses);
+        let first = self.current(now).find(loses);
         Evidence::new(
             Rule::LosesUnread,
             [Compared::at_least("deleted_unread_messages", all, 1.0)],

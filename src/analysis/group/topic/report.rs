@@ -6,6 +6,7 @@ use super::TopicWatch;
 use super::standing::Standing;
 use crate::analysis::group::Cycle;
 use crate::analysis::group::ceilings::growth_severity;
+use crate::analysis::group::partition::PartitionWatch;
 use crate::analysis::report::{
     CeilingReport, CeilingVerdict, DivergenceReport, GrowthState, LagGrowth, RetryReport, Severity,
     TopicReport,
@@ -45,7 +46,7 @@ impl TopicWatch {
     ) -> TopicReport {
         let standing = self.standing(now);
         let depths = standing.depths(&self.partitions, cycle.history.topic(name));
-        let ceilings = self.ceilings.follow(now, &depths, &self.settings.ceiling);
+        let ceilings = self.ceilings.follow(now, &depths, &self.settings);
         let verdicts = self.verdicts(&standing, &ceilings, churn);
         let evidence = self.decisive(&standing, &ceilings, &verdicts, churn);
         let Standing {
@@ -92,7 +93,8 @@ impl TopicWatch {
         let (settings, state) = (&*self.settings, standing.growth.state);
         let divergence = &self.divergence;
         let diverges = divergence.severity(self.ceilings.delay_seconds(), &settings.divergence);
-        let loses = self.loses();
+        let loses = self.loses(standing.now);
+        let retries = self.retries.report(standing.now, churn, settings);
         Verdicts {
             lag_growth: lag_growth(standing, ceilings, settings.critical_eta_seconds),
             ceiling: self
@@ -102,7 +104,14 @@ impl TopicWatch {
                 severity: diverges.filter(|_| standing.followed),
                 tail: divergence.tail().to_vec(),
             },
-            retry_storm: self.retries.report(standing.now, churn, settings),
+            retry_storm: if standing.followed {
+                retries
+            } else {
+                RetryReport {
+                    dead_letter_rate: retries.dead_letter_rate,
+                    ..RetryReport::default()
+                }
+            },
         }
     }
 
@@ -117,13 +126,17 @@ impl TopicWatch {
         series.is_some_and(|series| series.habits_known(&self.settings.lag_growth))
     }
 
-    /// Unread messages are deleted.
-    fn loses(&self) -> bool {
-        let mut unread = self
-            .partitions
-            .iter()
-            .map(|partition| partition.deleted_unread());
+    /// Unread messages are deleted, as far as is known now.
+    fn loses(&self, now: Time) -> bool {
+        let mut unread = self.current(now).map(PartitionWatch::deleted_unread);
         unread.any(|messages| messages > Some(0))
+    }
+
+    /// The partitions whose last pair stands for the present.
+    pub(super) fn current(&self, now: Time) -> impl Iterator<Item = &PartitionWatch> {
+        let max_age = self.settings.max_age_seconds;
+        let partitions = self.partitions.iter();
+        partitions.filter(move |partition| partition.is_current(now, max_age))
     }
 }
 

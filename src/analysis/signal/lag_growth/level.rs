@@ -23,6 +23,8 @@ pub(super) struct Point {
     pub(super) log_end: f64,
     /// Pauses of commits until now, since the series began.
     pub(super) paused_seconds: f64,
+    /// The lag is called growing.
+    pub(super) called: bool,
 }
 
 /// How well the series is known.
@@ -117,7 +119,7 @@ impl Level {
     /// The order matters: old verdicts first, then the block that ended before this sample, then the sample itself.
     pub(super) fn sample(&mut self, point: Point, habits: Habits, p: &Profile) {
         self.disarm_on_lower_low(point.lag, p);
-        self.follow_climb(point.t, point.lag, p);
+        self.follow_climb(point, p);
         let block = (point.t / self.block_seconds).floor();
         if self.block.is_some_and(|open| block > open) {
             self.complete_block(point, habits, p);
@@ -180,11 +182,16 @@ impl Level {
     }
 
     /// Learns a rise when the group has recovered from it, and follows the next one from there.
-    fn follow_climb(&mut self, t: Time, lag: f64, p: &Profile) {
+    fn follow_climb(&mut self, point: Point, p: &Profile) {
+        let Point { t, lag, called, .. } = point;
         let climb = self.climb.get_or_insert(Climb::from(t, lag));
+        climb.called |= called;
         if climb.has_recovered(lag, p) {
             let rate = self.minima.rate(CLIMB_RATE_MINIMA);
-            if climb.is_worth_learning(t, self.block_seconds, rate, p) {
+            let is_worth = climb.is_worth_learning(t, self.block_seconds, rate, p);
+            if is_worth && climb.called {
+                self.recovered.learn_called(climb.rise(), rate, p);
+            } else if is_worth {
                 self.recovered.learn(climb.rise(), p);
             }
             *climb = Climb::from(t, lag);
@@ -192,6 +199,7 @@ impl Level {
             // The latest of the lowest: a group that was at zero for hours did not rise for hours.
             climb.since = t;
             climb.low = lag;
+            climb.called = called;
         }
     }
 

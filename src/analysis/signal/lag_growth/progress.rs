@@ -7,6 +7,9 @@ use crate::analysis::evidence::Compared;
 use crate::analysis::learned;
 use crate::analysis::sample::Time;
 
+/// Rebalances and deploys pause for so long. Learned at once: a stop after one is called within 1.5 times that, all the same.
+const SHORT_GAP_SECONDS: f64 = 300.0;
+
 /// Both ends of what waits, at one moment, in messages.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ends {
@@ -32,6 +35,8 @@ pub(super) struct Progress {
     /// The longest gap that ended in time, of this bucket of time and of the one before, in seconds.
     ordinary_gap: f64,
     ordinary_gap_before: f64,
+    /// The longest that was called a stall, of this bucket of time, in seconds.
+    called_gap: f32,
 }
 
 impl Progress {
@@ -48,6 +53,7 @@ impl Progress {
             arrived: 0.0,
             ordinary_gap: 0.0,
             ordinary_gap_before: 0.0,
+            called_gap: 0.0,
         }
     }
 
@@ -135,10 +141,12 @@ impl Progress {
         self.advances = 0;
         self.longest_gap = 0.0;
         (self.ordinary_gap, self.ordinary_gap_before) = (0.0, 0.0);
+        self.called_gap = 0.0;
     }
 
     pub(super) fn turn_bucket(&mut self) {
         self.ordinary_gap_before = std::mem::take(&mut self.ordinary_gap);
+        self.called_gap = 0.0;
     }
 
     fn note_gap(&mut self, t: Time, p: &Profile) {
@@ -149,8 +157,21 @@ impl Progress {
         self.longest_gap = self.longest_gap.max(gap);
         // The first gap began before we looked, and one of an hour is an incident.
         if self.advances > 0 && gap <= p.recovery_seconds {
-            self.ordinary_gap = self.ordinary_gap.max(gap);
+            let ordinary = if self.stalled {
+                self.confirmed(gap)
+            } else {
+                gap
+            };
+            self.ordinary_gap = self.ordinary_gap.max(ordinary);
         }
+    }
+
+    /// Of a gap that was called, what is taken for ordinary: a short one as it is, and of a longer one what another of this bucket
+    /// of time bears out. A stop that somebody mended is no habit, and must not silence the next.
+    fn confirmed(&mut self, gap: f64) -> f64 {
+        let before = f64::from(self.called_gap);
+        self.called_gap = before.max(gap) as f32;
+        gap.min(before.max(SHORT_GAP_SECONDS))
     }
 
     fn caught_up(&mut self, log_end: f64) {

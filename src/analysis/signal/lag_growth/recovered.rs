@@ -4,10 +4,15 @@ use super::profile::Profile;
 use crate::analysis::learned;
 use crate::analysis::sample::Time;
 
+/// Of traffic: what bursts leave behind. Learned at once though it was called: an overload is called soon afterwards all the same.
+const SMALL_RISE_SECONDS: f64 = 30.0;
+
 /// The rises that a level has seen and that the group recovered from, in messages.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recovered {
     count: u32,
+    /// The largest that was called, of this bucket of time.
+    called: f32,
     mean: f64,
     variance: f64,
     /// The two largest of this bucket of time and of the one before, largest first.
@@ -28,6 +33,15 @@ impl Recovered {
         let step = rise - self.mean;
         self.mean += weight * step;
         self.variance = (1.0 - weight) * (self.variance + weight * step * step);
+    }
+
+    /// Takes a rise that was called, and that perhaps somebody mended: a small one as it is, and of a larger one what another of this
+    /// bucket of time bears out. One such incident is no habit, and must not silence the next. `rate`: messages per second that
+    /// arrive. A restart forgets the larger one, which costs no more than another call.
+    pub(super) fn learn_called(&mut self, rise: f64, rate: f64, p: &Profile) {
+        let before = f64::from(self.called);
+        self.called = before.max(rise) as f32;
+        self.learn(rise.min(before.max(SMALL_RISE_SECONDS * rate)), p);
     }
 
     /// A rise must reach this to be more than the group has recovered from.
@@ -63,6 +77,7 @@ impl Recovered {
     pub(super) fn remembered(learned: &learned::Level) -> Self {
         Self {
             count: learned.count,
+            called: 0.0,
             mean: learned.mean.into(),
             variance: learned.variance.into(),
             largest: learned.largest.map(f64::from),
@@ -72,6 +87,7 @@ impl Recovered {
 
     pub(super) fn turn_bucket(&mut self) {
         self.largest_before = std::mem::take(&mut self.largest);
+        self.called = 0.0;
     }
 
     fn usual_limit(&self, spread: f64, p: &Profile) -> f64 {
@@ -93,6 +109,8 @@ pub(super) struct Climb {
     pub(super) low: f64,
     /// In messages.
     pub(super) peak: f64,
+    /// A verdict stood meanwhile.
+    pub(super) called: bool,
 }
 
 impl Climb {
@@ -101,6 +119,7 @@ impl Climb {
             since: t,
             low: lag,
             peak: lag,
+            called: false,
         }
     }
 

@@ -116,6 +116,7 @@ impl Series {
             time_lag: sample.time_lag,
             log_end: now.log_end,
             paused_seconds: self.progress.usual.paused_seconds,
+            called: self.raised.is_some(),
         };
         let habits = self.progress.habits(t, p);
         for level in &mut self.levels {
