@@ -21,7 +21,7 @@ const ENCORE_SECONDS: f64 = 3.0 * 3_600.0;
 const PARTITIONS: u32 = 6;
 
 /// The ceilings: `(group, messages)`.
-pub const CEILINGS: &[(&str, u32)] = &[("payments", 1_100_000), ("thumbnails", 100_000)];
+pub const CEILINGS: &[(&str, u32)] = &[("payments", 900_000), ("thumbnails", 100_000)];
 
 /// A group that reads one topic.
 struct Role {
@@ -69,7 +69,7 @@ const CAST: &[Role] = &[
     role("payments", "orders", 1_200.0).in_partitions(12).acts(
         Scenario::Overload {
             share: 0.4,
-            lasts: 36.0 * MINUTE,
+            lasts: 30.0 * MINUTE,
             drains: 20.0 * MINUTE,
         },
         -270.0,
