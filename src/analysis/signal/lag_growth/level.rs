@@ -199,6 +199,8 @@ impl Level {
             // The latest of the lowest: a group that was at zero for hours did not rise for hours.
             climb.since = t;
             climb.low = lag;
+            // What was higher before lies behind it: a fall is no rise.
+            climb.peak = lag;
             climb.called = called;
         }
     }
