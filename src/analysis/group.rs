@@ -3,6 +3,7 @@
 mod ceilings;
 mod delays;
 mod growth;
+mod judged;
 mod partition;
 mod retention;
 mod retries;

@@ -1,5 +1,6 @@
 //! A group in one partition: its last pair of offsets, and what follows from it.
 
+use super::judged::{Judged, signed};
 use super::retention::Limits;
 use crate::analysis::Settings;
 use crate::analysis::history::Arrivals;
@@ -36,9 +37,7 @@ pub(super) struct PartitionWatch {
     pub(super) fresh: bool,
     pub(super) time_lag: Option<f64>,
     recent: RecentLags,
-    series: Option<Box<Series>>,
-    /// Of before a restart, until there is a series that goes on with it.
-    remembered: Option<Box<learned::Series>>,
+    judged: Judged,
     delays: Option<Box<PartitionDelays>>,
     straggler: Straggler,
     /// Only where there is a delay ceiling to approach, or the topic's retention is near.
@@ -57,8 +56,7 @@ impl PartitionWatch {
             fresh: false,
             time_lag: None,
             recent: RecentLags::default(),
-            series: None,
-            remembered: None,
+            judged: Judged::default(),
             delays: None,
             straggler: Straggler::default(),
             approach: has_delay_ceiling.then(|| approach(settings)),
@@ -80,9 +78,7 @@ impl PartitionWatch {
 
     /// Goes on with other thresholds of signal 1.
     pub(super) fn retune_series(&mut self, p: &Profile) {
-        if let Some(series) = &mut self.series {
-            series.retune(p);
-        }
+        self.judged.retune(p);
     }
 
     /// Time broke off: the last pair stands for nothing until it is read again. Where its offsets were is still what movement is
@@ -115,7 +111,7 @@ impl PartitionWatch {
         self.fresh = true;
         self.read_at = Some(log_end.at);
         if step.restart.is_some() {
-            self.remembered = None;
+            self.judged.forget_remembered();
         }
         if step.restart.is_some() || self.known().is_none() {
             self.begin_anew();
@@ -133,27 +129,21 @@ impl PartitionWatch {
 
     /// Goes on with what was learned before a restart, once it has a lag.
     pub(super) fn remember(&mut self, learned: learned::Series) {
-        self.remembered = Some(Box::new(learned));
+        self.judged.remember(learned);
     }
 
     pub(super) fn learned(&self, p: &Profile) -> Option<learned::Series> {
-        match &self.series {
-            Some(series) => series.learned(p),
-            None => self.remembered.as_deref().cloned(),
-        }
+        self.judged.learned(p)
     }
 
     pub(super) fn forget_learned(&mut self) {
-        self.remembered = None;
         self.straggler.note_called();
-        if let Some(series) = &mut self.series {
-            series.forget_learned();
-        }
+        self.judged.forget_learned();
     }
 
     /// The verdict on its own lag.
     pub(super) fn series(&self) -> Option<&Series> {
-        self.series.as_deref()
+        self.judged.series()
     }
 
     /// Its delays, and how far it is behind its siblings.
@@ -281,15 +271,7 @@ impl PartitionWatch {
             committed: now.committed,
             time_lag: self.time_lag,
         };
-        match &mut self.series {
-            Some(series) => {
-                if step.rewound > 0 {
-                    series.rebase(0, -signed(step.rewound));
-                }
-                series.sample(lag, p);
-            }
-            none => *none = Some(Box::new(Series::going_on(lag, self.remembered.take(), p))),
-        }
+        self.judged.sample(lag, (0, -signed(step.rewound)), p);
     }
 
     fn follow_delays(
@@ -321,7 +303,7 @@ impl PartitionWatch {
     }
 
     fn begin_anew(&mut self) {
-        self.series = None;
+        self.judged.end();
         self.forget_times();
     }
 
@@ -335,10 +317,6 @@ impl PartitionWatch {
             rates.clear();
         }
     }
-}
-
-fn signed(messages: u64) -> i64 {
-    i64::try_from(messages).unwrap_or(i64::MAX)
 }
 
 fn approach(settings: &Settings) -> Box<Rates> {

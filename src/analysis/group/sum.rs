@@ -1,6 +1,7 @@
 //! The sum over a group's partitions in one topic. It moves only when every partition's pair is from the same cycle, so that a
 //! partition that was not read invents no movement; what joins, leaves or rewinds shifts its level.
 
+use super::judged::{Judged, signed};
 use super::partition::PartitionWatch;
 use crate::analysis::Settings;
 use crate::analysis::curve::{Curve, SUM_GAPS};
@@ -19,9 +20,7 @@ const PAST_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
 
 /// ΣA and ΣD of the partitions that have a lag.
 pub(super) struct Sum {
-    pub(super) series: Option<Box<Series>>,
-    /// Of before a restart, until there is a series that goes on with it.
-    remembered: Option<Box<learned::Series>>,
+    judged: Judged,
     /// Of the series: ΣA over time.
     curve: Curve,
     /// Level shifts of log end and commit since the series was last fed, in messages.
@@ -51,8 +50,7 @@ impl Shift {
 impl Sum {
     pub(super) fn new(rate_window: Window) -> Self {
         Self {
-            series: None,
-            remembered: None,
+            judged: Judged::default(),
             curve: Curve::with_gaps(SUM_GAPS),
             shift: Shift::default(),
             fed_at: None,
@@ -67,9 +65,7 @@ impl Sum {
     pub(super) fn retune(&mut self, settings: &Settings) {
         self.window = settings.rate_window();
         self.rates.set_window(self.window);
-        if let Some(series) = &mut self.series {
-            series.retune(&settings.lag_growth);
-        }
+        self.judged.retune(&settings.lag_growth);
     }
 
     /// Time broke off: rates begin anew, and the verdict on the troughs goes on.
@@ -82,21 +78,20 @@ impl Sum {
 
     /// Goes on with what was learned before a restart, once there is a sum.
     pub(super) fn remember(&mut self, learned: learned::Series) {
-        self.remembered = Some(Box::new(learned));
+        self.judged.remember(learned);
     }
 
     pub(super) fn learned(&self, p: &Profile) -> Option<learned::Series> {
-        match &self.series {
-            Some(series) => series.learned(p),
-            None => self.remembered.as_deref().cloned(),
-        }
+        self.judged.learned(p)
     }
 
     pub(super) fn forget_learned(&mut self) {
-        self.remembered = None;
-        if let Some(series) = &mut self.series {
-            series.forget_learned();
-        }
+        self.judged.forget_learned();
+    }
+
+    /// The verdict on it.
+    pub(super) fn series(&self) -> Option<&Series> {
+        self.judged.series()
     }
 
     /// What a pair changed in one partition.
@@ -144,13 +139,13 @@ impl Sum {
         let total = self.join(partitions);
         let shift = std::mem::take(&mut self.shift);
         let Some((log_end, committed)) = total else {
-            self.series = None;
+            self.judged.end();
             return;
         };
-        let goes_on = anyone_stays && self.series.is_some();
-        if goes_on {
+        if anyone_stays && self.series().is_some() {
             self.curve.rebase(shift.log_end);
         } else {
+            self.judged.end();
             self.curve = Curve::with_gaps(SUM_GAPS);
         }
         self.curve.append(t, log_end);
@@ -160,13 +155,7 @@ impl Sum {
             committed,
             time_lag: self.curve.age(committed, t),
         };
-        match &mut self.series {
-            Some(series) if goes_on => {
-                series.rebase(shift.log_end, shift.committed);
-                series.sample(lag, p);
-            }
-            series => *series = Some(Box::new(Series::going_on(lag, self.remembered.take(), p))),
-        }
+        self.judged.sample(lag, (shift.log_end, shift.committed), p);
     }
 
     /// What had arrived before the first sample, if that is known of every partition. Departures are not: nobody told of them.
@@ -234,8 +223,4 @@ impl Sum {
         }
         total
     }
-}
-
-fn signed(messages: u64) -> i64 {
-    i64::try_from(messages).unwrap_or(i64::MAX)
 }

@@ -108,7 +108,7 @@ impl TopicWatch {
     fn series_of(&self, partition: Option<u32>) -> Option<(&Series, &Profile)> {
         let settings = &*self.settings;
         let Some(number) = partition else {
-            return Some((self.sum.series.as_deref()?, &settings.lag_growth));
+            return Some((self.sum.series()?, &settings.lag_growth));
         };
         let place = self
             .partitions

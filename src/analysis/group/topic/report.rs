@@ -122,7 +122,7 @@ impl TopicWatch {
     }
 
     fn habits_known(&self) -> bool {
-        let series = self.sum.series.as_ref();
+        let series = self.sum.series();
         series.is_some_and(|series| series.habits_known(&self.settings.lag_growth))
     }
 

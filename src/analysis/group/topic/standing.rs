@@ -64,7 +64,7 @@ impl TopicWatch {
         let settings = &*self.settings;
         let present = self.present(now, settings.max_age_seconds);
         let followed = present.lag.is_some() && self.sum.is_current(now, settings.max_age_seconds);
-        let series = self.sum.series.as_deref();
+        let series = self.sum.series();
         let judged = series.filter(|_| followed);
         Standing {
             now,
