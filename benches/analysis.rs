@@ -29,20 +29,25 @@ static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// Seconds between samples.
 const INTERVAL: f64 = 10.0;
 
-/// Groups, each with a topic of its own, and partitions in each: 10,000 in all.
-const GROUPS: usize = 500;
-const PARTITIONS: usize = 20;
+/// Partitions in all, spread evenly over the groups' topics, and how many a topic has.
+const PARTITIONS: usize = 3_200;
+const WIDTHS: [usize; 2] = [1, 16];
 
 /// Samples until curves, minima and windows hold what they ever hold: two hours.
 const WARM_UP: u64 = 720;
+
+/// Samples from one batch to the next.
+const BATCH: u64 = 180;
 
 /// What the groups do.
 #[derive(Clone, Copy, Debug)]
 enum Character {
     /// No message arrives.
     Idle,
-    /// Each keeps up, its commits a few seconds behind.
+    /// Each keeps up, its commits less than a second behind.
     KeepsUp,
+    /// Each reads in batches, every half hour: what is learned is how far that goes.
+    Batches,
     /// Each falls behind by a twentieth, which raises everything that can be raised.
     FallsBehind,
 }
@@ -56,6 +61,7 @@ impl Character {
         match self {
             Self::Idle => (10_000, 10_000),
             Self::KeepsUp => (produced, produced - wave.min(40)),
+            Self::Batches => (produced, 10_000 + 1_000 * (n / BATCH * BATCH)),
             Self::FallsBehind => (produced, 10_000 + 950 * n),
         }
     }
@@ -64,12 +70,14 @@ impl Character {
 /// A cluster of such groups.
 struct Cluster {
     character: Character,
+    /// Partitions of each topic.
+    width: usize,
     analysis: Analysis,
     samples: u64,
 }
 
 impl Cluster {
-    fn new(character: Character) -> Self {
+    fn new(character: Character, width: usize) -> Self {
         let settings = Settings::new(INTERVAL);
         let analysis = Analysis::new(
             Rules::new(settings, Ceilings::default()).for_all(),
@@ -77,17 +85,19 @@ impl Cluster {
         );
         Self {
             character,
+            width,
             analysis,
             samples: 0,
         }
     }
 
     fn next_sample(&mut self) -> Sample {
-        let (n, character) = (self.samples, self.character);
+        let (n, character, width) = (self.samples, self.character, self.width);
+        let groups = PARTITIONS / width;
         self.samples += 1;
         let at = 1_700_000_000.0 + INTERVAL * n as f64;
         let reading = |offset| Some(Reading { offset, at });
-        let partitions = |group: usize| (0..PARTITIONS).map(move |p| character.ends(n, group + p));
+        let partitions = |group: usize| (0..width).map(move |p| character.ends(n, group + p));
         let topic = |group: usize| TopicSample {
             name: format!("topic-{group}").into(),
             partitions: partitions(group)
@@ -117,8 +127,8 @@ impl Cluster {
         Sample {
             began: at,
             at,
-            topics: (0..GROUPS).map(topic).collect(),
-            groups: (0..GROUPS).map(group).collect(),
+            topics: (0..groups).map(topic).collect(),
+            groups: (0..groups).map(group).collect(),
             pasts: Vec::new(),
             cycle: Cycle::default(),
         }
@@ -133,49 +143,59 @@ impl Cluster {
 }
 
 fn cycles(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("cycle of 10,000 partitions");
-    group.throughput(Throughput::Elements((GROUPS * PARTITIONS) as u64));
+    let mut group = criterion.benchmark_group("cycle of 3,200 partitions");
+    group.throughput(Throughput::Elements(PARTITIONS as u64));
     group
-        .sample_size(20)
-        .measurement_time(Duration::from_secs(10));
-    for character in [Character::Idle, Character::KeepsUp, Character::FallsBehind] {
+        .sample_size(10)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2));
+    let characters = [
+        Character::Idle,
+        Character::KeepsUp,
+        Character::Batches,
+        Character::FallsBehind,
+    ];
+    for (character, width) in characters.into_iter().flat_map(|c| WIDTHS.map(|w| (c, w))) {
+        let name = format!("{character:?}, {width} in a topic");
         let before = Region::new(COUNTED);
-        let mut cluster = Cluster::new(character);
+        let mut cluster = Cluster::new(character, width);
         cluster.warm_up();
         let held = before.change();
         // What grew or shrank in place is in both.
         let bytes = held.bytes_allocated as isize - held.bytes_deallocated as isize;
+        println!(
+            "{name}: {} bytes per partition, {:.3} allocations per partition and cycle",
+            bytes / PARTITIONS as isize,
+            allocations(&mut cluster) / PARTITIONS as f64,
+        );
+        group.bench_function(BenchmarkId::from_parameter(&name), |bench| {
+            bench.iter_batched(
+                || (),
+                |()| {
+                    let sample = cluster.next_sample();
+                    black_box(cluster.analysis.observe(sample))
+                },
+                criterion::BatchSize::PerIteration,
+            );
+        });
+        group.bench_function(BenchmarkId::new("making the sample", &name), |bench| {
+            bench.iter(|| black_box(cluster.next_sample()));
+        });
+    }
+    group.finish();
+}
+
+/// Of one cycle: the mean of a minute, in which a window ends and a block does.
+fn allocations(cluster: &mut Cluster) -> f64 {
+    let mut allocations = 0;
+    for _ in 0..6 {
         let sample = cluster.next_sample();
         let cycle = Region::new(COUNTED);
         let report = black_box(cluster.analysis.observe(sample));
-        let allocations = cycle.change().allocations;
+        allocations += cycle.change().allocations;
         drop(report);
-        println!(
-            "{character:?}: {} bytes per partition, {:.3} allocations per partition and cycle",
-            bytes / (GROUPS * PARTITIONS) as isize,
-            allocations as f64 / (GROUPS * PARTITIONS) as f64,
-        );
-        group.bench_function(
-            BenchmarkId::from_parameter(format!("{character:?}")),
-            |bench| {
-                bench.iter_batched(
-                    || (),
-                    |()| {
-                        let sample = cluster.next_sample();
-                        black_box(cluster.analysis.observe(sample))
-                    },
-                    criterion::BatchSize::PerIteration,
-                );
-            },
-        );
-        group.bench_function(
-            BenchmarkId::new("making the sample", format!("{character:?}")),
-            |bench| {
-                bench.iter(|| black_box(cluster.next_sample()));
-            },
-        );
     }
-    group.finish();
+    allocations as f64 / 6.0
 }
 
 fn parts(criterion: &mut Criterion) {

@@ -19,6 +19,9 @@ const AGE_FLOOR_MS: f64 = 30_000.0;
 /// What a wide gap costs beside its error: a straight stretch may bend later than it was seen to.
 const GAP_COST: f64 = 0.02;
 
+/// A full curve drops such a part of its points.
+const THINNED_PARTS: usize = 12;
+
 /// Arrived messages over time.
 #[derive(Clone, Debug)]
 pub struct Curve {
@@ -214,35 +217,42 @@ impl Curve {
         self.gaps.push(gap);
     }
 
-    /// Drops the point that is missed least, of those between two kept gaps.
+    /// Drops the points that are missed least: an eighth of them at once, as looking for one costs as much.
     fn thin(&mut self, coming: Gap) {
-        match self.cheapest(f64::from(coming.ms)) {
-            Some((index, joined)) => {
-                self.gaps[index + 1] = joined;
-                self.gaps.remove(index);
-            }
-            // No two neighbours fit into one gap any more: the oldest goes.
-            None => drop(self.gaps.remove(0)),
+        let mut costs = [f32::INFINITY; u8::MAX as usize];
+        let costs = &mut costs[..self.gaps.len()];
+        self.weigh(f64::from(coming.ms), costs);
+        let mut dropped = 0;
+        while dropped < (self.gaps.len() / THINNED_PARTS).max(1) {
+            let by_cost = |a: &usize, b: &usize| costs[*a].total_cmp(&costs[*b]);
+            let cheapest = (1..costs.len()).min_by(by_cost);
+            let Some(index) = cheapest.filter(|index| costs[*index].is_finite()) else {
+                break;
+            };
+            let older = std::mem::replace(&mut self.gaps[index - 1], Gap::NOTHING);
+            self.gaps[index] = older.joined(self.gaps[index]).unwrap_or(older);
+            // What it would cost to drop its neighbours has changed: not in this round.
+            costs[index - 1..(index + 2).min(self.gaps.len())].fill(f32::INFINITY);
+            dropped += 1;
         }
+        if dropped == 0 {
+            // No two neighbours fit into one gap any more: the oldest goes.
+            self.gaps.remove(0);
+        }
+        self.gaps.retain(|gap| *gap != Gap::NOTHING);
     }
 
-    fn cheapest(&self, newest_age_ms: f64) -> Option<(usize, Gap)> {
+    /// What it costs to drop the point where each gap begins; endless where that cannot be.
+    fn weigh(&self, newest_age_ms: f64, costs: &mut [f32]) {
         let mut age = newest_age_ms;
-        let mut best: Option<(usize, Gap)> = None;
-        let mut least = f64::INFINITY;
         for index in (1..self.gaps.len()).rev() {
             let (older, newer) = (self.gaps[index - 1], self.gaps[index]);
             age += f64::from(newer.ms);
-            let Some(joined) = older.joined(newer) else {
-                continue;
-            };
-            let cost =
-                (older.error_ms(joined) + GAP_COST * f64::from(joined.ms)) / (age + AGE_FLOOR_MS);
-            if cost < least {
-                (least, best) = (cost, Some((index - 1, joined)));
+            if let Some(joined) = older.joined(newer) {
+                let error = older.error_ms(joined) + GAP_COST * f64::from(joined.ms);
+                costs[index] = (error / (age + AGE_FLOOR_MS)) as f32;
             }
         }
-        best
     }
 }
 
@@ -274,6 +284,8 @@ impl Point {
 }
 
 impl Gap {
+    const NOTHING: Self = Self { ms: 0, messages: 0 };
+
     fn between(from: Point, to: Point) -> Option<Self> {
         Some(Self {
             ms: u32::try_from(to.ms - from.ms).ok()?,

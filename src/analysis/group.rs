@@ -26,7 +26,8 @@ use topic::TopicWatch;
 /// A consumer group.
 #[derive(Default)]
 pub(super) struct GroupWatch {
-    topics: BTreeMap<Arc<str>, TopicWatch>,
+    /// Boxed: a node of such a map has room for eleven, and most groups read one topic.
+    topics: BTreeMap<Arc<str>, Box<TopicWatch>>,
     answered_at: Option<Time>,
     rebalances: Rebalances,
     /// It was in the present sample.
@@ -109,7 +110,7 @@ impl GroupWatch {
     /// Time broke off since the last sample.
     pub(super) fn interrupt(&mut self) {
         self.answered_at = None;
-        self.topics.values_mut().for_each(TopicWatch::interrupt);
+        self.topics.values_mut().for_each(|watch| watch.interrupt());
     }
 
     /// What is now known of it.
@@ -162,9 +163,9 @@ impl GroupWatch {
         let Some(topic) = topic else {
             self.rebalances.forget_learned();
             let topics = self.topics.values_mut();
-            return Some(topics.map(TopicWatch::forget_learned).sum());
+            return Some(topics.map(|watch| watch.forget_learned()).sum());
         };
-        self.topics.get_mut(topic).map(TopicWatch::forget_learned)
+        Some(self.topics.get_mut(topic)?.forget_learned())
     }
 
     fn take_commits(
@@ -191,7 +192,7 @@ impl GroupWatch {
                 {
                     watch.remember(learned);
                 }
-                self.topics.insert(sample.name.clone(), watch);
+                self.topics.insert(sample.name.clone(), Box::new(watch));
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {
                 watch.take(group, &committed.partitions, sample, arrivals, cycle);

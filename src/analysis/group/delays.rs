@@ -6,10 +6,6 @@ use crate::analysis::history::TopicHistory;
 use crate::analysis::sample::Time;
 use crate::analysis::signal::divergence::{Divergence, Profile, Tail, WINDOW_SECONDS};
 use crate::analysis::signal::straggler::Ordinary;
-use crate::analysis::trend::delay::CommitGaps;
-
-/// Gaps that a window remembers over all partitions: their median needs no more.
-const GAPS_MAX: usize = 256;
 
 /// A commit that is missing for so many usual gaps, and a window, is overdue.
 const OVERDUE_GAPS: f64 = 2.0;
@@ -29,7 +25,6 @@ pub(super) fn follow(
         return;
     };
     divergence.accumulate();
-    let mut gaps = CommitGaps::default();
     let mut windows = Vec::with_capacity(partitions.len());
     let overdue = OVERDUE_GAPS * divergence.commit_gap() + WINDOW_SECONDS;
     for partition in partitions.iter_mut() {
@@ -40,11 +35,10 @@ pub(super) fn follow(
             continue;
         };
         delays.close(end, &arrivals.curve, &mut divergence.window);
-        gaps.add(delays.take_gaps(), GAPS_MAX);
         let is_overdue = end - delays.waiting_since() > overdue;
         windows.extend(straggler.close(is_overdue));
     }
-    divergence.close(gaps, p);
+    divergence.close(p);
     let ordinary = divergence.ordinary(end, &mut windows, p);
     let tail = tail(divergence, end, partitions, &ordinary, p);
     divergence.judge(end, tail, p);

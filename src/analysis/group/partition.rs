@@ -10,21 +10,20 @@ use crate::analysis::report::{Eta, GrowthState, PartitionReport};
 use crate::analysis::sample::{PartitionSample, Time};
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
 use crate::analysis::signal::straggler::Straggler;
-use crate::analysis::trend::delay::PartitionDelays;
+use crate::analysis::trend::delay::{OpenWindow, PartitionDelays};
 use crate::analysis::trend::forecast::APPROACH_WINDOW_SECONDS;
-use crate::analysis::trend::histogram::Histogram;
 use crate::analysis::trend::rates::{Rates, RecentLags, Window};
 use crate::analysis::trend::retention::Unread;
 
 /// What all partitions of a topic are watched with.
 pub(super) struct Watched<'a> {
     pub(super) rate_window: Window,
-    /// Of signal 1, for a partition.
-    pub(super) profile: &'a Profile,
+    /// Of signal 1, for a partition; absent where there is no need to judge it by itself.
+    pub(super) profile: Option<&'a Profile>,
     /// How much earlier than its sample a commit is taken to have been made, in seconds.
     pub(super) edge_shift: f64,
-    /// The delays of the open window.
-    pub(super) window: &'a mut Histogram,
+    /// The delays and the commit gaps of the open window.
+    pub(super) window: OpenWindow<'a>,
 }
 
 /// A partition that the group has a commit in.
@@ -256,7 +255,9 @@ impl PartitionWatch {
         self.time_lag = arrivals.curve.age(now.committed, at);
         self.recent.shift(step.rewound as f64);
         self.recent.push(at, now.lag() as f64, watched.rate_window);
-        self.judge(at, now, step, watched.profile);
+        if let Some(profile) = watched.profile {
+            self.judge(at, now, step, profile);
+        }
         self.follow_delays(at, now, step, arrivals, watched);
         if let Some(rates) = &mut self.approach {
             rates.rewind(step.rewound as f64);
@@ -288,8 +289,8 @@ impl PartitionWatch {
                 if step.rewound > 0 {
                     delays.rewind(now.committed);
                 }
-                let into = &mut *watched.window;
-                delays.sample(at, now.log_end, now.committed, shift, &arrivals.curve, into);
+                let (curve, into) = (&arrivals.curve, &mut watched.window);
+                delays.sample(at, now.log_end, now.committed, shift, curve, into);
                 if let Some(age) = self.time_lag {
                     // Waiting since now: the commit advanced, or nothing waits.
                     self.straggler.sample(age, delays.waiting_since() == at);

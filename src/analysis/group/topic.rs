@@ -91,14 +91,24 @@ impl TopicWatch {
             .sort_unstable_by_key(|(number, _)| *number);
     }
 
-    /// Forgets what was learned; gives how many lags that concerned: the sum, and each partition.
+    /// Forgets what was learned; gives how many lags that concerned: the sum, and each partition that is judged by itself.
     pub(super) fn forget_learned(&mut self) -> usize {
         self.sum.forget_learned();
         self.retries.forget_learned();
         self.divergence.forget_learned();
         let partitions = self.partitions.iter_mut();
         partitions.for_each(PartitionWatch::forget_learned);
-        1 + self.partitions.len() + std::mem::take(&mut self.remembered).len()
+        let judged = if self.judges_partitions() {
+            self.partitions.len()
+        } else {
+            0
+        };
+        1 + judged + std::mem::take(&mut self.remembered).len()
+    }
+
+    /// A topic's only partition is their sum: one verdict is enough.
+    fn judges_partitions(&self) -> bool {
+        self.width > 1
     }
 
     /// Goes on by other rules.
@@ -164,6 +174,8 @@ impl TopicWatch {
         self.set_width(topic.partitions.len());
         let settings = &*Arc::clone(&self.settings);
         let edge_shift = self.divergence.edge_shift();
+        let profile = settings.profile_of_a_partition(self.width);
+        let profile = self.judges_partitions().then_some(profile);
         let mut rewinds_now = 0;
         for &(number, committed) in commits {
             let index = self.index_of(number, settings);
@@ -174,9 +186,9 @@ impl TopicWatch {
             };
             let mut watched = Watched {
                 rate_window: settings.rate_window(),
-                profile: settings.profile_of_a_partition(self.width),
+                profile,
                 edge_shift,
-                window: &mut self.divergence.window,
+                window: self.divergence.open_window(),
             };
             let sample = topic.partitions.get(number as usize);
             let sample = sample.copied().unwrap_or_else(PartitionSample::default);
@@ -186,9 +198,12 @@ impl TopicWatch {
             count(&mut self.counts, &step);
             rewinds_now += usize::from(step.rewound > 0);
         }
-        let (began, profile) = (cycle.sample.began, &settings.lag_growth);
-        self.sum
-            .follow(&mut self.partitions, arrivals, began, profile);
+        self.sum.follow(
+            &mut self.partitions,
+            arrivals,
+            cycle.sample.began,
+            &settings.lag_growth,
+        );
         delays::follow(
             &mut self.divergence,
             cycle.sample.at,

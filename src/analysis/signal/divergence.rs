@@ -9,7 +9,7 @@ use super::straggler::{Ordinary, Siblings};
 use super::tumbling::Tumbling;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::sample::Time;
-use crate::analysis::trend::delay::CommitGaps;
+use crate::analysis::trend::delay::{CommitGaps, OpenWindow};
 use crate::analysis::trend::histogram::{DelayHistogram, Histogram};
 
 /// A window of delays.
@@ -117,8 +117,9 @@ pub struct Quantiles {
 #[derive(Clone, Debug)]
 pub struct Divergence {
     windows: Tumbling<0>,
-    /// The delays of the open window.
+    /// The delays of the open window, and how often commits advance in it.
     pub window: Histogram,
+    gaps: CommitGaps,
     times: VecDeque<Time>,
     /// The median of the last intervals between samples.
     interval_seconds: f64,
@@ -147,6 +148,7 @@ impl Divergence {
         Self {
             windows: Tumbling::new(WINDOW_SECONDS, now, []),
             window: Histogram::default(),
+            gaps: CommitGaps::default(),
             times: VecDeque::from([now]),
             interval_seconds: 0.0,
             commit_gap_seconds: ASSUMED_COMMIT_GAP_SECONDS,
@@ -201,6 +203,7 @@ impl Divergence {
     pub fn interrupt(&mut self) {
         self.accumulate();
         self.window.clear();
+        self.gaps.clear();
         self.times.clear();
     }
 
@@ -222,9 +225,17 @@ impl Divergence {
         self.siblings = Siblings::new(self.windows.end() - WINDOW_SECONDS);
     }
 
-    /// Takes the delays of the window that ended, once all partitions have fed it, and how often they commit.
-    pub fn close(&mut self, gaps: CommitGaps, p: &Profile) {
-        self.learn_commit_gap(gaps, p.commit_gap_windows);
+    /// What the partitions' pairs are counted into.
+    pub fn open_window(&mut self) -> OpenWindow<'_> {
+        OpenWindow {
+            delays: &mut self.window,
+            gaps: &mut self.gaps,
+        }
+    }
+
+    /// Takes the window that ended, once all partitions have fed it.
+    pub fn close(&mut self, p: &Profile) {
+        self.learn_commit_gap(p.commit_gap_windows);
         let enough = self.window.total() >= p.quantile_messages;
         let quantile = |q| self.window.quantile(q).unwrap_or(0.0);
         self.quantiles = enough.then(|| Quantiles {
@@ -308,11 +319,14 @@ impl Divergence {
     }
 
     /// The assumed one while most samples show an advance, else the median gap.
-    fn learn_commit_gap(&mut self, gaps: CommitGaps, windows: usize) {
+    fn learn_commit_gap(&mut self, windows: usize) {
+        let mut room = CommitGaps::default();
         while self.gap_windows.len() >= windows.max(1) {
-            self.gap_windows.pop_front();
+            room = self.gap_windows.pop_front().unwrap_or_default();
         }
-        self.gap_windows.push_back(gaps);
+        room.clear();
+        self.gap_windows
+            .push_back(std::mem::replace(&mut self.gaps, room));
         let waiting: u32 = self.gap_windows.iter().map(|w| w.waiting_samples).sum();
         let advancing: u32 = self.gap_windows.iter().map(|w| w.edge_samples).sum();
         if f64::from(advancing) >= ADVANCING_SHARE * f64::from(waiting) {
@@ -354,7 +368,7 @@ mod tests {
             let end = WINDOW_SECONDS * (index + 1) as f64;
             divergence.window.add(20.0, 900.0);
             divergence.window.add(400.0, 100.0);
-            divergence.close(CommitGaps::default(), &profile);
+            divergence.close(&profile);
             divergence.judge(end, tail.clone(), &profile);
         }
         let severity = divergence.severity(delay_ceiling, &profile);

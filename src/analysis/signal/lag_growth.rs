@@ -2,6 +2,8 @@
 //! has recovered from, and wants the lag in messages and the time lag to rise both.
 
 mod level;
+mod levels;
+mod minima;
 mod profile;
 mod progress;
 mod recovered;

@@ -12,9 +12,6 @@ pub fn worst(ages: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     ages.try_fold(first, |worst, age| Some(worst.max(age?)))
 }
 
-/// A straight piece of both curves enters the histogram as so many equal parts.
-const SPREAD_PARTS: u32 = 4;
-
 /// Messages that wait for less than this are just those not yet committed.
 const LEAST_WAIT_SECONDS: f64 = 45.0;
 
@@ -34,7 +31,6 @@ pub struct PartitionDelays {
     arrived: [f32; ARRIVALS_REMEMBERED],
     /// The last sample with nothing to commit, or the last edge.
     waiting_since: Time,
-    gaps: CommitGaps,
 }
 
 /// A commit and about when it was made.
@@ -44,6 +40,15 @@ struct Edge {
     committed: u64,
 }
 
+/// What the pairs of a window are counted into, of all partitions of a topic.
+#[derive(Debug)]
+pub struct OpenWindow<'a> {
+    /// The messages that were committed, by their delays.
+    pub delays: &'a mut Histogram,
+    /// How often commits advanced.
+    pub gaps: &'a mut CommitGaps,
+}
+
 /// How often a commit was seen to advance, of the samples with something to commit.
 #[derive(Clone, Debug, Default)]
 pub struct CommitGaps {
@@ -51,22 +56,27 @@ pub struct CommitGaps {
     pub waiting_samples: u32,
     /// Those that showed an advance.
     pub edge_samples: u32,
-    /// Seconds between advances while something waited.
+    /// Seconds between advances while something waited: the first of the window.
     pub seconds: Vec<f32>,
 }
 
+/// Gaps remembered of a window: the median of ten windows needs no more.
+const GAPS_MAX: usize = 48;
+
 impl CommitGaps {
-    /// Takes in those of another partition, remembering at most so many gaps.
-    pub fn add(&mut self, other: Self, most: usize) {
-        self.waiting_samples += other.waiting_samples;
-        self.edge_samples += other.edge_samples;
-        let room = most.saturating_sub(self.seconds.len());
-        self.seconds.extend(other.seconds.into_iter().take(room));
+    /// Begins anew, in the same room.
+    pub fn clear(&mut self) {
+        (self.waiting_samples, self.edge_samples) = (0, 0);
+        self.seconds.clear();
+    }
+
+    fn note(&mut self, seconds: f64) {
+        self.edge_samples += 1;
+        if self.seconds.len() < GAPS_MAX {
+            self.seconds.push(seconds as f32);
+        }
     }
 }
-
-/// Gaps remembered for each window; sampling every second makes no more in a minute.
-const GAPS_MAX: usize = 64;
 
 impl PartitionDelays {
     /// Begins with a first pair; `edge_shift` is how much earlier than its sample a commit is taken to have been made.
@@ -81,7 +91,6 @@ impl PartitionDelays {
             closed_log_end: log_end,
             arrived: [0.0; ARRIVALS_REMEMBERED],
             waiting_since: at,
-            gaps: CommitGaps::default(),
         }
     }
 
@@ -93,16 +102,16 @@ impl PartitionDelays {
         committed: u64,
         edge_shift: f64,
         arrivals: &Curve,
-        into: &mut Histogram,
+        into: &mut OpenWindow,
     ) {
-        self.note_gap(at, log_end, committed);
+        self.note_gap(at, log_end, committed, into.gaps);
         self.log_end = log_end.max(self.log_end);
         if committed > self.edge.committed {
             let edge = Edge {
                 at: at - edge_shift,
                 committed,
             };
-            departed(self.edge, edge, arrivals, into);
+            departed(self.edge, edge, arrivals, into.delays);
             self.edge = edge;
         }
     }
@@ -146,21 +155,13 @@ impl PartitionDelays {
             .sum()
     }
 
-    /// What was seen of its commit gaps since this was last asked.
-    pub fn take_gaps(&mut self) -> CommitGaps {
-        std::mem::take(&mut self.gaps)
-    }
-
-    fn note_gap(&mut self, at: Time, log_end: u64, committed: u64) {
+    fn note_gap(&mut self, at: Time, log_end: u64, committed: u64, gaps: &mut CommitGaps) {
         let advanced = committed > self.edge.committed;
         if advanced {
-            self.gaps.edge_samples += 1;
-            if self.gaps.seconds.len() < GAPS_MAX {
-                self.gaps.seconds.push((at - self.waiting_since) as f32);
-            }
+            gaps.note(at - self.waiting_since);
         }
         if advanced || log_end > committed {
-            self.gaps.waiting_samples += 1;
+            gaps.waiting_samples += 1;
         }
         if advanced || log_end <= committed {
             self.waiting_since = at;
@@ -180,10 +181,6 @@ fn departed(from: Edge, to: Edge, arrivals: &Curve, into: &mut Histogram) {
             (left_at(first.offset) - first.at).max(0.0),
             (left_at(last.offset) - last.at).max(0.0),
         );
-        let part = (last.offset - first.offset) / f64::from(SPREAD_PARTS);
-        for n in 0..SPREAD_PARTS {
-            let share = (f64::from(n) + 0.5) / f64::from(SPREAD_PARTS);
-            into.add(shortest + (longest - shortest) * share, part);
-        }
+        into.add_evenly(shortest, longest, last.offset - first.offset);
     });
 }

@@ -8,6 +8,9 @@ const FROM_SECONDS: f64 = 0.05;
 /// The last bucket begins at more than a century.
 const BUCKETS: u16 = 640;
 
+/// A straight piece of both curves is entered as so many equal parts.
+const SPREAD_PARTS: u32 = 4;
+
 /// Messages by their delay in seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
@@ -19,7 +22,24 @@ pub struct Histogram {
 impl Histogram {
     /// Adds messages that waited so many seconds.
     pub fn add(&mut self, delay_seconds: f64, messages: f64) {
-        let bucket = bucket_of(delay_seconds);
+        self.add_to(bucket_of(delay_seconds), messages);
+    }
+
+    /// Adds messages that waited evenly between two delays in seconds: those of a straight piece of both curves.
+    pub fn add_evenly(&mut self, from: f64, to: f64, messages: f64) {
+        if bucket_of(from) == bucket_of(to) {
+            return self.add(from, messages);
+        }
+        for n in 0..SPREAD_PARTS {
+            let share = (f64::from(n) + 0.5) / f64::from(SPREAD_PARTS);
+            self.add(
+                from + (to - from) * share,
+                messages / f64::from(SPREAD_PARTS),
+            );
+        }
+    }
+
+    fn add_to(&mut self, bucket: u16, messages: f64) {
         self.total += messages;
         match self
             .used

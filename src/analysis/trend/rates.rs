@@ -204,9 +204,11 @@ impl RecentLags {
             self.push_step(step, window.seconds);
         }
         self.newest = Some((at, lag));
-        while self.span(0) > window.reach_seconds()
-            || self.len > 1 && self.span(1) >= window.seconds
+        let mut span = self.span();
+        while span > window.reach_seconds()
+            || self.len > 1 && span - f64::from(self.steps[0].seconds) >= window.seconds
         {
+            span -= f64::from(self.steps[0].seconds);
             self.drop_oldest();
         }
     }
@@ -220,14 +222,13 @@ impl RecentLags {
 
     /// How fast the lag grew, by least squares.
     pub fn slope(&self) -> Option<Slope> {
-        let (at, lag) = self.newest?;
-        let back = self.steps[..usize::from(self.len)].iter().rev();
-        let older = back.scan((at, lag), |(at, lag), step| {
-            *at -= f64::from(step.seconds);
-            *lag -= f64::from(step.messages);
-            Some((*at, *lag))
-        });
-        least_squares(std::iter::once((at, lag)).chain(older))
+        let mut points = [self.newest?; LAG_STEPS + 1];
+        let steps = self.steps[..usize::from(self.len)].iter().rev();
+        for (index, step) in steps.enumerate() {
+            let (at, lag) = points[index];
+            points[index + 1] = (at - f64::from(step.seconds), lag - f64::from(step.messages));
+        }
+        least_squares(points[..=usize::from(self.len)].iter().copied())
     }
 
     fn push_step(&mut self, step: Step, window_seconds: f64) {
@@ -248,9 +249,9 @@ impl RecentLags {
         }
     }
 
-    /// Seconds that the steps from `first` on cover; none when there are no steps.
-    fn span(&self, first: usize) -> f64 {
-        let steps = &self.steps[first..usize::from(self.len)];
+    /// Seconds that the steps cover.
+    fn span(&self) -> f64 {
+        let steps = &self.steps[..usize::from(self.len)];
         steps.iter().map(|step| f64::from(step.seconds)).sum()
     }
 

@@ -25,40 +25,53 @@ pub struct Trend {
 }
 
 /// The trend of at most [`TREND_POINTS`] points (those beyond are left out) in order of time; `None` below two.
-pub fn trend(points: impl IntoIterator<Item = (Time, f64)>) -> Option<Trend> {
-    let mut kept = [(0.0, 0.0); TREND_POINTS];
-    let mut count = 0;
-    for (slot, point) in kept.iter_mut().zip(points) {
-        *slot = point;
-        count += 1;
-    }
-    let mut slopes = [0.0; PAIRS];
-    let (pairs, kendall) = pairwise(&kept[..count], &mut slopes);
-    let slopes = &mut slopes[..pairs];
-    slopes.sort_unstable_by(f64::total_cmp);
-    let last = pairs.checked_sub(1)?;
-    let slope = Slope {
-        slope: f64::midpoint(slopes[last / 2], slopes[pairs / 2]),
-        lower: slopes[(LOWER_QUANTILE * last as f64).floor() as usize],
-        upper: slopes[(UPPER_QUANTILE * last as f64).ceil() as usize],
-    };
-    Some(Trend { kendall, slope })
+pub fn trend(points: impl Iterator<Item = (Time, f64)> + Clone) -> Option<Trend> {
+    Some(Trend {
+        kendall: kendall(points.clone()),
+        slope: theil_sen(points)?,
+    })
 }
 
-/// Fills in the slope of each pair; how many there are, and how many more of them rise than fall.
-fn pairwise(points: &[(Time, f64)], slopes: &mut [f64; PAIRS]) -> (usize, i32) {
-    let (mut pairs, mut kendall) = (0, 0);
-    for (later, &(t, value)) in points.iter().enumerate() {
-        for &(t_before, value_before) in &points[..later] {
-            let (seconds, step) = (t - t_before, value - value_before);
+/// Mann–Kendall's S of at most [`TREND_POINTS`] points in order of time: pairs that rise minus pairs that fall.
+pub fn kendall(points: impl Iterator<Item = (Time, f64)>) -> i32 {
+    let mut kendall = 0;
+    pairs(points, |_, step| {
+        kendall += i32::from(step > 0.0) - i32::from(step < 0.0);
+    });
+    kendall
+}
+
+/// Theil–Sen's slope of at most [`TREND_POINTS`] points in order of time, with its bounds; `None` below two. Costs ten times what
+/// [`kendall`] does: it sorts.
+pub fn theil_sen(points: impl Iterator<Item = (Time, f64)>) -> Option<Slope> {
+    let mut slopes = [0.0; PAIRS];
+    let mut count = 0;
+    pairs(points, |seconds, step| {
+        slopes[count] = step / seconds;
+        count += 1;
+    });
+    let slopes = &mut slopes[..count];
+    slopes.sort_unstable_by(f64::total_cmp);
+    let last = count.checked_sub(1)?;
+    Some(Slope {
+        slope: f64::midpoint(slopes[last / 2], slopes[count / 2]),
+        lower: slopes[(LOWER_QUANTILE * last as f64).floor() as usize],
+        upper: slopes[(UPPER_QUANTILE * last as f64).ceil() as usize],
+    })
+}
+
+/// Seconds and change of value between each two points at different times.
+fn pairs(points: impl Iterator<Item = (Time, f64)>, mut visit: impl FnMut(f64, f64)) {
+    let mut before = [(0.0, 0.0); TREND_POINTS];
+    for (count, (t, value)) in points.take(TREND_POINTS).enumerate() {
+        for &(t_before, value_before) in &before[..count] {
+            let seconds = t - t_before;
             if seconds > 0.0 {
-                kendall += i32::from(step > 0.0) - i32::from(step < 0.0);
-                slopes[pairs] = step / seconds;
-                pairs += 1;
+                visit(seconds, value - value_before);
             }
         }
+        before[count] = (t, value);
     }
-    (pairs, kendall)
 }
 
 /// The least-squares slope, with the bounds that its standard error gives at 10 % and 90 %; `None` below three points.

@@ -33,6 +33,7 @@ thresholds! {
     recovered_share: Share => recovered_share,
     recovery: Span => recovery_seconds,
     learn_from: Span => learn_from_seconds,
+    quiet_share: Share => quiet_share,
     memory_events: Count => memory_events,
     few_events: Count => few_events,
     spread_factor: Positive => spread_factor,

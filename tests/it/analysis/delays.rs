@@ -3,7 +3,7 @@
 
 use lagslope::analysis::curve::Curve;
 use lagslope::analysis::report::Severity;
-use lagslope::analysis::trend::delay::PartitionDelays;
+use lagslope::analysis::trend::delay::{CommitGaps, OpenWindow, PartitionDelays};
 use lagslope::analysis::trend::histogram::Histogram;
 use lagslope::analysis::{Ceilings, Settings};
 use proptest::prelude::*;
@@ -58,11 +58,16 @@ fn measured(seen: &[(f64, u64, u64)]) -> Histogram {
     let shift = f64::from(SAMPLE_SECONDS.min(COMMIT_SECONDS)) / 2.0;
     let (mut curve, mut histogram) = (Curve::default(), Histogram::default());
     let mut delays: Option<PartitionDelays> = None;
+    let mut gaps = CommitGaps::default();
     for &(at, log_end, committed) in seen {
         curve.append(at, log_end);
         match &mut delays {
             Some(delays) => {
-                delays.sample(at, log_end, committed, shift, &curve, &mut histogram);
+                let mut window = OpenWindow {
+                    delays: &mut histogram,
+                    gaps: &mut gaps,
+                };
+                delays.sample(at, log_end, committed, shift, &curve, &mut window);
             }
             none => *none = Some(PartitionDelays::new(at, log_end, committed, shift)),
         }

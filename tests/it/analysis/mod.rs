@@ -4,6 +4,7 @@ mod bounded;
 mod delays;
 pub(crate) mod evidence;
 mod forecasts;
+mod frugal;
 mod gaps;
 mod hygiene;
 mod interrupted;

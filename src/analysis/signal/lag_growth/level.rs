@@ -2,14 +2,16 @@
 
 mod evidence;
 
+use super::minima::{Minima, Unpacked};
 use super::profile::{Profile, Rule};
 use super::recovered::{Climb, Recovered};
 use super::rise::RiseTest;
-use super::window::{Minimum, Window, arrival_rate};
+use super::window::{Minimum, Window, points};
 use crate::analysis::evidence::Compared;
 use crate::analysis::learned;
+use crate::analysis::report::Slope;
 use crate::analysis::sample::Time;
-use crate::analysis::trend::slope::{TREND_POINTS, Trend};
+use crate::analysis::trend::slope::theil_sen;
 
 /// Minima over which the arrival rate of a climb is taken.
 const CLIMB_RATE_MINIMA: usize = 4;
@@ -42,13 +44,29 @@ pub(super) struct Habits {
 pub(super) struct Level {
     block_seconds: f64,
     minima: Minima,
-    open: Option<Minimum>,
-    block: Option<f64>,
+    /// The lowest of the open block so far.
+    open: Option<Open>,
     pub(super) recovered: Recovered,
     climb: Option<Climb>,
-    armed: Option<Armed>,
-    /// Of the last test: the window that fired, else the longest.
-    pub(super) trend: Option<Trend>,
+    /// Seldom there.
+    armed: Option<Box<Armed>>,
+    /// Minima of the window that the last test fired on, else of the longest; 0 while there were too few for any.
+    tested: u8,
+}
+
+/// The lowest sample of a block that goes on.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    t: Time,
+    lag: f64,
+    time_lag: Option<f32>,
+}
+
+/// Between which lags a level was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Band {
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
 /// A rise that passed a test and has not been refuted since.
@@ -64,24 +82,16 @@ struct Armed {
     fired: Vec<Compared>,
 }
 
-/// The last minima, oldest first.
-#[derive(Clone, Debug, Default)]
-struct Minima {
-    kept: [Minimum; TREND_POINTS],
-    len: usize,
-}
-
 impl Level {
     pub(super) fn new(index: usize, p: &Profile) -> Self {
         Self {
             block_seconds: block_seconds(index, p),
             minima: Minima::default(),
             open: None,
-            block: None,
             recovered: Recovered::default(),
             climb: None,
             armed: None,
-            trend: None,
+            tested: 0,
         }
     }
 
@@ -99,51 +109,68 @@ impl Level {
         self.recovered.learned(self.block_seconds)
     }
 
-    /// Takes over what was learned before a restart, if it is of blocks as long as these.
-    pub(super) fn remember(&mut self, learned: &[learned::Level]) {
-        let block_seconds = self.block_seconds as f32;
-        let same = learned
-            .iter()
-            .find(|level| level.block_seconds == block_seconds);
-        if let Some(level) = same {
-            self.recovered = Recovered::remembered(level);
-        }
-    }
-
     /// A rise that is under way and goes back later isn't learned, either.
     pub(super) fn forget_learned(&mut self) {
         self.recovered = Recovered::default();
         self.climb = None;
     }
 
-    /// The order matters: old verdicts first, then the block that ended before this sample, then the sample itself.
-    pub(super) fn sample(&mut self, point: Point, habits: Habits, p: &Profile) {
+    /// Takes the next sample; gives whether that ended a block. The order matters: old verdicts first, then the block that ended
+    /// before this sample, then the sample itself.
+    pub(super) fn sample(&mut self, point: Point, habits: Habits, p: &Profile) -> bool {
         self.disarm_on_lower_low(point.lag, p);
         self.follow_climb(point, p);
-        let block = (point.t / self.block_seconds).floor();
-        if self.block.is_some_and(|open| block > open) {
-            self.complete_block(point, habits, p);
+        let block = |t: Time| (t / self.block_seconds) as i64;
+        let ended = self.open.take_if(|open| block(point.t) > block(open.t));
+        if let Some(open) = ended {
+            self.complete_block(open, point, habits, p);
         }
-        self.block = Some(block);
         if self.open.is_none_or(|open| point.lag < open.lag) {
-            self.open = Some(Minimum {
+            self.open = Some(Open {
                 t: point.t,
                 lag: point.lag,
-                time_lag: point.time_lag,
-                log_end: 0.0,
-                paused_seconds: 0.0,
+                time_lag: point.time_lag.map(|seconds| seconds as f32),
             });
         }
+        ended.is_some()
     }
 
-    pub(super) fn minima(&self) -> &[Minimum] {
-        self.minima.all()
+    /// Oldest first.
+    pub(super) fn minima(&self) -> Unpacked {
+        self.minima.unpack()
     }
 
     /// So many of the last minima lie each below the one before.
     pub(super) fn falling(&self) -> usize {
-        let pairs = self.minima.all().windows(2).rev();
-        1 + pairs.take_while(|pair| pair[1].lag < pair[0].lag).count()
+        self.minima.falling()
+    }
+
+    /// It has minima enough for a test.
+    pub(super) fn is_tested(&self) -> bool {
+        self.tested > 0
+    }
+
+    /// How fast the minima rise, of the window that fired last, else of the longest.
+    pub(super) fn slope(&self) -> Option<Slope> {
+        let minima = self.minima.unpack();
+        let from = minima.len().checked_sub(self.tested.into())?;
+        theil_sen(points(&minima[from..]))
+    }
+
+    /// Of the minima that it holds, of the open block, and of a climb that may be learned from yet.
+    pub(super) fn lags(&self, t: Time, p: &Profile) -> impl Iterator<Item = f64> {
+        let climb = self
+            .climb
+            .filter(|climb| climb.is_recent(t, self.block_seconds, p));
+        let climb = climb.into_iter().flat_map(|climb| [climb.low, climb.peak]);
+        let open = self.open.map(|open| open.lag);
+        let minima = self.minima.unpack();
+        let minima = (0..minima.len()).map(move |index| minima[index].lag);
+        minima.chain(open).chain(climb)
+    }
+
+    pub(super) fn has_blocks_of(&self, seconds: f64) -> bool {
+        self.block_seconds == seconds
     }
 
     pub(super) fn disarm(&mut self) {
@@ -160,10 +187,7 @@ impl Level {
     }
 
     pub(super) fn rebase(&mut self, lag_shift: f64, log_end_shift: f64) {
-        for minimum in self.minima.all_mut() {
-            minimum.lag += lag_shift;
-            minimum.log_end += log_end_shift;
-        }
+        self.minima.rebase(lag_shift, log_end_shift);
         if let Some(open) = &mut self.open {
             open.lag += lag_shift;
         }
@@ -205,42 +229,36 @@ impl Level {
         }
     }
 
-    fn complete_block(&mut self, point: Point, habits: Habits, p: &Profile) {
-        let t = point.t;
-        if let Some(open) = self.open.take() {
-            self.minima.push(
-                Minimum {
-                    log_end: point.log_end,
-                    paused_seconds: point.paused_seconds,
-                    ..open
-                },
-                p.minima_kept,
-            );
-            if let Some(climb) = &mut self.climb {
-                climb.peak = climb.peak.max(open.lag);
-            }
-        }
-        let minima = self.minima.all();
-        let windows = p.rules.map(|rule| Window::last(minima, rule.minima));
-        let Some(longest) = windows.iter().flatten().next() else {
-            return;
+    fn complete_block(&mut self, open: Open, point: Point, habits: Habits, p: &Profile) {
+        let minimum = Minimum {
+            t: open.t,
+            lag: open.lag,
+            time_lag: open.time_lag,
+            log_end: point.log_end,
+            paused_seconds: point.paused_seconds,
         };
-        let fired = p
-            .rules
-            .iter()
-            .zip(&windows)
-            .filter_map(|(rule, window)| Some((rule, window.as_ref()?)))
-            .find(|(rule, window)| self.test(rule, window, habits, p).passes())
-            .map(|(rule, window)| {
-                let compared = self.test(rule, window, habits, p).compared();
-                (window.rise, window.last.lag, window.trend, compared)
-            });
-        let trend = fired.as_ref().map(|(_, _, trend, _)| *trend);
-        self.trend = Some(trend.unwrap_or(longest.trend));
-        if let Some((rise, lag, _, compared)) = fired {
-            self.arm(t, rise, lag, compared);
+        self.minima.push(minimum, p);
+        if let Some(climb) = &mut self.climb {
+            climb.peak = climb.peak.max(open.lag);
         }
-        self.disarm_on_plateau(p);
+        let minima = self.minima.unpack();
+        if let Some(longest) = p.rules.iter().find(|rule| rule.minima <= minima.len()) {
+            self.tested = longest.minima as u8;
+            self.arm_if_it_rises(&minima, point.t, habits, p);
+            self.disarm_on_plateau(&minima, p);
+        }
+    }
+
+    /// The first rule that passes gives the rise.
+    fn arm_if_it_rises(&mut self, minima: &[Minimum], t: Time, habits: Habits, p: &Profile) {
+        let rules = p.rules.iter();
+        let mut windows = rules.filter_map(|rule| Some((rule, Window::last(minima, rule.minima)?)));
+        let fired = windows.find(|(rule, window)| self.test(rule, window, habits, p).passes());
+        if let Some((rule, window)) = fired {
+            let compared = self.test(rule, &window, habits, p).compared();
+            self.tested = rule.minima as u8;
+            self.arm(t, window.rise(), window.last.lag, compared);
+        }
     }
 
     fn test<'a>(
@@ -263,12 +281,14 @@ impl Level {
     }
 
     fn arm(&mut self, t: Time, rise: f64, lag: f64, fired: Vec<Compared>) {
-        let armed = self.armed.get_or_insert(Armed {
-            at: t,
-            top: lag,
-            rise,
-            flat_blocks: 0,
-            fired: Vec::new(),
+        let armed = self.armed.get_or_insert_with(|| {
+            Box::new(Armed {
+                at: t,
+                top: lag,
+                rise,
+                flat_blocks: 0,
+                fired: Vec::new(),
+            })
         });
         armed.rise = rise;
         armed.flat_blocks = 0;
@@ -276,8 +296,7 @@ impl Level {
     }
 
     /// Several successive blocks without a rise; a block may fire and count as the first of them.
-    fn disarm_on_plateau(&mut self, p: &Profile) {
-        let minima = self.minima.all();
+    fn disarm_on_plateau(&mut self, minima: &[Minimum], p: &Profile) {
         let (Some(armed), Some(last)) = (&mut self.armed, minima.last()) else {
             return;
         };
@@ -290,38 +309,21 @@ impl Level {
     }
 }
 
-fn block_seconds(index: usize, p: &Profile) -> f64 {
+/// Seconds of a block.
+pub(super) fn block_seconds(index: usize, p: &Profile) -> f64 {
     p.base_block_seconds * f64::from(1u32 << index)
 }
 
-impl Minima {
-    fn all(&self) -> &[Minimum] {
-        &self.kept[..self.len]
+impl Band {
+    pub(super) fn height(self) -> f64 {
+        self.high - self.low
     }
 
-    fn all_mut(&mut self) -> &mut [Minimum] {
-        &mut self.kept[..self.len]
-    }
-
-    fn push(&mut self, minimum: Minimum, most: usize) {
-        self.shorten(most.clamp(1, TREND_POINTS) - 1);
-        self.kept[self.len] = minimum;
-        self.len += 1;
-    }
-
-    /// Forgets all but the last `most`.
-    fn shorten(&mut self, most: usize) {
-        let surplus = self.len.saturating_sub(most);
-        self.kept.copy_within(surplus.., 0);
-        self.len -= surplus;
-    }
-
-    /// Messages per second that arrived over the last `count` minima.
-    fn rate(&self, count: usize) -> f64 {
-        let last = &self.all()[self.len.saturating_sub(count)..];
-        match last {
-            [first, .., last] => arrival_rate(*first, *last),
-            _ => 0.0,
+    /// The band that has this lag in it, too.
+    pub(super) fn with(band: Option<Self>, lag: f64) -> Self {
+        Self {
+            low: band.map_or(lag, |band| band.low.min(lag)),
+            high: band.map_or(lag, |band| band.high.max(lag)),
         }
     }
 }

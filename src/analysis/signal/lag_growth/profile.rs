@@ -67,6 +67,9 @@ pub struct Profile {
     pub recovery_seconds: f64,
     /// Rises below this many seconds of traffic are not learned.
     pub learn_from_seconds: f64,
+    /// While the minima stay within this share of what could be learned or called, only the finest level is kept. At 0 all are kept
+    /// from the first change on.
+    pub quiet_share: f64,
     /// Events that the mean and the spread of recovered rises remember.
     pub memory_events: usize,
     /// While fewer events are known, their spread is not trusted.
@@ -165,6 +168,7 @@ impl Default for Profile {
             recovered_share: 0.5,
             recovery_seconds: HOUR,
             learn_from_seconds: 2.0,
+            quiet_share: 1.0,
             memory_events: 32,
             few_events: 4,
             spread_factor: 7.0,

@@ -25,16 +25,16 @@ pub(super) struct Progress {
     /// The sample before the first arrival after the last progress: idle time is no gap.
     pub(super) waiting_since: Option<Time>,
     pub(super) log_end_at_progress: f64,
-    advances: usize,
-    longest_gap: f64,
+    advances: u32,
+    longest_gap: f32,
     pub(super) stalled: bool,
     /// It may have stopped: for a group with habits that would be a stall by now, and of this one nobody knows them yet.
     pub(super) undecided: bool,
     /// Messages that arrived since the sample before the last.
     arrived: f32,
     /// The longest gap that ended in time, of this bucket of time and of the one before, in seconds.
-    ordinary_gap: f64,
-    ordinary_gap_before: f64,
+    ordinary_gap: f32,
+    ordinary_gap_before: f32,
     /// The longest that was called a stall, of this bucket of time, in seconds.
     called_gap: f32,
 }
@@ -105,12 +105,13 @@ impl Progress {
 
     pub(super) fn habits(&self, t: Time, p: &Profile) -> Habits {
         let young = t - self.born < p.young_seconds;
-        let regular = self.advances >= p.habit_commits && self.longest_gap <= p.habit_gap_seconds;
+        let regular = self.advances as usize >= p.habit_commits
+            && f64::from(self.longest_gap) <= p.habit_gap_seconds;
         Habits {
             young,
             known: !young || regular,
             usual_rate: self.usual.rate,
-            usual_pauses: self.usual.pauses,
+            usual_pauses: self.usual.pauses.into(),
         }
     }
 
@@ -118,9 +119,9 @@ impl Progress {
     pub(super) fn learned(&self, t: Time) -> learned::Series {
         learned::Series {
             watched_seconds: (t - self.born) as f32,
-            advances: u32::try_from(self.advances).unwrap_or(u32::MAX),
-            longest_gap_seconds: self.longest_gap as f32,
-            ordinary_gap_seconds: [self.ordinary_gap as f32, self.ordinary_gap_before as f32],
+            advances: self.advances,
+            longest_gap_seconds: self.longest_gap,
+            ordinary_gap_seconds: [self.ordinary_gap, self.ordinary_gap_before],
             ..learned::Series::default()
         }
     }
@@ -128,9 +129,9 @@ impl Progress {
     /// Takes over what was learned before a restart. In between nobody watched: that counts neither as age nor as a gap.
     pub(super) fn remember(&mut self, learned: &learned::Series) {
         self.born -= f64::from(learned.watched_seconds);
-        self.advances = self.advances.saturating_add(learned.advances as usize);
-        self.longest_gap = self.longest_gap.max(learned.longest_gap_seconds.into());
-        let [gap, before] = learned.ordinary_gap_seconds.map(f64::from);
+        self.advances = self.advances.saturating_add(learned.advances);
+        self.longest_gap = self.longest_gap.max(learned.longest_gap_seconds);
+        let [gap, before] = learned.ordinary_gap_seconds;
         self.ordinary_gap = self.ordinary_gap.max(gap);
         self.ordinary_gap_before = self.ordinary_gap_before.max(before);
     }
@@ -154,7 +155,7 @@ impl Progress {
             return;
         };
         let gap = t - since;
-        self.longest_gap = self.longest_gap.max(gap);
+        self.longest_gap = self.longest_gap.max(gap as f32);
         // The first gap began before we looked, and one of an hour is an incident.
         if self.advances > 0 && gap <= p.recovery_seconds {
             let ordinary = if self.stalled {
@@ -162,7 +163,7 @@ impl Progress {
             } else {
                 gap
             };
-            self.ordinary_gap = self.ordinary_gap.max(ordinary);
+            self.ordinary_gap = self.ordinary_gap.max(ordinary as f32);
         }
     }
 
@@ -181,7 +182,7 @@ impl Progress {
     }
 
     fn stall_limit(&self, t: Time, p: &Profile) -> f64 {
-        let ordinary = self.ordinary_gap.max(self.ordinary_gap_before);
+        let ordinary = f64::from(self.ordinary_gap.max(self.ordinary_gap_before));
         let limit = p.stall_seconds.max(p.stall_gap_factor * ordinary);
         if self.habits(t, p).known {
             limit

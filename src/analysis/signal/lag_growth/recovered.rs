@@ -7,32 +7,34 @@ use crate::analysis::sample::Time;
 /// Of traffic: what bursts leave behind. Learned at once though it was called: an overload is called soon afterwards all the same.
 const SMALL_RISE_SECONDS: f64 = 30.0;
 
-/// The rises that a level has seen and that the group recovered from, in messages.
-#[derive(Clone, Debug, Default)]
+/// The rises that a level has seen and that the group recovered from, in messages. To one part in sixteen million: there may be
+/// millions of these.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Recovered {
     count: u32,
     /// The largest that was called, of this bucket of time.
     called: f32,
-    mean: f64,
-    variance: f64,
+    mean: f32,
+    variance: f32,
     /// The two largest of this bucket of time and of the one before, largest first.
-    largest: [f64; 2],
-    largest_before: [f64; 2],
+    largest: [f32; 2],
+    largest_before: [f32; 2],
 }
 
 impl Recovered {
     pub(super) fn learn(&mut self, rise: f64, p: &Profile) {
-        self.largest = two_largest([self.largest[0], self.largest[1], rise]);
+        self.largest = two_largest([self.largest[0], self.largest[1], rise as f32]);
         let rise = if self.count as usize >= p.few_events {
-            rise.min(p.clip_factor * self.usual_limit(self.variance.sqrt(), p))
+            rise.min(p.clip_factor * self.usual_limit(self.spread(), p))
         } else {
             rise
         };
         self.count = self.count.saturating_add(1);
         let weight = (1.0 / f64::from(self.count)).max(1.0 / p.memory_events as f64);
-        let step = rise - self.mean;
-        self.mean += weight * step;
-        self.variance = (1.0 - weight) * (self.variance + weight * step * step);
+        let (mean, variance) = (f64::from(self.mean), f64::from(self.variance));
+        let step = rise - mean;
+        self.mean = (mean + weight * step) as f32;
+        self.variance = ((1.0 - weight) * (variance + weight * step * step)) as f32;
     }
 
     /// Takes a rise that was called, and that perhaps somebody mended: a small one as it is, and of a larger one what another of this
@@ -49,39 +51,50 @@ impl Recovered {
         if self.count == 0 {
             return 0.0;
         }
-        let mut spread = self.variance.sqrt();
+        let mut spread = self.spread();
         if (self.count as usize) < p.few_events {
-            spread = spread.max(p.least_spread * self.mean);
+            spread = spread.max(p.least_spread * f64::from(self.mean));
         }
         // The second largest, not the largest: one incident that went away must not silence the next.
         let second_largest = self.largest[1]
             .max(self.largest_before[1])
             .max(self.largest[0].min(self.largest_before[0]));
         self.usual_limit(spread, p)
-            .max(p.largest_factor * second_largest)
+            .max(p.largest_factor * f64::from(second_largest))
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.count > 0
     }
 
     /// `None` while nothing is.
     pub(super) fn learned(&self, block_seconds: f64) -> Option<learned::Level> {
-        (self.count > 0).then(|| learned::Level {
+        self.is_known().then_some(learned::Level {
             block_seconds: block_seconds as f32,
             count: self.count,
-            mean: self.mean as f32,
-            variance: self.variance as f32,
-            largest: self.largest.map(|rise| rise as f32),
-            largest_before: self.largest_before.map(|rise| rise as f32),
+            mean: self.mean,
+            variance: self.variance,
+            largest: self.largest,
+            largest_before: self.largest_before,
         })
     }
 
-    /// What was learned before a restart.
-    pub(super) fn remembered(learned: &learned::Level) -> Self {
+    /// What was learned before a restart, if it is of blocks as long as these; else nothing yet.
+    pub(super) fn of_blocks(block_seconds: f64, learned: &[learned::Level]) -> Self {
+        let block_seconds = block_seconds as f32;
+        let mut same = learned.iter();
+        let same = same.find(|level| level.block_seconds == block_seconds);
+        same.map(Self::remembered).unwrap_or_default()
+    }
+
+    fn remembered(learned: &learned::Level) -> Self {
         Self {
             count: learned.count,
             called: 0.0,
-            mean: learned.mean.into(),
-            variance: learned.variance.into(),
-            largest: learned.largest.map(f64::from),
-            largest_before: learned.largest_before.map(f64::from),
+            mean: learned.mean,
+            variance: learned.variance,
+            largest: learned.largest,
+            largest_before: learned.largest_before,
         }
     }
 
@@ -91,11 +104,16 @@ impl Recovered {
     }
 
     fn usual_limit(&self, spread: f64, p: &Profile) -> f64 {
-        self.mean + (p.spread_factor * spread).max(p.mean_margin * self.mean)
+        let mean = f64::from(self.mean);
+        mean + (p.spread_factor * spread).max(p.mean_margin * mean)
+    }
+
+    fn spread(&self) -> f64 {
+        f64::from(self.variance).sqrt()
     }
 }
 
-fn two_largest(mut of: [f64; 3]) -> [f64; 2] {
+fn two_largest(mut of: [f32; 3]) -> [f32; 2] {
     of.sort_unstable_by(|a, b| b.total_cmp(a));
     [of[0], of[1]]
 }
@@ -139,7 +157,11 @@ impl Climb {
         rate: f64,
         p: &Profile,
     ) -> bool {
-        let in_time = t - self.since <= p.recovery_seconds.max(2.0 * block_seconds) + block_seconds;
-        in_time && self.rise() >= p.learn_from_seconds * rate
+        self.is_recent(t, block_seconds, p) && self.rise() >= p.learn_from_seconds * rate
+    }
+
+    /// Whoever recovers from it now does so soon enough.
+    pub(super) fn is_recent(&self, t: Time, block_seconds: f64, p: &Profile) -> bool {
+        t - self.since <= p.recovery_seconds.max(2.0 * block_seconds) + block_seconds
     }
 }

@@ -47,7 +47,7 @@ impl RiseTest<'_> {
     }
 
     fn kendall(&self) -> Compared {
-        let (found, least) = (self.window.trend.kendall, self.rule.kendall);
+        let (found, least) = (self.window.kendall, self.rule.kendall);
         Compared::at_least("kendall_s", f64::from(found), f64::from(least))
     }
 
@@ -105,13 +105,13 @@ impl RiseTest<'_> {
     /// A rise that has begun to go away again is none.
     fn top(&self) -> Compared {
         let top = self.window.minima.iter().map(|m| m.lag).fold(0.0, f64::max);
-        let least = top - self.p.top_share * self.window.rise;
+        let least = top - self.p.top_share * self.window.rise();
         Compared::at_least("last_trough_messages", self.window.last.lag, least)
     }
 
     fn slope(&self) -> Compared {
         let least = self.p.slope_share * self.window.rate;
-        Compared::at_least("slope", self.window.trend.slope.slope, least)
+        Compared::at_least("slope", self.window.slope().slope, least)
     }
 
     fn rise(&self) -> Compared {
@@ -122,12 +122,12 @@ impl RiseTest<'_> {
         };
         let least = factor * self.rule.rise_seconds * self.window.rate;
         let least = least.max(self.p.rise_messages);
-        Compared::at_least("rise_messages", self.window.rise, least)
+        Compared::at_least("rise_messages", self.window.rise(), least)
     }
 
     fn time_lag(&self) -> Compared {
         let what = "time_lag_rise_seconds";
-        self.time_lag_rises(what, self.window.first, self.window.rise)
+        self.time_lag_rises(what, self.window.first, self.window.rise())
     }
 
     fn time_lag_of_second_half(&self) -> Compared {
@@ -148,7 +148,8 @@ impl RiseTest<'_> {
     /// By as much as messages amount to, and by more than it may be wrong; of an unknown time lag nothing is asked.
     fn time_lag_rises(&self, what: &'static str, from: Minimum, messages: f64) -> Compared {
         let least = self.p.time_lag_share * self.window.seconds_of_traffic(messages);
-        let error = self.p.time_lag_error_share * self.window.last.time_lag.unwrap_or(0.0);
+        let error =
+            self.p.time_lag_error_share * f64::from(self.window.last.time_lag.unwrap_or(0.0));
         match time_lag_step(from, self.window.last) {
             Some(step) => Compared::at_least(what, step, least.max(error)),
             None => Compared::beside(what, None),

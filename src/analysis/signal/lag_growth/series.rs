@@ -3,16 +3,15 @@
 mod evidence;
 
 use super::level::{Level, Point};
+use super::levels::Levels;
 use super::profile::Profile;
 use super::progress::{Ends, Progress};
+use super::window::points;
 use crate::analysis::evidence::{Compared, Evidence, Rule};
 use crate::analysis::learned;
 use crate::analysis::report::{GrowthState, Slope};
 use crate::analysis::sample::Time;
-use crate::analysis::trend::slope::trend;
-
-/// Levels of a series: blocks of 1 to 64 minutes.
-const MOST_LEVELS: usize = 7;
+use crate::analysis::trend::slope::theil_sen;
 
 /// Minima since the onset from which a slope is taken: at the finest level, and above it.
 const SLOPE_MINIMA_FINEST: usize = 4;
@@ -47,11 +46,11 @@ impl Lag {
     }
 }
 
-/// Feed it samples in order of time; the rest answers for the moment of the last one. About 4 KB.
+/// Feed it samples in order of time; the rest answers for the moment of the last one. About 0.6 kB while it is quiet, 2.5 kB when not.
 #[derive(Clone, Debug)]
 pub struct Series {
     progress: Progress,
-    levels: Vec<Level>,
+    levels: Levels,
     last: Ends,
     bucket_began: Time,
     raised: Option<Raised>,
@@ -82,9 +81,7 @@ impl Series {
         let first = sample.ends();
         let mut series = Self {
             progress: Progress::new(first),
-            levels: (0..p.levels.min(MOST_LEVELS))
-                .map(|index| Level::new(index, p))
-                .collect(),
+            levels: Levels::new(sample.at, p),
             last: first,
             bucket_began: sample.at,
             raised: None,
@@ -119,9 +116,7 @@ impl Series {
             called: self.raised.is_some(),
         };
         let habits = self.progress.habits(t, p);
-        for level in &mut self.levels {
-            level.sample(point, habits, p);
-        }
+        self.levels.sample(point, habits, p);
         self.progress.judge_stall(self.last, now, p);
         self.raise_or_clear(t, lag, p);
         self.find_onset(now);
@@ -135,9 +130,7 @@ impl Series {
         self.last.log_end += log_end_shift;
         self.last.committed += committed_shift;
         self.progress.log_end_at_progress += log_end_shift;
-        for level in &mut self.levels {
-            level.rebase(lag_shift, log_end_shift);
-        }
+        self.levels.rebase(lag_shift, log_end_shift);
         if let Some(onset) = &mut self.onset {
             onset.lag += lag_shift;
         }
@@ -149,18 +142,12 @@ impl Series {
     /// Goes on with other thresholds. A level whose blocks have another length now begins anew; the arrival curve, the group's
     /// habits and the other levels stay.
     pub fn retune(&mut self, p: &Profile) {
-        let levels = p.levels.min(MOST_LEVELS);
-        self.levels.truncate(levels);
-        for (index, level) in self.levels.iter_mut().enumerate() {
-            level.retune(index, p);
-        }
-        let more = self.levels.len()..levels;
-        self.levels.extend(more.map(|index| Level::new(index, p)));
+        self.levels.retune(p);
     }
 
     /// What was learned so far; `None` while the group's habits are not known and it has recovered from nothing.
     pub fn learned(&self, p: &Profile) -> Option<learned::Series> {
-        let levels: Vec<_> = self.levels.iter().filter_map(Level::learned).collect();
+        let levels = self.levels.learned(p);
         (self.habits_known(p) || !levels.is_empty()).then(|| learned::Series {
             bucket_began: self.bucket_began,
             levels,
@@ -172,9 +159,7 @@ impl Series {
     fn remember(&mut self, learned: &learned::Series, p: &Profile) {
         let t = self.last.t;
         self.progress.remember(learned);
-        for level in &mut self.levels {
-            level.remember(&learned.levels);
-        }
+        self.levels.remember(&learned.levels, p);
         // A clock that was set back meanwhile must not keep the bucket open for longer than a bucket.
         self.bucket_began = learned.bucket_began.min(t);
         let ended = (t - self.bucket_began) / p.bucket_seconds;
@@ -189,7 +174,7 @@ impl Series {
     /// Forgets what was learned, and the habits with it, as if it were seen for the first time. Its verdict and its curve stay.
     pub fn forget_learned(&mut self) {
         self.progress.forget_learned(self.last.t);
-        self.levels.iter_mut().for_each(Level::forget_learned);
+        self.levels.forget_learned();
         self.bucket_began = self.last.t;
     }
 
@@ -206,12 +191,13 @@ impl Series {
         if self.progress.undecided {
             return GrowthState::Unknown;
         }
-        if self.levels.iter().any(Level::is_armed) {
+        if self.levels.awake().any(Level::is_armed) {
             return GrowthState::Rising;
         }
-        match self.levels.first().and_then(|level| level.trend) {
-            Some(_) => GrowthState::Stable,
-            None => GrowthState::Unknown,
+        if self.levels.finest().is_tested() {
+            GrowthState::Stable
+        } else {
+            GrowthState::Unknown
         }
     }
 
@@ -241,9 +227,7 @@ impl Series {
     fn turn_bucket(&mut self, t: Time) {
         self.bucket_began = t;
         self.progress.turn_bucket();
-        for level in &mut self.levels {
-            level.recovered.turn_bucket();
-        }
+        self.levels.turn_bucket();
     }
 
     fn raise_or_clear(&mut self, t: Time, lag: f64, p: &Profile) {
@@ -251,10 +235,10 @@ impl Series {
         let healing = open.map(|raised| self.healing(raised, lag, p));
         if let Some(healing) = healing.filter(|asked| asked.iter().all(Compared::holds)) {
             self.clear(t, Rule::Healed, &healing);
-            self.levels.iter_mut().for_each(Level::disarm);
+            self.levels.disarm();
             return;
         }
-        let confirmed = self.levels.iter().any(|level| level.is_confirmed(t, p));
+        let confirmed = self.levels.awake().any(|level| level.is_confirmed(t, p));
         if self.progress.stalled || confirmed {
             self.cleared = None;
             self.raised = Some(Raised {
@@ -286,7 +270,7 @@ impl Series {
 
     /// A part of the rise is gone and the lag falls steadily: coarse levels would need as long again to see it.
     fn healing(&self, raised: Raised, lag: f64, p: &Profile) -> [Compared; 2] {
-        let finest = self.levels.iter().take(HEALING_LEVELS);
+        let finest = self.levels.awake().take(HEALING_LEVELS);
         let falling = finest.map(Level::falling).max().unwrap_or(0);
         let left = self.lag_without(p.falling_share, raised, p);
         [
@@ -302,7 +286,7 @@ impl Series {
         let what = "unconfirmed_seconds";
         [
             Compared::above("lag_messages", lag, left),
-            if self.levels.iter().any(Level::is_armed) {
+            if self.levels.awake().any(Level::is_armed) {
                 Compared::beside(what, unconfirmed)
             } else {
                 Compared::below(what, unconfirmed, p.clear_seconds)
@@ -318,7 +302,7 @@ impl Series {
 
     /// The lowest minimum of the finest armed level; of a stall, its first waiting message, if that was earlier.
     fn find_onset(&mut self, now: Ends) {
-        let armed = self.levels.iter().find(|level| level.is_armed());
+        let armed = self.levels.awake().find(|level| level.is_armed());
         if armed.is_none() && !self.progress.stalled && self.raised.is_none() {
             self.onset = None;
         } else if self.onset.is_none() {
@@ -331,8 +315,9 @@ impl Series {
                 lag: (self.progress.log_end_at_progress - now.committed).max(0.0),
             };
             let lowest = armed.and_then(|level| {
-                let latest_first = level.minima().iter().rev();
-                latest_first.min_by(|a, b| a.lag.total_cmp(&b.lag))
+                let minima = level.minima();
+                let latest_first = minima.iter().rev();
+                latest_first.min_by(|a, b| a.lag.total_cmp(&b.lag)).copied()
             });
             if let Some(lowest) = lowest {
                 onset = Onset {
@@ -347,23 +332,15 @@ impl Series {
     /// By the coarsest level that has seen enough of it.
     fn slope_since_onset(&self) -> Option<Slope> {
         let onset = self.onset?;
-        self.levels
-            .iter()
-            .enumerate()
-            .rev()
-            .find_map(|(index, level)| {
-                let minima = level.minima();
-                let since = &minima[minima.partition_point(|m| m.t < onset.at)..];
-                let enough = if index == 0 {
-                    SLOPE_MINIMA_FINEST
-                } else {
-                    SLOPE_MINIMA
-                };
-                (since.len() >= enough)
-                    .then(|| trend(since.iter().map(|m| (m.t, m.lag))))
-                    .flatten()
-                    .map(|trend| trend.slope)
-            })
+        let slope = |level: &Level, enough: usize| {
+            let minima = level.minima();
+            let since = &minima[minima.partition_point(|m| m.t < onset.at)..];
+            (since.len() >= enough).then(|| theil_sen(points(since)))?
+        };
+        let mut coarsest_first = self.levels.coarser().iter().rev();
+        coarsest_first
+            .find_map(|level| slope(level, SLOPE_MINIMA))
+            .or_else(|| slope(self.levels.finest(), SLOPE_MINIMA_FINEST))
     }
 
     /// Nothing leaves, so the lag grows by what arrives.
@@ -385,10 +362,7 @@ impl Series {
 
     fn slope_of_last_test(&self, p: &Profile) -> Option<Slope> {
         let confirmed = |level: &&Level| level.is_confirmed(self.last.t, p);
-        let level = self.levels.iter().rev().find(confirmed);
-        level
-            .or(self.levels.first())?
-            .trend
-            .map(|trend| trend.slope)
+        let confirmed = self.levels.awake().rev().find(confirmed);
+        confirmed.unwrap_or(self.levels.finest()).slope()
     }
 }

@@ -10,11 +10,11 @@ pub(super) struct Usual {
     /// Messages per second that arrive.
     pub(super) rate: f64,
     /// Share of the time in which messages wait and no commit advances.
-    pub(super) pauses: f64,
+    pub(super) pauses: f32,
     /// Seconds of such pauses since the series began.
     pub(super) paused_seconds: f64,
     /// Over which that was averaged: a restart that brings the series' age along doesn't bring these averages.
-    seconds: f64,
+    seconds: f32,
 }
 
 impl Usual {
@@ -23,13 +23,13 @@ impl Usual {
         if seconds <= 0.0 {
             return;
         }
-        self.seconds += seconds;
-        let weight = (seconds / self.seconds.min(p.usual_seconds)).min(1.0);
+        self.seconds += seconds as f32;
+        let weight = (seconds / f64::from(self.seconds).min(p.usual_seconds)).min(1.0);
         let rate = (now.log_end - before.log_end).max(0.0) / seconds;
         self.rate += weight * (rate - self.rate);
         let pauses = now.committed <= before.committed && before.log_end > before.committed;
         let share = f64::from(u8::from(pauses));
-        self.pauses += weight * (share - self.pauses);
+        self.pauses += (weight * (share - f64::from(self.pauses))) as f32;
         self.paused_seconds += share * seconds;
     }
 }

@@ -33,9 +33,9 @@ impl Level {
     }
 
     fn nearest_test(&self, habits: Habits, p: &Profile) -> Vec<Compared> {
-        let minima = self.minima.all();
+        let minima = self.minima.unpack();
         let tests = p.rules.iter().filter_map(|rule| {
-            let window = Window::last(minima, rule.minima)?;
+            let window = Window::last(&minima, rule.minima)?;
             Some(self.test(rule, &window, habits, p).compared())
         });
         let missing = |compared: &Vec<Compared>| compared.iter().filter(|c| !c.holds()).count();

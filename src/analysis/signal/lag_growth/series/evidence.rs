@@ -39,7 +39,7 @@ impl Series {
     /// At the level that called it, or at the one that is nearest to.
     fn rise(&self, p: &Profile) -> Option<Evidence> {
         let nearest = || {
-            let all = self.levels.iter().map(|level| self.rise_at(level, p));
+            let all = self.levels.awake().map(|level| self.rise_at(level, p));
             all.min_by_key(Evidence::missing)
         };
         self.called_rise(p).or_else(nearest)
@@ -47,8 +47,8 @@ impl Series {
 
     fn called_rise(&self, p: &Profile) -> Option<Evidence> {
         let confirmed = |level: &&Level| level.is_confirmed(self.last.t, p);
-        let called = self.levels.iter().find(confirmed);
-        let armed = || self.levels.iter().find(|level| level.is_armed());
+        let called = self.levels.awake().find(confirmed);
+        let armed = || self.levels.awake().find(|level| level.is_armed());
         let level = called.or_else(armed)?;
         let mut rise = self.rise_at(level, p);
         if let Some(onset) = self.onset {
@@ -65,7 +65,7 @@ impl Series {
 
     fn latch(&self, p: &Profile) -> Option<Evidence> {
         let (t, lag) = (self.last.t, self.last.log_end - self.last.committed);
-        let confirmed = self.levels.iter().any(|level| level.is_confirmed(t, p));
+        let confirmed = self.levels.awake().any(|level| level.is_confirmed(t, p));
         let raised = self
             .raised
             .filter(|_| !confirmed && !self.progress.stalled)?;

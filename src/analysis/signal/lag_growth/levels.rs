@@ -1,0 +1,311 @@
+//! The levels of a series: the finest always, the coarser ones on demand. Most lags stay within a few messages, or a second or two of
+//! traffic. In so narrow a band no test passes and nothing is learned, at any level: while it lasts only the finest is kept. A lag that
+//! leaves the band wakes the others. They are fed what the finest knows, and for the time before that the lag was as low as then.
+
+use super::level::{Band, Habits, Level, Point, block_seconds};
+use super::minima::Unpacked;
+use super::profile::Profile;
+use super::recovered::Recovered;
+use super::window::Minimum;
+use crate::analysis::learned;
+use crate::analysis::sample::Time;
+
+/// Levels of a series: blocks of 1 to 64 minutes.
+const MOST_LEVELS: usize = 7;
+
+/// The coarser levels sleep again when all that they hold is within this share of the band that wakes them: not to do both in turn.
+const ASLEEP_SHARE: f64 = 0.5;
+
+/// The levels of a series.
+#[derive(Clone, Debug)]
+pub(super) struct Levels {
+    finest: Level,
+    coarser: Coarser,
+    /// Since when the lag is followed.
+    began: Time,
+}
+
+#[derive(Clone, Debug)]
+enum Coarser {
+    Awake(Vec<Level>),
+    Asleep(Asleep),
+}
+
+/// What is left of the coarser levels while the lag is quiet.
+#[derive(Clone, Debug, Default)]
+struct Asleep {
+    /// What they had learned, finest first; empty when that is nothing.
+    recovered: Vec<Recovered>,
+    /// Between which block minima the lag was since it is quiet, …
+    band: Option<Band>,
+    /// … for so many blocks of the finest level.
+    blocks: u32,
+}
+
+impl Levels {
+    pub(super) fn new(began: Time, p: &Profile) -> Self {
+        Self {
+            finest: Level::new(0, p),
+            coarser: Coarser::Asleep(Asleep::default()),
+            began,
+        }
+    }
+
+    pub(super) fn finest(&self) -> &Level {
+        &self.finest
+    }
+
+    /// Those above the finest that are awake, finer ones first.
+    pub(super) fn coarser(&self) -> &[Level] {
+        match &self.coarser {
+            Coarser::Awake(levels) => levels,
+            Coarser::Asleep(_) => &[],
+        }
+    }
+
+    /// All that are awake, finer ones first.
+    pub(super) fn awake(&self) -> impl DoubleEndedIterator<Item = &Level> {
+        std::iter::once(&self.finest).chain(self.coarser())
+    }
+
+    fn awake_mut(&mut self) -> impl Iterator<Item = &mut Level> {
+        let coarser: &mut [Level] = match &mut self.coarser {
+            Coarser::Awake(levels) => levels,
+            Coarser::Asleep(_) => &mut [],
+        };
+        std::iter::once(&mut self.finest).chain(coarser)
+    }
+
+    pub(super) fn sample(&mut self, point: Point, habits: Habits, p: &Profile) {
+        if let Coarser::Awake(levels) = &mut self.coarser {
+            for level in levels {
+                level.sample(point, habits, p);
+            }
+        }
+        let block_ended = self.finest.sample(point, habits, p);
+        if !block_ended {
+            return;
+        }
+        let limit = quiet_messages(habits, p);
+        match &mut self.coarser {
+            Coarser::Awake(levels) => {
+                if !point.called && is_quiet(&self.finest, levels, point.t, ASLEEP_SHARE * limit, p)
+                {
+                    let recovered = levels.iter().map(|level| level.recovered).collect();
+                    self.coarser = Coarser::Asleep(Asleep::new(recovered));
+                }
+            }
+            Coarser::Asleep(asleep) => {
+                if asleep.has_left_the_band(&self.finest, limit, p) {
+                    let history = History::new(&self.finest, self.began, habits, p);
+                    let levels = asleep.wake(&history, point, habits, p);
+                    self.coarser = Coarser::Awake(levels);
+                }
+            }
+        }
+    }
+
+    pub(super) fn disarm(&mut self) {
+        self.awake_mut().for_each(Level::disarm);
+    }
+
+    pub(super) fn rebase(&mut self, lag_shift: f64, log_end_shift: f64) {
+        for level in self.awake_mut() {
+            level.rebase(lag_shift, log_end_shift);
+        }
+        if let Coarser::Asleep(Asleep {
+            band: Some(band), ..
+        }) = &mut self.coarser
+        {
+            band.low += lag_shift;
+            band.high += lag_shift;
+        }
+    }
+
+    /// Goes on with other thresholds. A level whose blocks have another length now begins anew.
+    pub(super) fn retune(&mut self, p: &Profile) {
+        let same_blocks = self.finest.has_blocks_of(block_seconds(0, p));
+        self.finest.retune(0, p);
+        match &mut self.coarser {
+            Coarser::Awake(levels) => {
+                levels.truncate(coarser_levels(p));
+                for (index, level) in (1..).zip(levels.iter_mut()) {
+                    level.retune(index, p);
+                }
+                let more = levels.len()..coarser_levels(p);
+                levels.extend(more.map(|index| Level::new(index + 1, p)));
+            }
+            Coarser::Asleep(asleep) if same_blocks => asleep.recovered.truncate(coarser_levels(p)),
+            Coarser::Asleep(asleep) => *asleep = Asleep::default(),
+        }
+    }
+
+    /// What was learned; only of levels that have learned something.
+    pub(super) fn learned(&self, p: &Profile) -> Vec<learned::Level> {
+        let asleep: &[Recovered] = match &self.coarser {
+            Coarser::Awake(_) => &[],
+            Coarser::Asleep(asleep) => &asleep.recovered,
+        };
+        let asleep = (1..).zip(asleep);
+        let asleep = asleep.filter_map(|(index, level)| level.learned(block_seconds(index, p)));
+        self.awake()
+            .filter_map(Level::learned)
+            .chain(asleep)
+            .collect()
+    }
+
+    /// Takes over what was learned before a restart, as far as it is of blocks as long as these. For levels that are new.
+    pub(super) fn remember(&mut self, learned: &[learned::Level], p: &Profile) {
+        let of = |index| Recovered::of_blocks(block_seconds(index, p), learned);
+        self.finest.recovered = of(0);
+        let coarser = (1..=coarser_levels(p)).map(of).collect();
+        self.coarser = Coarser::Asleep(Asleep::new(coarser));
+    }
+
+    pub(super) fn forget_learned(&mut self) {
+        self.awake_mut().for_each(Level::forget_learned);
+        if let Coarser::Asleep(asleep) = &mut self.coarser {
+            asleep.recovered = Vec::new();
+        }
+    }
+
+    pub(super) fn turn_bucket(&mut self) {
+        for level in self.awake_mut() {
+            level.recovered.turn_bucket();
+        }
+        if let Coarser::Asleep(asleep) = &mut self.coarser {
+            asleep.recovered.iter_mut().for_each(Recovered::turn_bucket);
+        }
+    }
+}
+
+impl Asleep {
+    fn new(recovered: Vec<Recovered>) -> Self {
+        let is_known = recovered.iter().any(Recovered::is_known);
+        Self {
+            recovered: if is_known { recovered } else { Vec::new() },
+            ..Self::default()
+        }
+    }
+
+    /// Looks at the block that ended. What the coarsest level would have dropped does not count any more.
+    fn has_left_the_band(&mut self, finest: &Level, limit: f64, p: &Profile) -> bool {
+        let most = p.minima_kept << coarser_levels(p);
+        let minima = finest.minima();
+        let (band, new) = match self.band {
+            Some(band) if (self.blocks as usize) < most => (Some(band), minima.len() - 1),
+            _ => (None, 0),
+        };
+        self.blocks = if band.is_some() { self.blocks + 1 } else { 0 };
+        let lags = minima[new..].iter().map(|minimum| minimum.lag);
+        self.band = lags.fold(band, |band, lag| Some(Band::with(band, lag)));
+        coarser_levels(p) > 0 && self.band.is_some_and(|band| band.height() > limit)
+    }
+
+    fn wake(&mut self, history: &History, point: Point, habits: Habits, p: &Profile) -> Vec<Level> {
+        let recovered = std::mem::take(&mut self.recovered);
+        let indices = 1..=coarser_levels(p);
+        indices
+            .map(|index| {
+                let mut level = Level::new(index, p);
+                level.recovered = recovered.get(index - 1).copied().unwrap_or_default();
+                for past in history.points(block_seconds(index, p)) {
+                    level.sample(past, habits, p);
+                }
+                level.sample(point, habits, p);
+                level
+            })
+            .collect()
+    }
+}
+
+fn coarser_levels(p: &Profile) -> usize {
+    p.levels.clamp(1, MOST_LEVELS) - 1
+}
+
+/// What rises by less is neither called nor learned from.
+fn quiet_messages(habits: Habits, p: &Profile) -> f64 {
+    p.rise_messages
+        .max(p.learn_from_seconds * habits.usual_rate)
+}
+
+/// Nothing that any level holds is worth to be kept.
+fn is_quiet(finest: &Level, coarser: &[Level], t: Time, messages: f64, p: &Profile) -> bool {
+    let mut all = None;
+    // Finest first: it is the first to leave a band.
+    std::iter::once(finest).chain(coarser).all(|level| {
+        all = level
+            .lags(t, p)
+            .fold(all, |band, lag| Some(Band::with(band, lag)));
+        !level.is_armed() && all.is_none_or(|band| band.height() <= messages)
+    })
+}
+
+/// What the coarser levels would have been fed, as far as it is known.
+struct History {
+    /// Of the finest level.
+    minima: Unpacked,
+    /// Since when the lag is followed.
+    began: Time,
+    habits: Habits,
+    /// Seconds of a block of the finest level, and how many blocks a level looks back.
+    block_seconds: f64,
+    blocks: usize,
+}
+
+impl History {
+    fn new(finest: &Level, began: Time, habits: Habits, p: &Profile) -> Self {
+        Self {
+            minima: finest.minima(),
+            began,
+            habits,
+            block_seconds: block_seconds(0, p),
+            blocks: p.minima_kept,
+        }
+    }
+
+    /// For a level of such blocks: one for each block before the minima that are known, then these.
+    fn points(&self, block_seconds: f64) -> impl Iterator<Item = Point> {
+        let first = self.minima.first().copied().unwrap_or_default();
+        let lowest = self.minima.iter().min_by(|a, b| a.lag.total_cmp(&b.lag));
+        let lowest = lowest.copied().unwrap_or_default();
+        // A minimum says what had arrived when its block ended; a sample, what had when it was taken.
+        let known_since = (first.t / self.block_seconds).floor() * self.block_seconds;
+        let before = move |t: Time| Minimum {
+            t,
+            log_end: first.log_end
+                - self.habits.usual_rate * (known_since + self.block_seconds - t),
+            paused_seconds: first.paused_seconds
+                - self.habits.usual_pauses * (known_since + self.block_seconds - t),
+            ..lowest
+        };
+        let last_block = (known_since / block_seconds).floor();
+        let blocks = (0..=self.blocks)
+            .rev()
+            .map(move |back| last_block - back as f64);
+        let middles = blocks.map(move |block| (block + 0.5) * block_seconds);
+        let started = self.began;
+        let earlier = middles
+            .map(move |middle| middle.min(known_since - 0.5 * self.block_seconds))
+            .filter(move |t| *t >= started)
+            .map(before);
+        let ends = std::iter::once(before(known_since)).chain(self.minima.iter().copied());
+        let known = self
+            .minima
+            .iter()
+            .zip(ends)
+            .map(|(minimum, before)| Minimum {
+                log_end: before.log_end,
+                paused_seconds: before.paused_seconds,
+                ..*minimum
+            });
+        earlier.chain(known).map(|minimum| Point {
+            t: minimum.t,
+            lag: minimum.lag,
+            time_lag: minimum.time_lag.map(f64::from),
+            log_end: minimum.log_end,
+            paused_seconds: minimum.paused_seconds,
+            called: false,
+        })
+    }
+}
