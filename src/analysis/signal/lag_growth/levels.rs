@@ -156,10 +156,11 @@ impl Levels {
 
     /// Takes over what was learned before a restart, as far as it is of blocks as long as these. For levels that are new.
     pub(super) fn remember(&mut self, learned: &[learned::Level], p: &Profile) {
-        let of = |index| Recovered::of_blocks(block_seconds(index, p), learned);
-        self.finest.recovered = of(0);
-        let coarser = (1..=coarser_levels(p)).map(of).collect();
-        self.coarser = Coarser::Asleep(Asleep::new(coarser));
+        let levels = 0..=coarser_levels(p);
+        let mut recovered =
+            levels.map(|index| Recovered::of_blocks(block_seconds(index, p), learned));
+        self.finest.recovered = recovered.next().unwrap_or_default();
+        self.coarser = Coarser::Asleep(Asleep::new(recovered.collect()));
     }
 
     pub(super) fn forget_learned(&mut self) {
