@@ -171,6 +171,9 @@ impl TopicWatch {
     ) {
         self.seen = true;
         self.forget_all_but(commits);
+        // A doubled room would hold half as many again for nothing.
+        let coming = commits.len().saturating_sub(self.partitions.len());
+        self.partitions.reserve_exact(coming);
         self.set_width(topic.partitions.len());
         let settings = &*Arc::clone(&self.settings);
         let edge_shift = self.divergence.edge_shift();

@@ -8,6 +8,7 @@ mod headline;
 mod librdkafka;
 mod picture;
 mod pressure;
+mod recordings;
 
 /// Whether real-time demonstrations were asked for; says so when they were not, so that nothing is skipped in silence.
 fn asked_for(name: &str) -> bool {
