@@ -113,6 +113,8 @@ impl Daemon {
         let child = Command::new(env!("CARGO_BIN_EXE_lagslope"))
             .args(["run", "--web.listen-address", &address, "--config.file"])
             .arg(&file)
+            // As the image and the unit run it.
+            .env("MALLOC_ARENA_MAX", "1")
             .stdout(Stdio::null())
             .stderr(fs::File::create(folder.path().join("log")).unwrap())
             .spawn()

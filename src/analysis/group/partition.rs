@@ -37,7 +37,7 @@ pub(super) struct PartitionWatch {
     pub(super) time_lag: Option<f64>,
     recent: RecentLags,
     judged: Judged,
-    delays: Option<Box<PartitionDelays>>,
+    delays: Option<PartitionDelays>,
     straggler: Straggler,
     /// Only where there is a delay ceiling to approach, or the topic's retention is near.
     approach: Option<Box<Rates>>,
@@ -147,12 +147,12 @@ impl PartitionWatch {
 
     /// Its delays, and how far it is behind its siblings.
     pub(super) fn delays(&mut self) -> Option<(&mut PartitionDelays, &mut Straggler)> {
-        Some((self.delays.as_deref_mut()?, &mut self.straggler))
+        Some((self.delays.as_mut()?, &mut self.straggler))
     }
 
     /// The same, to look at.
     pub(super) fn straggler(&self) -> Option<(&PartitionDelays, &Straggler)> {
-        Some((self.delays.as_deref()?, &self.straggler))
+        Some((self.delays.as_ref()?, &self.straggler))
     }
 
     /// Messages ahead of its commit that are deleted.
@@ -297,8 +297,7 @@ impl PartitionWatch {
                 }
             }
             none => {
-                let delays = PartitionDelays::new(at, now.log_end, now.committed, shift);
-                *none = Some(Box::new(delays));
+                *none = Some(PartitionDelays::new(at, now.log_end, now.committed, shift));
             }
         }
     }

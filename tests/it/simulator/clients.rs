@@ -2,6 +2,7 @@
 //! command line tools.
 
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use lagslope::simulator::arrivals::Arrivals;
@@ -14,8 +15,17 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::{NOW, at_rest};
+use crate::evidence::Evidence;
 use crate::kafka::tools::{ClassOfTools, describe_all_groups_at, run_tool_at};
 use crate::lagslope::Lagslope;
+
+/// Of the tools that are shown to be content, whichever of these tests they are of.
+static EVIDENCE: LazyLock<Evidence> = LazyLock::new(|| {
+    Evidence::new(
+        "simulated-clients",
+        "What other clients see in the simulated cluster, and lagslope on its page",
+    )
+});
 
 /// A JVM on a busy machine has been seen to take longer than librdkafka waits on its own.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -199,6 +209,14 @@ async fn kcat_lists_the_brokers_and_topics() {
         assert!(listed.contains(&line), "{line}\n{listed}");
     }
     assert!(listed.contains("partition 3, leader 1,"), "{listed}");
+    let ordinary = listed
+        .lines()
+        .take_while(|line| !line.contains("__consumer_offsets"));
+    EVIDENCE.entry(
+        "kcat lists brokers and topics",
+        "kcat -L -b $BOOTSTRAP    # LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it simulator::clients",
+        &ordinary.collect::<Vec<_>>().join("\n"),
+    );
 }
 
 /// The table of Kafka's own tool, the daemon's page and the world say the same.
@@ -221,6 +239,7 @@ async fn kafka_consumer_groups_and_the_page_agree() {
         let place = names.iter().position(|known| *known == name);
         place.expect("it is known")
     };
+    let mut seen = Vec::new();
     for position in &positions {
         let group = place(&groups, &position.group);
         let topic = place(&topics, &position.topic);
@@ -242,7 +261,18 @@ async fn kafka_consumer_groups_and_the_page_agree() {
         ];
         let told = scrape.value("partition_lag_messages", &labels);
         assert_eq!(told, position.lag.map(|lag| lag as f64), "{position:?}");
+        let told = told.expect("it lags");
+        let lag = position.lag.expect("it lags");
+        seen.push(format!(
+            "{}, {}, {partition}: {lag}, {told}",
+            position.group, position.topic
+        ));
     }
+    EVIDENCE.entry(
+        "kafka-consumer-groups and the page tell the same groups and lags",
+        "kafka-consumer-groups --bootstrap-server $BOOTSTRAP --describe --all-groups; curl -s http://$LAGSLOPE/metrics",
+        &format!("group, topic, partition: kafka-consumer-groups, lagslope\n{}", seen.join("\n")),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,7 +35,7 @@ enum Coarser {
 #[derive(Clone, Debug, Default)]
 struct Asleep {
     /// What they had learned, finest first; empty when that is nothing.
-    recovered: Vec<Recovered>,
+    recovered: Box<[Recovered]>,
     /// Between which block minima the lag was since it is quiet, …
     band: Option<Band>,
     /// … for so many blocks of the finest level.
@@ -135,7 +135,7 @@ impl Levels {
                 let more = levels.len()..coarser_levels(p);
                 levels.extend(more.map(|index| Level::new(index + 1, p)));
             }
-            Coarser::Asleep(asleep) if same_blocks => asleep.recovered.truncate(coarser_levels(p)),
+            Coarser::Asleep(_) if same_blocks => {}
             Coarser::Asleep(asleep) => *asleep = Asleep::default(),
         }
     }
@@ -146,7 +146,7 @@ impl Levels {
             Coarser::Awake(_) => &[],
             Coarser::Asleep(asleep) => &asleep.recovered,
         };
-        let asleep = (1..).zip(asleep);
+        let asleep = (1..=coarser_levels(p)).zip(asleep);
         let asleep = asleep.filter_map(|(index, level)| level.learned(block_seconds(index, p)));
         self.awake()
             .filter_map(Level::learned)
@@ -166,7 +166,7 @@ impl Levels {
     pub(super) fn forget_learned(&mut self) {
         self.awake_mut().for_each(Level::forget_learned);
         if let Coarser::Asleep(asleep) = &mut self.coarser {
-            asleep.recovered = Vec::new();
+            asleep.recovered = Box::default();
         }
     }
 
@@ -181,10 +181,10 @@ impl Levels {
 }
 
 impl Asleep {
-    fn new(recovered: Vec<Recovered>) -> Self {
+    fn new(recovered: Box<[Recovered]>) -> Self {
         let is_known = recovered.iter().any(Recovered::is_known);
         Self {
-            recovered: if is_known { recovered } else { Vec::new() },
+            recovered: if is_known { recovered } else { Box::default() },
             ..Self::default()
         }
     }

@@ -53,9 +53,10 @@ pub struct Series {
     levels: Levels,
     last: Ends,
     bucket_began: Time,
-    raised: Option<Raised>,
-    onset: Option<Onset>,
-    /// By what the last verdict was cleared: seldom there.
+    /// These are boxed: they are seldom there, and the series are many.
+    raised: Option<Box<Raised>>,
+    onset: Option<Box<Onset>>,
+    /// By what the last verdict was cleared.
     cleared: Option<Box<Evidence>>,
 }
 
@@ -203,7 +204,11 @@ impl Series {
 
     /// Since when it rises, if it does.
     pub fn onset(&self) -> Option<Onset> {
-        self.onset
+        self.onset.as_deref().copied()
+    }
+
+    fn raised(&self) -> Option<Raised> {
+        self.raised.as_deref().copied()
     }
 
     /// Whether what the group usually does is known.
@@ -231,7 +236,7 @@ impl Series {
     }
 
     fn raise_or_clear(&mut self, t: Time, lag: f64, p: &Profile) {
-        let open = self.raised.filter(|_| !self.progress.stalled);
+        let open = self.raised().filter(|_| !self.progress.stalled);
         let healing = open.map(|raised| self.healing(raised, lag, p));
         if let Some(healing) = healing.filter(|asked| asked.iter().all(Compared::holds)) {
             self.clear(t, Rule::Healed, &healing);
@@ -241,13 +246,20 @@ impl Series {
         let confirmed = self.levels.awake().any(|level| level.is_confirmed(t, p));
         if self.progress.stalled || confirmed {
             self.cleared = None;
-            self.raised = Some(Raised {
-                last_confirmed: t,
-                peak: self.raised.map_or(lag, |raised| raised.peak.max(lag)),
-            });
+            let first = || {
+                Box::new(Raised {
+                    last_confirmed: t,
+                    peak: lag,
+                })
+            };
+            let raised = self.raised.get_or_insert_with(first);
+            raised.last_confirmed = t;
+            raised.peak = raised.peak.max(lag);
             return;
         }
-        let Some(raised) = self.raised else { return };
+        let Some(raised) = self.raised() else {
+            return;
+        };
         let [high, recent] = self.not_recovered(raised, t, lag, p);
         if !high.holds() {
             let low = Compared::at_most(
@@ -296,7 +308,7 @@ impl Series {
 
     /// The lag once such a share of the rise since the onset is gone, in messages.
     fn lag_without(&self, share: f64, raised: Raised, p: &Profile) -> f64 {
-        let base = self.onset.map_or(0.0, |onset| onset.lag);
+        let base = self.onset().map_or(0.0, |onset| onset.lag);
         raised.peak - share * (raised.peak - base).max(p.rise_messages)
     }
 
@@ -325,13 +337,13 @@ impl Series {
                     lag: lowest.lag,
                 };
             }
-            self.onset = Some(onset);
+            self.onset = Some(Box::new(onset));
         }
     }
 
     /// By the coarsest level that has seen enough of it.
     fn slope_since_onset(&self) -> Option<Slope> {
-        let onset = self.onset?;
+        let onset = self.onset()?;
         let slope = |level: &Level, enough: usize| {
             let minima = level.minima();
             let since = &minima[minima.partition_point(|m| m.t < onset.at)..];
@@ -345,7 +357,7 @@ impl Series {
 
     /// Nothing leaves, so the lag grows by what arrives.
     fn slope_of_stall(&self) -> Option<Slope> {
-        self.onset?;
+        self.onset()?;
         let since = self
             .progress
             .waiting_since

@@ -16,6 +16,7 @@ use lagslope::simulator::{Time, World};
 
 use super::wire::Wire;
 use super::{NOW, at_rest};
+use crate::evidence::Evidence;
 use crate::kafka::clients::Protocol;
 use crate::kafka::{Kafka, Version, unique};
 
@@ -69,6 +70,42 @@ fn check(address: &str, there: &There) {
     logs::commits_are_records(address, there);
 }
 
+/// What the suite asks.
+const QUESTIONS: [ApiKey; 12] = [
+    ApiKey::ApiVersions,
+    ApiKey::Metadata,
+    ApiKey::DescribeCluster,
+    ApiKey::FindCoordinator,
+    ApiKey::ListGroups,
+    ApiKey::DescribeGroups,
+    ApiKey::ConsumerGroupDescribe,
+    ApiKey::OffsetFetch,
+    ApiKey::ListOffsets,
+    ApiKey::DescribeConfigs,
+    ApiKey::DescribeLogDirs,
+    ApiKey::Fetch,
+];
+
+/// In which versions it asked that.
+fn asked(address: &str) -> String {
+    let offered = Wire::to(address).offered();
+    let questions = offered.iter().filter(|(api, ..)| QUESTIONS.contains(api));
+    let known = questions.map(|(api, lowest, highest)| {
+        let known = api.valid_versions();
+        let (lowest, highest) = ((*lowest).max(known.min), (*highest).min(known.max));
+        format!("{api:?} {lowest} to {highest}")
+    });
+    known.collect::<Vec<_>>().join("\n")
+}
+
+fn write_down(topic: &'static str, title: &'static str, address: &str) {
+    Evidence::new(topic, title).entry(
+        "The same assertions hold, in each version that it and the codec both know, but for OffsetFetch 10",
+        "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it simulator::alike",
+        &asked(address),
+    );
+}
+
 /// Asserts something in every version of a question that this cluster and the codec both know.
 fn in_each_version(address: &str, api: ApiKey, check: impl Fn(&mut Wire, i16)) {
     let mut wire = Wire::to(address);
@@ -90,7 +127,10 @@ async fn the_simulated_cluster_is_as_described() {
     let world = world();
     let there = described(&world);
     let running = at_rest(world).await;
-    check(&running.addresses()[0].to_string(), &there);
+    let address = running.addresses()[0].to_string();
+    check(&address, &there);
+    let title = "The suite of all questions, on the simulated cluster";
+    write_down("alike-simulated", title, &address);
 }
 
 #[test]
@@ -140,6 +180,8 @@ fn a_real_kafka_is_as_described() {
         assigns: group(&names[2], 0, &[(1, 50)]),
     };
     check(&kafka.address(1), &there);
+    let title = "The suite of all questions, on Kafka 4.4.0";
+    write_down("alike-kafka", title, &kafka.address(1));
 }
 
 /// Everything came within ten minutes, half an hour ago; the groups have read half of it and gone on committing that.

@@ -51,7 +51,7 @@ impl Series {
         let armed = || self.levels.awake().find(|level| level.is_armed());
         let level = called.or_else(armed)?;
         let mut rise = self.rise_at(level, p);
-        if let Some(onset) = self.onset {
+        if let Some(onset) = self.onset() {
             rise.since = Some(onset.at);
             rise.compared.push(self.onset_lag());
         }
@@ -67,16 +67,16 @@ impl Series {
         let (t, lag) = (self.last.t, self.last.log_end - self.last.committed);
         let confirmed = self.levels.awake().any(|level| level.is_confirmed(t, p));
         let raised = self
-            .raised
+            .raised()
             .filter(|_| !confirmed && !self.progress.stalled)?;
         let asked = self.not_recovered(raised, t, lag.max(0.0), p);
         let all = asked.into_iter().chain([self.onset_lag()]);
-        Some(Evidence::new(Rule::NotRecovered, all).since(self.onset.map(|onset| onset.at)))
+        Some(Evidence::new(Rule::NotRecovered, all).since(self.onset().map(|onset| onset.at)))
     }
 
     /// Absent where partitions left that make it unknowable.
     fn onset_lag(&self) -> Compared {
-        let lag = self.onset.map(|onset| onset.lag);
+        let lag = self.onset().map(|onset| onset.lag);
         Compared::beside("onset_lag_messages", lag.filter(|lag| *lag >= 0.0))
     }
 }
