@@ -217,7 +217,7 @@ impl Curve {
         self.gaps.push(gap);
     }
 
-    /// Drops the points that are missed least: an eighth of them at once, as looking for one costs as much.
+    /// Drops the points that are missed least: several at once, as looking for one costs as much.
     fn thin(&mut self, coming: Gap) {
         let mut costs = [f32::INFINITY; u8::MAX as usize];
         let costs = &mut costs[..self.gaps.len()];

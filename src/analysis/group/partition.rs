@@ -255,8 +255,9 @@ impl PartitionWatch {
         self.time_lag = arrivals.curve.age(now.committed, at);
         self.recent.shift(step.rewound as f64);
         self.recent.push(at, now.lag() as f64, watched.rate_window);
-        if let Some(profile) = watched.profile {
-            self.judge(at, now, step, profile);
+        match watched.profile {
+            Some(profile) => self.judge(at, now, step, profile),
+            None => self.judged = Judged::default(),
         }
         self.follow_delays(at, now, step, arrivals, watched);
         if let Some(rates) = &mut self.approach {

@@ -137,6 +137,19 @@ impl TopicWatch {
         if before > 0 && settings.is_strict(before) != settings.is_strict(partitions) {
             self.retune_series();
         }
+        if !self.judges_partitions() {
+            self.remembered.clear();
+        } else if before == 1 {
+            self.hand_on_habits();
+        }
+    }
+
+    /// What was learned of the only partition, as their sum, is known of it when others join.
+    fn hand_on_habits(&mut self) {
+        let learned = self.sum.learned(&self.settings.lag_growth);
+        if let Some((only, learned)) = self.partitions.first_mut().zip(learned) {
+            only.remember(learned);
+        }
     }
 
     fn retune_series(&mut self) {

@@ -153,8 +153,13 @@ impl Level {
     /// How fast the minima rise, of the window that fired last, else of the longest.
     pub(super) fn slope(&self) -> Option<Slope> {
         let minima = self.minima.unpack();
-        let from = minima.len().checked_sub(self.tested.into())?;
-        theil_sen(points(&minima[from..]))
+        let from = minima.len().saturating_sub(self.tested.into());
+        theil_sen(points(&minima[from..])).filter(|_| self.is_tested())
+    }
+
+    /// Messages per second that arrived over the last `count` minima; 0 while they are fewer than two.
+    pub(super) fn rate(&self, count: usize) -> f64 {
+        self.minima.rate(count)
     }
 
     /// Of the minima that it holds, of the open block, and of a climb that may be learned from yet.
@@ -319,11 +324,18 @@ impl Band {
         self.high - self.low
     }
 
-    /// The band that has this lag in it, too.
-    pub(super) fn with(band: Option<Self>, lag: f64) -> Self {
+    pub(super) fn of(lag: f64) -> Self {
         Self {
-            low: band.map_or(lag, |band| band.low.min(lag)),
-            high: band.map_or(lag, |band| band.high.max(lag)),
+            low: lag,
+            high: lag,
+        }
+    }
+
+    /// The band that has this lag in it, too.
+    pub(super) fn with(self, lag: f64) -> Self {
+        Self {
+            low: self.low.min(lag),
+            high: self.high.max(lag),
         }
     }
 }

@@ -13,8 +13,11 @@ use crate::analysis::sample::Time;
 /// Levels of a series: blocks of 1 to 64 minutes.
 const MOST_LEVELS: usize = 7;
 
-/// The coarser levels sleep again when all that they hold is within this share of the band that wakes them: not to do both in turn.
+/// Levels sleep again when what the finest holds is within this share of the band that wakes them: not to do both in turn.
 const ASLEEP_SHARE: f64 = 0.5;
+
+/// Where next to nothing arrives a message is waited for now and then.
+const FLICKER_MESSAGES: f64 = 1.0;
 
 /// The levels of a series.
 #[derive(Clone, Debug)]
@@ -86,17 +89,17 @@ impl Levels {
         if !block_ended {
             return;
         }
-        let limit = quiet_messages(habits, p);
+        let quiet = Quiet::of(&self.finest, habits, p);
         match &mut self.coarser {
             Coarser::Awake(levels) => {
-                if !point.called && is_quiet(&self.finest, levels, point.t, ASLEEP_SHARE * limit, p)
-                {
+                if !point.called && quiet.has_returned(&self.finest, levels, point.t, p) {
                     let recovered = levels.iter().map(|level| level.recovered).collect();
                     self.coarser = Coarser::Asleep(Asleep::new(recovered));
                 }
             }
             Coarser::Asleep(asleep) => {
-                if asleep.has_left_the_band(&self.finest, limit, p) {
+                asleep.note_block(&self.finest, p);
+                if coarser_levels(p) > 0 && quiet.is_over(&self.finest, asleep.band) {
                     let history = History::new(&self.finest, self.began, habits, p);
                     let levels = asleep.wake(&history, point, habits, p);
                     self.coarser = Coarser::Awake(levels);
@@ -123,8 +126,11 @@ impl Levels {
     }
 
     /// Goes on with other thresholds. A level whose blocks have another length now begins anew.
-    pub(super) fn retune(&mut self, p: &Profile) {
+    pub(super) fn retune(&mut self, t: Time, p: &Profile) {
         let same_blocks = self.finest.has_blocks_of(block_seconds(0, p));
+        if !same_blocks {
+            self.began = t;
+        }
         self.finest.retune(0, p);
         match &mut self.coarser {
             Coarser::Awake(levels) => {
@@ -189,8 +195,8 @@ impl Asleep {
         }
     }
 
-    /// Looks at the block that ended. What the coarsest level would have dropped does not count any more.
-    fn has_left_the_band(&mut self, finest: &Level, limit: f64, p: &Profile) -> bool {
+    /// Takes note of the block that ended. What the coarsest level would have dropped does not count any more.
+    fn note_block(&mut self, finest: &Level, p: &Profile) {
         let most = p.minima_kept << coarser_levels(p);
         let minima = finest.minima();
         let (band, new) = match self.band {
@@ -198,9 +204,7 @@ impl Asleep {
             _ => (None, 0),
         };
         self.blocks = if band.is_some() { self.blocks + 1 } else { 0 };
-        let lags = minima[new..].iter().map(|minimum| minimum.lag);
-        self.band = lags.fold(band, |band, lag| Some(Band::with(band, lag)));
-        coarser_levels(p) > 0 && self.band.is_some_and(|band| band.height() > limit)
+        self.band = band_of(band, minima[new..].iter().map(|minimum| minimum.lag));
     }
 
     fn wake(&mut self, history: &History, point: Point, habits: Habits, p: &Profile) -> Vec<Level> {
@@ -224,22 +228,51 @@ fn coarser_levels(p: &Profile) -> usize {
     p.levels.clamp(1, MOST_LEVELS) - 1
 }
 
-/// What rises by less is neither called nor learned from.
-fn quiet_messages(habits: Habits, p: &Profile) -> f64 {
-    p.rise_messages
-        .max(p.learn_from_seconds * habits.usual_rate)
+/// What a lag may do without anything to be called or learned.
+struct Quiet {
+    /// By how much its minima may differ, in messages: over those that the finest level keeps …
+    messages: f64,
+    /// … or, where so little arrives that a slow rise needs longer to show, since the levels sleep.
+    is_sparse: bool,
 }
 
-/// Nothing that any level holds is worth to be kept.
-fn is_quiet(finest: &Level, coarser: &[Level], t: Time, messages: f64, p: &Profile) -> bool {
-    let mut all = None;
-    // Finest first: it is the first to leave a band.
-    std::iter::once(finest).chain(coarser).all(|level| {
-        all = level
-            .lags(t, p)
-            .fold(all, |band, lag| Some(Band::with(band, lag)));
-        !level.is_armed() && all.is_none_or(|band| band.height() <= messages)
-    })
+impl Quiet {
+    /// Of the rate that is the lower, the usual one or that of the last minutes: when traffic has ebbed away a rise is smaller, too.
+    fn of(finest: &Level, habits: Habits, p: &Profile) -> Self {
+        let rate = finest.rate(p.minima_kept).min(habits.usual_rate);
+        // A rise that just passes for one would show this much over the minima that are kept.
+        let slowest = p.slope_share * p.base_block_seconds * p.minima_kept as f64;
+        let smallest = p.rules.iter().map(|rule| rule.rise_seconds);
+        let seconds = smallest.fold(p.learn_from_seconds.min(slowest), f64::min);
+        Self {
+            messages: p.quiet_share * f64::max(seconds * rate, FLICKER_MESSAGES),
+            is_sparse: seconds * rate <= p.rise_messages,
+        }
+    }
+
+    fn is_over(&self, finest: &Level, since_asleep: Option<Band>) -> bool {
+        let band = if self.is_sparse {
+            since_asleep
+        } else {
+            band_of(None, finest.minima().iter().map(|minimum| minimum.lag))
+        };
+        band.is_some_and(|band| band.height() > self.messages)
+    }
+
+    /// Nothing that any level holds is worth to be kept.
+    fn has_returned(&self, finest: &Level, coarser: &[Level], t: Time, p: &Profile) -> bool {
+        let is_within = |level: &Level, messages: f64| {
+            let band = band_of(None, level.lags(t, p));
+            !level.is_armed() && band.is_none_or(|band| band.height() <= messages)
+        };
+        is_within(finest, ASLEEP_SHARE * self.messages)
+            && coarser.iter().all(|level| is_within(level, self.messages))
+    }
+}
+
+fn band_of(band: Option<Band>, mut lags: impl Iterator<Item = f64>) -> Option<Band> {
+    let first = band.or_else(|| lags.next().map(Band::of))?;
+    Some(lags.fold(first, Band::with))
 }
 
 /// What the coarser levels would have been fed, as far as it is known.
@@ -284,11 +317,12 @@ impl History {
         let blocks = (0..=self.blocks)
             .rev()
             .map(move |back| last_block - back as f64);
-        let middles = blocks.map(move |block| (block + 0.5) * block_seconds);
-        let started = self.began;
-        let earlier = middles
-            .map(move |middle| middle.min(known_since - 0.5 * self.block_seconds))
-            .filter(move |t| *t >= started)
+        let (began, first_block) = (self.began, (self.began / block_seconds).floor());
+        // Where a block begins, so that the one before ends there.
+        let earlier = blocks
+            .filter(move |block| *block >= first_block)
+            .map(move |block| began.max(block * block_seconds))
+            .filter(move |t| *t < known_since)
             .map(before);
         let ends = std::iter::once(before(known_since)).chain(self.minima.iter().copied());
         let known = self
@@ -308,5 +342,98 @@ impl History {
             paused_seconds: minimum.paused_seconds,
             called: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Messages a second, and seconds between samples.
+    const RATE: f64 = 100.0;
+    const STEP: f64 = 15.0;
+
+    const KNOWN: Habits = Habits {
+        young: false,
+        known: true,
+        usual_rate: RATE,
+        usual_pauses: 0.0,
+    };
+
+    /// Feeds it a lag that rises evenly, from a time for some hours.
+    fn feed(levels: &mut Levels, from: f64, hours: f64, lag: (f64, f64), p: &Profile) -> f64 {
+        let steps = (hours * 3600.0 / STEP) as u32;
+        for n in 0..steps {
+            let t = from + STEP * f64::from(n);
+            let lag = lag.0 + lag.1 * STEP * f64::from(n);
+            let point = Point {
+                t,
+                lag,
+                time_lag: Some(lag / RATE),
+                log_end: RATE * t,
+                paused_seconds: 0.0,
+                called: false,
+            };
+            levels.sample(point, KNOWN, p);
+        }
+        from + STEP * f64::from(steps)
+    }
+
+    fn is_awake(levels: &Levels) -> bool {
+        levels.awake().count() == MOST_LEVELS
+    }
+
+    #[test]
+    fn a_lag_that_rises_wakes_levels_that_know_what_was_before_and_they_sleep_again_when_all_is_forgotten()
+     {
+        let p = Profile::default();
+        let mut levels = Levels::new(600.0, &p);
+        let mut t = feed(&mut levels, 600.0, 30.0, (50.0, 0.0), &p);
+        assert!(!is_awake(&levels));
+        t = feed(&mut levels, t, 0.25, (50.0, 1.0), &p);
+        assert!(
+            is_awake(&levels),
+            "900 messages are nine seconds of traffic"
+        );
+        for (index, level) in (1..).zip(levels.coarser()) {
+            let minima = level.minima();
+            assert_eq!(minima.len(), p.minima_kept, "level {index}");
+            let apart = minima.windows(2).map(|pair| pair[1].t - pair[0].t);
+            assert!(apart.clone().all(|seconds| seconds > 0.0), "level {index}");
+            let rates = minima
+                .windows(2)
+                .map(|pair| (pair[1].log_end - pair[0].log_end) / block_seconds(index, &p));
+            assert!(
+                rates.clone().all(|rate| (rate / RATE - 1.0).abs() < 0.1),
+                "level {index}: {:?}",
+                rates.collect::<Vec<_>>()
+            );
+            assert_eq!(minima[0].lag, 50.0);
+        }
+        t = feed(&mut levels, t, 0.25, (50.0, 0.0), &p);
+        assert!(is_awake(&levels), "some level still holds it");
+        feed(&mut levels, t, 3.0, (50.0, 0.0), &p);
+        assert!(!is_awake(&levels));
+    }
+
+    #[test]
+    fn what_was_learned_and_level_shifts_outlast_sleep() {
+        let p = Profile::default();
+        let mut levels = Levels::new(600.0, &p);
+        let mut t = feed(&mut levels, 600.0, 2.0, (50.0, 0.0), &p);
+        t = feed(&mut levels, t, 0.5, (50.0, 2.0), &p);
+        t = feed(&mut levels, t, 11.0, (50.0, 0.0), &p);
+        assert!(!is_awake(&levels));
+        let learned = levels.learned(&p);
+        assert!(learned.len() > 3, "{learned:?}");
+        levels.rebase(1_000.0, 0.0);
+        t = feed(&mut levels, t, 1.0, (1_050.0, 0.0), &p);
+        assert!(!is_awake(&levels), "a shift of level is no movement");
+        assert_eq!(levels.learned(&p), learned);
+        feed(&mut levels, t, 0.25, (1_050.0, 2.0), &p);
+        assert!(is_awake(&levels));
+        assert_eq!(levels.learned(&p), learned);
+        levels.forget_learned();
+        assert_eq!(levels.learned(&p), []);
     }
 }

@@ -67,8 +67,8 @@ pub struct Profile {
     pub recovery_seconds: f64,
     /// Rises below this many seconds of traffic are not learned.
     pub learn_from_seconds: f64,
-    /// While the minima stay within this share of what could be learned or called, only the finest level is kept. At 0 all are kept
-    /// from the first change on.
+    /// While the minima stay within this share of what could be learned or called, only the finest level is kept. At 0 all are
+    /// kept from the first change on.
     pub quiet_share: f64,
     /// Events that the mean and the spread of recovered rises remember.
     pub memory_events: usize,

@@ -17,6 +17,9 @@ use crate::analysis::trend::slope::theil_sen;
 const SLOPE_MINIMA_FINEST: usize = 4;
 const SLOPE_MINIMA: usize = 5;
 
+/// Times of minima are kept to less than a millisecond; samples are further apart.
+const SAME_MOMENT_SECONDS: f64 = 0.1;
+
 /// The finest levels, of 1 and 2 minutes, see a fall within 12.
 const HEALING_LEVELS: usize = 2;
 
@@ -143,7 +146,7 @@ impl Series {
     /// Goes on with other thresholds. A level whose blocks have another length now begins anew; the arrival curve, the group's
     /// habits and the other levels stay.
     pub fn retune(&mut self, p: &Profile) {
-        self.levels.retune(p);
+        self.levels.retune(self.last.t, p);
     }
 
     /// What was learned so far; `None` while the group's habits are not known and it has recovered from nothing.
@@ -346,7 +349,8 @@ impl Series {
         let onset = self.onset()?;
         let slope = |level: &Level, enough: usize| {
             let minima = level.minima();
-            let since = &minima[minima.partition_point(|m| m.t < onset.at)..];
+            let began = onset.at - SAME_MOMENT_SECONDS;
+            let since = &minima[minima.partition_point(|m| m.t < began)..];
             (since.len() >= enough).then(|| theil_sen(points(since)))?
         };
         let mut coarsest_first = self.levels.coarser().iter().rev();
