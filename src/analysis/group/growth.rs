@@ -1,5 +1,5 @@
-//! The verdict on lag growth for a group and topic: the worst of the sum and of each partition. One hot partition of fifty never
-//! shows in the sum.
+//! The verdict on lag growth for a group and topic: the worst of the sum and of each partition of several. One hot partition of fifty
+//! never shows in the sum.
 
 use super::partition::PartitionWatch;
 use crate::analysis::report::GrowthState;
