@@ -25,6 +25,7 @@ mod sampler;
 mod secret;
 mod seldom;
 mod settings;
+pub mod stream;
 mod token;
 mod topic;
 mod topics;
@@ -45,6 +46,16 @@ pub mod fuzzing {
     /// Reads bytes as an answer of any kind and version.
     pub fn answer(bytes: &[u8]) {
         super::client::read_any_answer(bytes);
+    }
+
+    /// Reads bytes as a record of the commit stream: the length of its key, its key, and its value, if anything is left.
+    pub fn record(bytes: &[u8]) {
+        let Some((length, rest)) = bytes.split_first() else {
+            return;
+        };
+        let (key, value) = rest.split_at(usize::from(*length).min(rest.len()));
+        let value = Some(value).filter(|value| !value.is_empty());
+        let _whatever_it_is = super::stream::records::read(Some(key), value);
     }
 
     /// Reads bytes as a run of frames.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use lagslope::analysis::Ceilings;
-use lagslope::analysis::learned::Learned;
+use lagslope::analysis::learned::{self, Learned};
 use lagslope::analysis::report::{GrowthState, TopicReport};
 use lagslope::analysis::signal::churn::Churn;
 use lagslope::analysis::signal::divergence::{self, Divergence};
@@ -138,6 +138,28 @@ fn habits_are_of_a_topic_and_not_of_its_name() {
         let report = told.cycle(BEGIN + t, &nightly(t, RISE)).expect("known");
         assert_eq!(report.habits_known, known, "{why}");
     }
+}
+
+#[test]
+fn what_is_known_of_an_only_partition_is_known_of_it_when_another_joins_and_gone_when_it_is_alone_again()
+ {
+    let mut told = Told::new(Ceilings::default());
+    tell(&mut told, 0.0, 3.0 * PERIOD, RISE);
+    let partitions = |told: &Told| {
+        let topic = told.learned().groups.remove(0).topics.remove(0);
+        let of = |(number, series): (u32, learned::Series)| (number, series.levels);
+        topic.partitions.into_iter().map(of).collect::<Vec<_>>()
+    };
+    let sum = told.learned().groups[0].topics[0].sum.clone();
+    let levels = sum.expect("learned").levels;
+    assert!(!levels.is_empty());
+    assert_eq!(partitions(&told), []);
+    let two = |t| [nightly(t, RISE), vec![read(10, 10)]].concat();
+    let (t, next) = (3.0 * PERIOD, 3.0 * PERIOD + INTERVAL);
+    told.cycle(BEGIN + t, &two(t));
+    assert_eq!(partitions(&told), [(0, levels)]);
+    told.cycle(BEGIN + next, &nightly(next, RISE));
+    assert_eq!(partitions(&told), []);
 }
 
 #[test]
