@@ -3,7 +3,7 @@
 use crate::analysis::report::Slope;
 use crate::analysis::sample::Time;
 
-/// Most points that [`trend`] looks at: a level of signal 1 keeps no more minima.
+/// Most points that [`kendall`] and [`theil_sen`] look at: a level of signal 1 keeps no more minima.
 pub const TREND_POINTS: usize = 8;
 
 const PAIRS: usize = TREND_POINTS * (TREND_POINTS - 1) / 2;
@@ -14,23 +14,6 @@ const UPPER_QUANTILE: f64 = 0.9;
 
 /// Fewer points have no residuals to take bounds from.
 const LEAST_POINTS: usize = 3;
-
-/// How a few points move.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Trend {
-    /// Mann–Kendall's S: pairs that rise minus pairs that fall.
-    pub kendall: i32,
-    /// Theil–Sen: the median of the pairwise slopes, bounded by their 10 % and 90 % quantiles, in units of value per second.
-    pub slope: Slope,
-}
-
-/// The trend of at most [`TREND_POINTS`] points (those beyond are left out) in order of time; `None` below two.
-pub fn trend(points: impl Iterator<Item = (Time, f64)> + Clone) -> Option<Trend> {
-    Some(Trend {
-        kendall: kendall(points.clone()),
-        slope: theil_sen(points)?,
-    })
-}
 
 /// Mann–Kendall's S of at most [`TREND_POINTS`] points in order of time: pairs that rise minus pairs that fall.
 pub fn kendall(points: impl Iterator<Item = (Time, f64)>) -> i32 {
