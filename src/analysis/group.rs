@@ -61,6 +61,10 @@ impl Rebalances {
         self.churn.get_or_insert_with(begin).sample(now, total);
     }
 
+    fn count(&self) -> Option<u64> {
+        self.generation.map(|_| self.total as u64)
+    }
+
     fn learned(&self) -> Vec<f32> {
         match &self.churn {
             Some(churn) => churn.learned(),
@@ -121,6 +125,7 @@ impl GroupWatch {
             state: group.state.clone(),
             kind: group.kind.clone(),
             members: group.members,
+            rebalances: self.rebalances.count(),
             sample_age_seconds: self.answered_at.map(|at| (now - at).max(0.0)),
             topics: self
                 .topics

@@ -30,6 +30,8 @@ pub struct GroupReport {
     pub kind: Option<Arc<str>>,
     /// How many members it has.
     pub members: Option<u32>,
+    /// Generations or epochs begun since the first that was told; absent while none was.
+    pub rebalances: Option<u64>,
     /// Seconds since its committed offsets were last read.
     pub sample_age_seconds: Option<f64>,
     /// One for each topic that it has commits in, sorted by name.

@@ -141,6 +141,21 @@ pub struct TopicCommits {
     pub topic: usize,
     /// `(partition number, committed offset)`, in order of partition.
     pub partitions: Vec<(u32, u64)>,
+    /// The commits since the last sample with when each was taken, in order of partition and time, where that is known; absent = only
+    /// what holds now is known. A partition that is not in here made none. They may be thinned, but never by the last one of a
+    /// partition, which is its value in `partitions`.
+    pub edges: Option<Vec<Edge>>,
+}
+
+/// A commit and the moment it was taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Edge {
+    /// The partition's number.
+    pub partition: u32,
+    /// The offset that was committed, in messages from the partition's beginning.
+    pub committed: u64,
+    /// When it was committed: exactly, not when it was read.
+    pub at: Time,
 }
 
 /// How the reading of a cluster went. Counts are totals since the daemon started, so that they can be published as they are.
@@ -160,8 +175,22 @@ pub struct Cycle {
     pub refused: Refused,
     /// By how many seconds the machine's clock is ahead of the time that the sample is in: hours of a day are by that clock.
     pub wall_ahead_seconds: f64,
+    /// Where committed offsets come from.
+    pub offsets: Offsets,
     /// Kafka's own id of the cluster, as its brokers last told it; absent until they have, and where they have none.
     pub cluster_id: Option<Arc<str>>,
+}
+
+/// Where committed offsets come from, and what the commit stream had in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Offsets {
+    /// From the commit stream; else the brokers are asked for them.
+    pub are_streamed: bool,
+    /// Records of the stream that were not understood since it is read, by reason, sorted.
+    pub skipped: Vec<(&'static str, u64)>,
+    /// By how many seconds the freshest commit of this cycle was ahead of when it was read: a little below zero where the brokers'
+    /// clocks agree with this machine's, for reading takes a moment. Absent while none was read.
+    pub skew_seconds: Option<f64>,
 }
 
 /// How much is beyond the bounds of a cluster; not a total, but now.

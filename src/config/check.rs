@@ -164,6 +164,9 @@ fn cluster(
     if let Some(Text(span)) = &written.request_timeout {
         kafka.request_timeout = span.0;
     }
+    if let Some(Text(offsets)) = &written.offsets {
+        kafka.offsets = *offsets;
+    }
     if let Some(Text(level)) = &written.isolation_level {
         kafka.isolation_level = *level;
     }

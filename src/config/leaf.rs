@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use super::duration;
 use crate::expose::metrics::Granularity;
-use crate::kafka::{Filter, IsolationLevel};
+use crate::kafka::{Filter, IsolationLevel, Offsets};
 
 /// Longer than any setting makes sense for; keeps sums of times far from overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -58,10 +58,6 @@ pub(super) struct Address(pub(super) String);
 /// A regular expression for whole names.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern(pub(super) String);
-
-/// Where committed offsets are read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Offsets;
 
 const NOT_AN_ADDRESS: &str = "expected host:port, without a name or password in front of it (what is there is not shown: it may hold one); who signs in is said under `kafka`";
 
@@ -214,10 +210,12 @@ impl FromText for Offsets {
     const EXAMPLE: &'static str = "auto";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        match text {
-            "stream" => Err("reading __consumer_offsets (`stream`) is not supported in this version: use auto or query".to_owned()),
-            _ => one_of(text, &[("auto", Self), ("query", Self)]),
-        }
+        let sources = [
+            ("auto", Self::Auto),
+            ("stream", Self::Stream),
+            ("query", Self::Query),
+        ];
+        one_of(text, &sources)
     }
 }
 

@@ -3,12 +3,12 @@
 
 use serde::Deserialize;
 
-use super::leaf::{Address, Name, Offsets, Pattern, Span, SpanWithin, Text, Whole};
+use super::leaf::{Address, Name, Pattern, Span, SpanWithin, Text, Whole};
 use super::properties::Kafka;
 use super::signals::Signals;
 use super::{overrides, retries};
 use crate::expose::metrics::Granularity;
-use crate::kafka::IsolationLevel;
+use crate::kafka::{IsolationLevel, Offsets};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -40,9 +40,7 @@ pub(super) struct Cluster {
     pub(super) bootstrap_servers: Option<Vec<Text<Address>>>,
     pub(super) request_timeout: Option<Text<Span>>,
     pub(super) kafka: Option<Kafka>,
-    /// Only what it refuses matters in this version, and that is refused when it is read.
-    #[serde(rename = "offsets")]
-    pub(super) _offsets: Option<Text<Offsets>>,
+    pub(super) offsets: Option<Text<Offsets>>,
     pub(super) isolation_level: Option<Text<IsolationLevel>>,
     pub(super) groups: Option<Names>,
     pub(super) topics: Option<Names>,

@@ -62,8 +62,11 @@ families! {
     PartitionsRefused Gauge "partitions_refused" "Partitions of topics and of groups' commits that are not watched, because there are more than max_partitions.";
     SeriesDropped Gauge "series_dropped" "Series that are missing on this page, because it would have more than max_series: of partitions, or of whole groups.";
     OffsetsSource Gauge "offsets_source" "Where committed offsets come from: 1 at the source in use.";
+    CommitRecordsSkipped Counter "commit_records_skipped_total" "Records of the commit stream that were not understood, by reason.";
+    ClockSkew Gauge "clock_skew_seconds" "By how many seconds the freshest commit of the last cycle was ahead of when it was read; a little below zero where clocks agree.";
     GroupState Gauge "group_state" "1 at the state and type that Kafka gives the group.";
     GroupMembers Gauge "group_members" "Members of the group.";
+    Rebalances Counter "rebalances_total" "Generations or epochs of the group that were begun since the first that the commit stream told.";
     GroupSampleAge Gauge "group_sample_age_seconds" "Seconds since the group's committed offsets were last read.";
     Lag Gauge "lag_messages" "Messages produced and not committed, sum over the partitions; without those whose commit was left over beyond the log end.";
     TimeLag Gauge "time_lag_seconds" "Age of the oldest uncommitted message, worst partition.";

@@ -5,7 +5,7 @@ use crate::analysis::report::{
     Counts, GroupReport, GrowthState, PartitionReport, Report, RetryReason, RetryReport, Severity,
     Slope, TopicReport,
 };
-use crate::analysis::sample::Time;
+use crate::analysis::sample::{Offsets, Time};
 
 use super::draft::Draft;
 use super::families::Family;
@@ -140,7 +140,7 @@ impl Renderer {
         self.add(Family::GroupsRefused, labels, &[], refused.groups as f64);
         let partitions = refused.partitions as f64;
         self.add(Family::PartitionsRefused, labels, &[], partitions);
-        self.add(Family::OffsetsSource, labels, &[("source", "query")], 1.0);
+        self.offsets(labels, &report.cycle.offsets);
         for (api, error, count) in &report.cycle.errors {
             self.add(
                 Family::SampleErrors,
@@ -168,6 +168,16 @@ impl Renderer {
         self.draft.end(Unit::Cluster);
     }
 
+    fn offsets(&mut self, labels: &Labels, offsets: &Offsets) {
+        let source = if offsets.are_streamed { "stream" } else { "query" };
+        self.add(Family::OffsetsSource, labels, &[("source", source)], 1.0);
+        for (reason, count) in &offsets.skipped {
+            let extra = [("reason", *reason)];
+            self.add(Family::CommitRecordsSkipped, labels, &extra, *count as f64);
+        }
+        self.add(Family::ClockSkew, labels, &[], offsets.skew_seconds);
+    }
+
     /// A group and its topics, partitions aside.
     fn group(&mut self, labels: &Labels, group: &GroupReport) {
         let (state, kind) = (group.state.as_deref(), group.kind.as_deref());
@@ -184,6 +194,8 @@ impl Renderer {
             &[],
             group.members.map(f64::from),
         );
+        let rebalances = group.rebalances.map(|rebalances| rebalances as f64);
+        self.add(Family::Rebalances, labels, &[], rebalances);
         self.add(
             Family::GroupSampleAge,
             labels,

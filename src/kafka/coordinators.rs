@@ -62,11 +62,18 @@ impl Coordinators {
     /// The broker that should have this group's commits. Only a guess with brokers that are not Apache Kafka and spread groups
     /// in another way: one that is asked in error says so.
     pub(crate) fn coordinator(&self, group: &str) -> Option<BrokerId> {
+        self.leaders[self.partition(group)?].broker
+    }
+
+    /// The partition that should hold this group's commits; as much of a guess.
+    pub(crate) fn partition(&self, group: &str) -> Option<usize> {
         let hash = java_hash(group).checked_abs().unwrap_or(0);
-        let partition = usize::try_from(hash)
-            .ok()?
-            .checked_rem(self.leaders.len())?;
-        self.leaders[partition].broker
+        usize::try_from(hash).ok()?.checked_rem(self.leaders.len())
+    }
+
+    /// Partitions of Kafka's offsets; 0 while none are known.
+    pub(crate) fn count(&self) -> usize {
+        self.leaders.len()
     }
 }
 

@@ -33,6 +33,10 @@ pub(crate) struct Group {
     pub(crate) members: Option<u32>,
     /// Partitions of its commits that are followed.
     pub(crate) partitions: usize,
+    /// Its generation or epoch, where the commit stream told it.
+    pub(crate) generation: Option<u32>,
+    /// The commit stream would tell if its members changed.
+    pub(crate) is_streamed: bool,
     /// When its members were last asked for; absent = its state changed since.
     pub(crate) members_asked: Option<Time>,
     /// When an answer said how many; absent = unknown, or told by the state.
@@ -56,6 +60,16 @@ impl Group {
         self.listed && !matches!(self.state.as_deref(), Some("Empty" | "Dead"))
     }
 
+    /// Takes what the commit stream told: nothing, if it doesn't tell of this group now. After a rebalance its members are asked for.
+    pub(crate) fn tell_generation(&mut self, told: Option<(Option<u32>, bool)>) {
+        self.is_streamed = told.is_some();
+        let (generation, rebalanced) = told.unwrap_or_default();
+        self.generation = generation.or(self.generation);
+        if rebalanced {
+            self.members_asked = None;
+        }
+    }
+
     pub(crate) fn tell_members(&mut self, count: u32, now: Time) {
         self.members = Some(count);
         self.members_told = Some(now);
@@ -73,6 +87,8 @@ impl Group {
             kind,
             members: None,
             partitions: 0,
+            generation: None,
+            is_streamed: false,
             members_asked: None,
             members_told: None,
             members_overdue: 0,
@@ -135,7 +151,7 @@ impl Group {
     /// asked for once.
     pub(crate) fn drop_old_members(&mut self, round: usize, now: Time) {
         let told = self.members_told;
-        let due = told.is_some_and(|told| now - told >= MEMBERS_SECONDS);
+        let due = told.is_some_and(|told| now - told >= MEMBERS_SECONDS) && !self.is_streamed;
         self.members_overdue = if due { self.members_overdue + 1 } else { 0 };
         if self.members_overdue > OVERDUE_CYCLES + round {
             self.members = None;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kafka_protocol::messages::ListGroupsRequest;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
 
 use super::bounds::{self, Admission, Limits};
 use super::client::broker::Question;
@@ -19,6 +20,7 @@ use super::group::{Group, Reach};
 use super::members;
 use super::offsets::{self, GroupCommits};
 use super::settings::Settings;
+use super::stream::AskStreamed;
 use crate::analysis::sample::Time;
 
 /// The name of our own consumer group, which is hidden.
@@ -31,6 +33,8 @@ const SHARE: &str = "share";
 pub(crate) struct AskGroups {
     pub(crate) settings: Arc<Settings>,
     pub(crate) admission: Arc<Admission>,
+    /// What of it the commit stream tells, so that it isn't asked.
+    pub(crate) streamed: AskStreamed,
 }
 
 /// What one broker said.
@@ -38,6 +42,9 @@ pub(crate) struct Listing {
     pub(crate) groups: Vec<ListedGroup>,
     /// Of those groups. When they could not be read at all, that was counted, and the list still counts.
     pub(crate) commits: Vec<GroupCommits>,
+    /// Where the shards of the commit stream end that this broker leads, and when it said so; read after the commits.
+    pub(crate) shard_ends: Vec<(usize, u64)>,
+    pub(crate) shards_told_at: Instant,
     /// Groups beyond the bound, which are in neither.
     pub(crate) refused: usize,
     /// Nothing of it was taken away: a group that isn't in it isn't at that broker.
@@ -59,10 +66,14 @@ impl Question for AskGroups {
             .filter(|group| !group.group_type.eq_ignore_ascii_case(SHARE))
             .map(|group| group.group_id.0.clone())
             .collect();
+        let names = self.streamed.leave_out(names);
         let commits = offsets::committed(session, &names).await;
+        let shard_ends = self.streamed.ask_ends(session).await;
         Ok(Listing {
             groups,
             commits: commits.unwrap_or_default(),
+            shard_ends,
+            shards_told_at: Instant::now(),
             refused,
             whole: true,
         })
@@ -134,8 +145,12 @@ impl Groups {
         self.known.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Group)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Group)> + Clone {
         self.known.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&Arc<str>, &mut Group)> {
+        self.known.iter_mut()
     }
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Group> {
@@ -236,7 +251,6 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::Instant;
 
     fn listing(groups: &[(&str, &str)], answered: &[&str]) -> Listing {
         let text = |text: &str| StrBytes::from_string(text.to_owned());
@@ -253,6 +267,8 @@ mod tests {
         Listing {
             groups: groups.collect(),
             commits: commits.collect(),
+            shard_ends: Vec::new(),
+            shards_told_at: Instant::now(),
             refused: 0,
             whole: true,
         }

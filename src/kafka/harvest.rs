@@ -1,6 +1,6 @@
 //! From what was learned to what is asked next, and at the cycle's end to the sample: pure.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use kafka_protocol::protocol::StrBytes;
@@ -10,18 +10,25 @@ use super::group::Group;
 use super::groups::Groups;
 use super::offsets::{GroupCommits, Place, TopicOffsets, Wanted};
 use super::sampler::{Clock, CommitsByGroup};
+use super::stream::Timed;
 use super::topic::Topic;
 use super::topics::Topics;
 use crate::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Past, Sample, TopicCommits, TopicSample,
+    Commits, Cycle, Edge, GroupSample, PartitionSample, Past, Sample, TopicCommits, TopicSample,
 };
 
 /// Partitions by leader.
 pub(crate) type ByLeader = BTreeMap<BrokerId, Vec<Wanted>>;
 
-/// Every partition of every watched topic, consumed or not; of Kafka's own topics those that somebody consumes.
-pub(crate) fn all_partitions(topics: &Topics, commits: &CommitsByGroup) -> ByLeader {
-    let consumed = consumed_names(commits);
+/// Every partition of every watched topic, consumed or not; of Kafka's own topics those that somebody consumes, as is told by commits
+/// or known otherwise.
+pub(crate) fn all_partitions(
+    topics: &Topics,
+    commits: &CommitsByGroup,
+    otherwise: &BTreeSet<StrBytes>,
+) -> ByLeader {
+    let mut consumed = consumed_names(commits);
+    consumed.extend(otherwise.iter().map(|name| &**name));
     let mut by_leader = ByLeader::new();
     let watched = topics.list().iter().filter(|t| is_watched(t, &consumed));
     for topic in watched {
@@ -71,7 +78,7 @@ fn consumed_names(commits: &CommitsByGroup) -> HashSet<&str> {
     let answered = commits
         .values()
         .filter_map(|group| group.topics.as_ref().ok());
-    answered.flatten().map(|(name, _)| &**name).collect()
+    answered.flatten().map(|topic| &*topic.name).collect()
 }
 
 /// The sample of a cycle. The topics give their readings away.
@@ -144,8 +151,16 @@ fn group_sample(name: &Arc<str>, group: &Group, commits: Option<Commits>) -> Gro
         state: group.state.clone(),
         kind: group.kind.clone(),
         members: group.members,
-        generation: None,
+        generation: group.generation.map(u64::from),
         commits,
+    }
+}
+
+fn edge_of(edge: &Timed, clock: Clock) -> Edge {
+    Edge {
+        partition: edge.partition,
+        committed: edge.offset,
+        at: clock.of_wall(edge.at_ms as f64 / 1000.0),
     }
 }
 
@@ -155,18 +170,27 @@ fn commits_of<'a>(
     find: impl Fn(&str) -> Option<(usize, &'a Topic)>,
     clock: Clock,
 ) -> Option<Commits> {
-    let known = |(name, partitions): &TopicOffsets| {
-        let (topic, known) = find(name)?;
+    let known = |told: &TopicOffsets| {
+        let (topic, known) = find(&told.name)?;
+        // What was committed in a topic of the same name that is gone.
+        let is_another = matches!((told.id, known.id), (Some(told), Some(known)) if told != known);
         let count = match known.may_have_grown() {
             true => usize::MAX,
             false => known.leaders.len(),
         };
-        let partitions: Vec<(u32, u64)> = partitions
-            .iter()
-            .copied()
-            .filter(|(partition, _)| (*partition as usize) < count)
-            .collect();
-        (!partitions.is_empty()).then_some(TopicCommits { topic, partitions })
+        let exists = |partition: u32| !is_another && (partition as usize) < count;
+        let partitions = told.partitions.iter().copied();
+        let partitions: Vec<(u32, u64)> = partitions.filter(|(p, _)| exists(*p)).collect();
+        let edges = told.edges.as_ref().map(|edges| {
+            let edges = edges.iter().filter(|edge| exists(edge.partition));
+            edges.map(|edge| edge_of(edge, clock)).collect()
+        });
+        let commits = TopicCommits {
+            topic,
+            partitions,
+            edges,
+        };
+        (!commits.partitions.is_empty()).then_some(commits)
     };
     let told = read.topics.as_ref().ok()?;
     let mut topics: Vec<TopicCommits> = told.iter().filter_map(known).collect();

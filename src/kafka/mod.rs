@@ -36,7 +36,7 @@ pub use error::BadFile;
 pub use filter::{BadPattern, Filter};
 pub use sampler::Sampler;
 pub use secret::Secret;
-pub use settings::{IsolationLevel, Settings, security};
+pub use settings::{IsolationLevel, Offsets, Settings, security};
 
 /// The doors through which `fuzz/` comes in.
 #[doc(hidden)]

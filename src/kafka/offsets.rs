@@ -21,6 +21,7 @@ use super::client::tally::Tally;
 use super::error::{Code, Error};
 use super::leader::Leader;
 use super::settings::IsolationLevel;
+use super::stream::Timed;
 
 /// Groups in one OffsetFetch: an answer of a few MiB, a few milliseconds of a broker's time.
 const GROUPS_MAX: usize = 500;
@@ -40,13 +41,21 @@ impl GroupCommits {
     /// Partitions with a commit, in the topics that count.
     pub(crate) fn count(&self, counts: impl Fn(&str) -> bool) -> usize {
         let topics = self.topics.iter().flatten();
-        let counted = topics.filter(|(name, _)| counts(name));
-        counted.map(|(_, partitions)| partitions.len()).sum()
+        let counted = topics.filter(|topic| counts(&topic.name));
+        counted.map(|topic| topic.partitions.len()).sum()
     }
 }
 
-/// A topic's name, and `(partition, offset)` in order of partition.
-pub(crate) type TopicOffsets = (StrBytes, Vec<(u32, u64)>);
+/// A group's committed offsets in a topic.
+pub(crate) struct TopicOffsets {
+    pub(crate) name: StrBytes,
+    /// Kafka's id of the topic that was committed in; absent where it wasn't told.
+    pub(crate) id: Option<u128>,
+    /// `(partition, offset)`, in order of partition.
+    pub(crate) partitions: Vec<(u32, u64)>,
+    /// The commits since the group was last told, in order of partition and time; absent where only what holds now is known.
+    pub(crate) edges: Option<Vec<Timed>>,
+}
 
 /// Reads what groups have committed, each in all topics it has commits in. `require_stable` would make the answer wait for
 /// open transactions; the member epoch −1 of a reader that is no member is the default.
@@ -119,7 +128,12 @@ fn commits_of(group: OffsetFetchResponseGroup, at: Instant, tally: &Tally) -> Gr
     let topics = group.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter();
         let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
-        Ok((topic.name.0, offsets(raw, tally)?))
+        Ok(TopicOffsets {
+            partitions: offsets(raw, tally)?,
+            name: topic.name.0,
+            id: None,
+            edges: None,
+        })
     });
     GroupCommits {
         name: group.group_id.0,

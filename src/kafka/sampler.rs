@@ -1,5 +1,5 @@
 //! One cycle: groups and their commits, then log ends and starts, then the past of what is new, then one seldom question per broker.
-//! Commits come before log ends, so that lag can't come out negative. `listings`, `ends`, `look_back` and `turns` are its steps; `returned` asks brokers that are back in between, `unsettled`
+//! Commits come before log ends, so that lag can't come out negative. `listings`, `ends`, `stream`, `look_back` and `turns` are its steps; `returned` asks brokers that are back in between, `unsettled`
 //! asks again for groups that just moved, `doubted` takes away what brokers that were silent may not know to be old, and `grown`
 //! looks for topics and partitions that commits tell of.
 
@@ -9,6 +9,7 @@ mod grown;
 mod listings;
 mod look_back;
 mod returned;
+mod stream;
 mod turns;
 mod unsettled;
 
@@ -26,6 +27,8 @@ use super::offsets::GroupCommits;
 use super::reached::Reached;
 use super::refusals::Refusals;
 use super::settings::Settings;
+use super::stream::{Millis, Streamed};
+
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
 use super::trust::Trust;
@@ -56,6 +59,7 @@ pub struct Sampler {
     early_look_failed: Option<Time>,
     /// Do those who stamp records go by our clock?
     clock_trust: ClockTrust,
+    streamed: Streamed,
     cycles: usize,
 }
 
@@ -86,6 +90,16 @@ impl Clock {
     pub(crate) fn time(self, at: Instant) -> Time {
         self.now + at.duration_since(self.began).as_secs_f64()
     }
+
+    /// What others' clocks say, if they agree with this machine's, as a time of ours.
+    pub(crate) fn of_wall(self, wall: Time) -> Time {
+        wall - self.wall_ahead_seconds
+    }
+
+    /// What this machine's clock says at a moment, in milliseconds.
+    pub(crate) fn wall_ms(self, at: Instant) -> Millis {
+        ((self.time(at) + self.wall_ahead_seconds) * 1000.0) as Millis
+    }
 }
 
 /// What each broker listed; only those that answered, each once.
@@ -114,6 +128,7 @@ impl Sampler {
             second_listing_was_fruitless: false,
             early_look_failed: None,
             clock_trust: ClockTrust::default(),
+            streamed: Streamed::default(),
             cycles: 0,
         }
     }
@@ -131,6 +146,7 @@ impl Sampler {
         if settings.isolation_level != self.settings.isolation_level {
             self.topics.redefine_ends();
         }
+        self.streamed.reconfigure(&self.settings, &settings);
         self.settings = settings;
         // Connections that are made anew say nothing of silence.
         self.trust = Trust::default();
@@ -150,6 +166,7 @@ impl Sampler {
         self.cluster.begin_cycle();
         self.topics.begin_cycle();
         self.trust.begin_cycle();
+        self.begin_stream_cycle(clock);
 
         let mut listings = self.find_groups(clock).await;
         self.ask_returned(&mut listings, clock).await;
@@ -159,9 +176,11 @@ impl Sampler {
         let mut commits = self.take_listings(listings, &unsettled, now);
         self.ask_unsettled(&unsettled, &answering, &mut commits, clock)
             .await;
+        self.streamed.close();
         self.find_grown(&commits, &answering, clock).await;
-        self.refuse_commits(&mut commits);
         self.read_ends(&commits, &answering, clock).await;
+        self.read_stream(&mut commits, clock).await;
+        self.refuse_commits(&mut commits);
         self.look_back(&commits, clock).await;
         self.ask_seldom(&answering, clock).await;
         self.groups.drop_old_members(now);
@@ -178,6 +197,7 @@ impl Sampler {
             errors: self.cluster.tally().errors(),
             refused: self.refused,
             cluster_id: self.cluster_id.clone(),
+            offsets: self.streamed.facts(),
             ..Cycle::default()
         };
         self.refusals.tell(&self.settings, &cycle);

@@ -181,7 +181,10 @@ impl DueMembers {
 fn due_members(groups: &Groups, now: Time) -> BTreeMap<BrokerId, DueMembers> {
     let mut due: BTreeMap<BrokerId, DueMembers> = BTreeMap::new();
     for (name, group) in groups.iter() {
-        let waiting = is_older(group.members_asked, now, MEMBERS_SECONDS);
+        let waiting = match group.is_streamed {
+            true => group.members_asked.is_none(),
+            false => is_older(group.members_asked, now, MEMBERS_SECONDS),
+        };
         let Some(is_consumer) = kind_with_members(group).filter(|_| waiting) else {
             continue;
         };

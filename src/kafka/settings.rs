@@ -27,6 +27,8 @@ pub struct Settings {
     pub security: Security,
     /// Over how long the analysis takes its rates: what arrived by the beginning of that, before the first cycle, is read exactly.
     pub rate_window: Duration,
+    /// Where committed offsets are read.
+    pub offsets: Offsets,
     /// Which log end is meant.
     pub isolation_level: IsolationLevel,
     /// The groups that are watched.
@@ -46,12 +48,25 @@ impl Settings {
             request_timeout: REQUEST_TIMEOUT,
             security: Security::default(),
             rate_window: RATE_WINDOW,
+            offsets: Offsets::default(),
             isolation_level: IsolationLevel::default(),
             groups: Filter::all(),
             topics: Filter::all(),
             limits: Limits::default(),
         }
     }
+}
+
+/// Where committed offsets are read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Offsets {
+    /// In the commit stream where that can be read, from the brokers where it can't.
+    #[default]
+    Auto,
+    /// In the commit stream (`__consumer_offsets`) only.
+    Stream,
+    /// From the brokers, in each cycle.
+    Query,
 }
 
 /// Which messages count as readable, as for Kafka's consumers.

@@ -89,7 +89,7 @@ impl Connection {
         Some(frame.freeze())
     }
 
-    /// The answer, when there is something new or the client doesn't want to wait longer for it.
+    /// The answer, when there is enough to tell or the client doesn't want to wait longer for it.
     async fn answer(&self, api: ApiKey, header: &RequestHeader, frame: Bytes) -> Option<Bytes> {
         let mut waited = Duration::ZERO;
         loop {

@@ -1,6 +1,6 @@
 //! Puts the daemon's questions to one broker: what it coordinates, what it leads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kafka_protocol::messages::ListOffsetsRequest;
@@ -23,6 +23,7 @@ use crate::kafka::members::{self, AskClassicMembers, AskConsumerMembers};
 use crate::kafka::offsets::{AskEnds, End, Place, Wanted, end_of};
 use crate::kafka::sampler::CommitsByGroup;
 use crate::kafka::settings::Settings;
+use crate::kafka::stream::AskStreamed;
 use crate::kafka::topics::Topics;
 
 /// What brokers answered, by question.
@@ -140,7 +141,7 @@ pub(super) async fn everything(
     }
     let commits = listing.commits.into_iter();
     let commits: CommitsByGroup = commits.map(|group| (group.name.clone(), group)).collect();
-    let wanted = harvest::all_partitions(topics, &commits).remove(&id);
+    let wanted = harvest::all_partitions(topics, &commits, &BTreeSet::new()).remove(&id);
     if let Some(wanted) = wanted {
         ends(id, session, settings, wanted.clone(), heard).await;
         by_time(id, session, wanted, heard).await;
@@ -169,6 +170,7 @@ async fn groups(
     let ask = AskGroups {
         settings,
         admission,
+        streamed: AskStreamed::default(),
     };
     let answer = ask.put(session).await;
     let count = answer.as_ref().map_or(0, |listing| listing.groups.len());

@@ -128,15 +128,15 @@ fn wanted(
     let told = commits
         .values()
         .filter_map(|group| group.topics.as_ref().ok());
-    for (name, partitions) in told.flatten() {
-        let Some(index) = topics.index(name) else {
+    for told in told.flatten() {
+        let Some(index) = topics.index(&told.name) else {
             continue;
         };
         let topic = &topics.list()[index];
         if topic.is_in_doubt() {
             continue;
         }
-        for (partition, committed) in partitions {
+        for (partition, committed) in &told.partitions {
             let partition = *partition as usize;
             let end = topic.ends.get(partition).and_then(|end| end.log_end);
             let (Some(end), Some(state)) = (end, topic.past_state(partition)) else {

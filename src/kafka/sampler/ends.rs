@@ -25,7 +25,8 @@ impl Sampler {
         answering: &[BrokerId],
         clock: Clock,
     ) {
-        let wanted = harvest::all_partitions(&self.topics, commits);
+        let also = self.internal_topics();
+        let wanted = harvest::all_partitions(&self.topics, commits, &also);
         let misplaced = self.ask_ends(wanted, true, clock).await;
         if misplaced.is_empty() {
             self.retry_was_fruitless = false;

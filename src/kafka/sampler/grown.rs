@@ -1,5 +1,7 @@
 //! Topics and partitions that the metadata lacks and commits tell of: they are new, or gone.
 
+use kafka_protocol::protocol::StrBytes;
+
 use super::{Clock, CommitsByGroup, Sampler};
 use crate::kafka::client::cluster::BrokerId;
 
@@ -24,18 +26,28 @@ impl Sampler {
             .values()
             .filter_map(|group| group.topics.as_ref().ok());
         let mut grew = false;
-        for (name, partitions) in topics.flatten() {
-            let last = partitions.last().map(|(partition, _)| *partition as usize);
-            match self.topics.get_mut(name) {
-                Some(known) if last >= Some(known.leaders.len()) => grew |= known.notice_beyond(),
-                Some(_) => {}
-                None => {
-                    let passes = self.settings.topics.passes(name);
-                    self.metadata_is_stale |= passes && self.topics.is_new(name);
-                }
+        for topic in topics.flatten() {
+            if let Some((last, _)) = topic.partitions.last() {
+                grew |= self.notice_new_topic(&topic.name, *last);
             }
+        }
+        for (name, last) in self.streamed.topics() {
+            grew |= self.notice_new_topic(&name, last);
         }
         self.metadata_is_stale |= grew;
         grew
+    }
+
+    /// Something is committed in this partition: is it beyond those that are known? A topic that isn't known may be new.
+    fn notice_new_topic(&mut self, name: &StrBytes, partition: u32) -> bool {
+        match self.topics.get_mut(name) {
+            Some(known) if partition as usize >= known.leaders.len() => known.notice_beyond(),
+            Some(_) => false,
+            None => {
+                let passes = self.settings.topics.passes(name);
+                self.metadata_is_stale |= passes && self.topics.is_new(name);
+                false
+            }
+        }
     }
 }

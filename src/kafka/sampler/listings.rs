@@ -39,13 +39,13 @@ impl Sampler {
         let ask = |broker| {
             let settings = Arc::clone(&self.settings);
             let admission = self.groups.admission();
-            (
-                broker,
-                AskGroups {
-                    settings,
-                    admission,
-                },
-            )
+            let streamed = self.ask_streamed(broker, clock);
+            let ask = AskGroups {
+                settings,
+                admission,
+                streamed,
+            };
+            (broker, ask)
         };
         let questions = brokers.into_iter().map(ask).collect();
         let mut listings = Vec::new();
@@ -84,10 +84,14 @@ impl Sampler {
         self.refused.groups = beyond.sum();
         let mut commits = CommitsByGroup::new();
         for (broker, listing) in listings {
+            if self.trust.leads(broker) {
+                self.streamed.hear(&listing);
+            }
             for group in listing.commits {
                 let known = self.groups.get_mut(&group.name);
                 let answered = known.is_some_and(|known| known.coordinator == broker);
                 if answered && !unsettled.has(&group.name) {
+                    self.streamed.take_base(&group);
                     commits.insert(group.name.clone(), group);
                 }
             }

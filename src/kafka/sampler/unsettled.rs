@@ -164,6 +164,8 @@ mod tests {
     fn listings(answers: &[i16]) -> Listings {
         let listing = |code: &i16| Listing {
             groups: Vec::new(),
+            shard_ends: Vec::new(),
+            shards_told_at: Instant::now(),
             refused: 0,
             whole: true,
             commits: vec![GroupCommits {

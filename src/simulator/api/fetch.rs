@@ -31,16 +31,14 @@ pub(super) fn patience(question: &FetchRequest) -> Duration {
     Duration::from_millis(millis).min(PATIENCE_MAX)
 }
 
-/// Records, or an error.
-pub(super) fn tells_something(answer: &FetchResponse) -> bool {
-    let mut partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
-    let told = partitions.any(|p| {
-        p.error_code != 0
-            || p.records
-                .as_ref()
-                .is_some_and(|records| !records.is_empty())
-    });
-    told || answer.error_code != 0
+/// As many bytes of records as the client would wait for, or an error.
+pub(super) fn tells_enough(question: &FetchRequest, answer: &FetchResponse) -> bool {
+    let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
+    let bytes = partitions.clone().filter_map(|p| p.records.as_ref());
+    let bytes: usize = bytes.map(|records| records.len()).sum();
+    let least = question.min_bytes.clamp(1, question.max_bytes.max(1));
+    let has_failed = answer.error_code != 0 || partitions.clone().any(|p| p.error_code != 0);
+    has_failed || bytes >= least as usize
 }
 
 pub(super) fn answer(view: &View<'_>, question: &FetchRequest, version: i16) -> FetchResponse {

@@ -46,7 +46,7 @@ pub(super) const ANSWERED: &[(ApiKey, i16, i16)] = &[
 /// A frame to send.
 pub(super) enum Answer {
     Now(Bytes),
-    /// There is nothing that the client doesn't know; so long it would rather wait for something.
+    /// There is less than the client asked for; so long it would rather wait for more.
     NothingNew(Bytes, Duration),
 }
 
@@ -112,11 +112,11 @@ impl Asked<'_> {
         let question = FetchRequest::decode(&mut self.body, self.version).ok()?;
         let patience = fetch::patience(&question);
         let answer = fetch::answer(self.view, &question, self.version);
-        let is_new = fetch::tells_something(&answer);
+        let is_enough = fetch::tells_enough(&question, &answer);
         let Answer::Now(bytes) = self.frame::<FetchRequest>(&answer, self.version) else {
             return None;
         };
-        if is_new {
+        if is_enough {
             Some(Answer::Now(bytes))
         } else {
             Some(Answer::NothingNew(bytes, patience))

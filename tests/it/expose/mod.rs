@@ -14,7 +14,7 @@ use lagslope::analysis::report::{
     GrowthState, LagGrowth, PartitionReport, Quantiles, Report, RetryReason, RetryReport, Severity,
     Slope, TopicReport,
 };
-use lagslope::analysis::sample::Cycle;
+use lagslope::analysis::sample::{Cycle, Offsets};
 use lagslope::expose::board::Board;
 use lagslope::expose::http::{Exposed, serve};
 use lagslope::expose::own_metrics::OwnMetrics;
@@ -69,6 +69,7 @@ pub(crate) fn full_report(group: &str) -> Report {
         state: Some("Stable".into()),
         kind: Some("classic".into()),
         members: Some(3),
+        rebalances: Some(3),
         sample_age_seconds: Some(0.5),
         topics: vec![full_topic()],
     };
@@ -78,6 +79,11 @@ pub(crate) fn full_report(group: &str) -> Report {
         duration_seconds: 0.012,
         requests: vec![("ListGroups", 7)],
         errors: vec![("OffsetFetch", "not_coordinator", 1)],
+        offsets: Offsets {
+            are_streamed: true,
+            skipped: vec![("malformed", 2)],
+            skew_seconds: Some(-0.25),
+        },
         ..Cycle::default()
     };
     Report {

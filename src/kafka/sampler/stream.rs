@@ -1,0 +1,73 @@
+//! The commit stream's steps of a cycle: `kafka::stream` says what each is for.
+
+use std::collections::BTreeSet;
+
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+
+use super::{Clock, CommitsByGroup, Sampler};
+use crate::kafka::client::cluster::BrokerId;
+use crate::kafka::offsets::Place;
+use crate::kafka::stream::{AskStreamed, WallClock};
+use crate::kafka::topic::Topic;
+
+impl Sampler {
+    pub(super) fn begin_stream_cycle(&mut self, clock: Clock) {
+        let shards = self.topics.coordinators().count();
+        let wall = wall_clock(clock);
+        self.streamed
+            .begin_cycle(&self.settings, shards, wall, clock.now());
+    }
+
+    /// What a broker is to tell of the stream, or need not tell because of it.
+    pub(super) fn ask_streamed(&self, broker: BrokerId, clock: Clock) -> AskStreamed {
+        let leaders = self.topics.coordinators().leaders().enumerate();
+        let led = leaders.filter(|(_, leader)| leader.broker == Some(broker));
+        let shards = led.map(|(shard, leader)| Place::new(shard as i32, leader));
+        self.streamed
+            .ask(&self.settings, shards.collect(), clock.now())
+    }
+
+    /// Kafka's own topics that somebody was heard to consume.
+    pub(super) fn internal_topics(&self) -> BTreeSet<StrBytes> {
+        let is_internal = |name: &str| {
+            let topic = self.topics.index(name).map(|index| &self.topics.list()[index]);
+            topic.is_some_and(|topic: &Topic| topic.internal)
+        };
+        self.streamed.topic_names(is_internal)
+    }
+
+    /// Puts what the stream tells with the commits that were asked for, in whose place it is where both tell.
+    pub(super) async fn read_stream(&mut self, commits: &mut CommitsByGroup, clock: Clock) {
+        self.streamed.catch_up().await;
+        let tally = self.cluster.tally();
+        self.streamed.note_complete(|at| clock.wall_ms(at), tally);
+        let mut dropped = Vec::new();
+        for (name, group) in self.groups.iter_mut() {
+            let listed = group.is_listed();
+            let told = listed.then(|| self.streamed.tell(name)).flatten();
+            group.tell_generation(told.as_ref().map(|(_, generation)| *generation));
+            match told {
+                Some((told, _)) => {
+                    commits.insert(told.name.clone(), told);
+                }
+                None if commits.contains_key(name.as_bytes()) => dropped.push(name.clone()),
+                None => {}
+            }
+        }
+        self.streamed.drop_edges(&dropped);
+        let coordinators = self.topics.coordinators();
+        let groups = self.groups.iter();
+        let groups = groups.map(|(name, _)| (&**name, coordinators.partition(name)));
+        let now = (wall_clock(clock), clock.now());
+        self.streamed.end_cycle(&self.settings, groups, now);
+    }
+}
+
+fn wall_clock(clock: Clock) -> WallClock {
+    let at = Instant::now();
+    WallClock {
+        ms: clock.wall_ms(at),
+        at,
+    }
+}

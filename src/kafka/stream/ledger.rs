@@ -1,0 +1,535 @@
+//! What the records of the commit stream came to: of each followed group the commits that hold, and those that were made since they
+//! were last taken, each with its time. Pure: records in, commits out; no client, no clock.
+//!
+//! A group's commits are all in one partition of the topic: a shard. What a shard tells is worth something while nothing is missing
+//! between its first record that was read and its log end ([`Ledger::has_reached`]), and of a group only once its commits were asked
+//! for after it had begun to be followed: most of them are older than what is read of the stream.
+
+use std::collections::HashMap;
+use std::collections::btree_map::BTreeMap;
+
+use kafka_protocol::protocol::StrBytes;
+
+use super::records::{self, Commit, Place, Said, Skipped};
+
+/// Milliseconds since 1970, by the clock of whoever says so.
+pub(crate) type Millis = i64;
+
+/// Commits in the place of time of one that was asked for: nobody said when it was made.
+const TIMELESS: Millis = Millis::MIN;
+
+/// No edge.
+const NONE: u32 = u32::MAX;
+
+/// A commit that is so far in the future was stamped by a clock that is ahead of ours; less is an error of ours in reading it.
+const AHEAD_MS: Millis = 1_000;
+
+/// Everything that was read.
+pub(crate) struct Ledger {
+    shards: Vec<Shard>,
+    groups: HashMap<Box<str>, Followed>,
+    /// Records that were not understood, by reason.
+    skipped: BTreeMap<&'static str, u64>,
+    /// Commits that were stamped in the future.
+    ahead: u64,
+    /// Of the commits since this was last asked for, by how much the one that is farthest ahead is ahead of when it was read.
+    freshest: Option<Millis>,
+    /// Commits of a partition that are nearer in time than this make one edge.
+    step_ms: Millis,
+    /// A group committed in another shard than its name says: this broker spreads groups in a way of its own.
+    is_strange: bool,
+}
+
+/// One partition of `__consumer_offsets`.
+#[derive(Default)]
+struct Shard {
+    /// Everything before it that matters was read; absent until reading has begun.
+    position: Option<u64>,
+    /// What lies at or beyond it waits until what lies before it has been taken.
+    barrier: Option<u64>,
+    waiting: Vec<Waiting>,
+    /// When it was last known to be complete: what is read after that was committed after that. Absent while it reads the past.
+    complete_ms: Option<Millis>,
+}
+
+/// A record beyond the barrier.
+struct Waiting {
+    key: Box<[u8]>,
+    value: Option<Box<[u8]>>,
+    read_ms: Millis,
+}
+
+/// A group.
+struct Followed {
+    shard: usize,
+    topics: Vec<TopicTail>,
+    base: Base,
+    generation: Option<u32>,
+    /// It rebalanced since that was last asked for.
+    rebalanced: bool,
+    /// Its edges are all since it was last told.
+    is_timed: bool,
+}
+
+/// Whether a group's commits of before the stream are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Base {
+    /// It is followed only since this cycle: what is asked for now may miss what the stream told before.
+    #[default]
+    Early,
+    /// What is asked for now, and what the stream tells, are all there is.
+    Wanted,
+    Known,
+}
+
+/// A group in a topic.
+struct TopicTail {
+    name: StrBytes,
+    /// As the last commit told it.
+    id: Option<u128>,
+    /// In order of partition.
+    keys: Vec<Key>,
+    /// Commits since they were last taken, linked by partition.
+    edges: Vec<Edge>,
+    /// The time of the first of them.
+    since_ms: Millis,
+}
+
+/// The commit that holds in a partition.
+struct Key {
+    offset: u64,
+    at_ms: Millis,
+    partition: u32,
+    /// The newest of its edges.
+    newest: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Edge {
+    offset: u64,
+    after_ms: u32,
+    /// The one before it in the same partition.
+    before: u32,
+}
+
+/// A commit, and when it was made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Timed {
+    pub(crate) partition: u32,
+    pub(crate) offset: u64,
+    pub(crate) at_ms: Millis,
+}
+
+/// The commits of a group in a topic.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct TopicTold {
+    pub(crate) name: StrBytes,
+    pub(crate) id: Option<u128>,
+    /// `(partition, offset)`, in order of partition.
+    pub(crate) partitions: Vec<(u32, u64)>,
+    /// Those since the last time, in order of partition and time; absent when somebody else told the group then.
+    pub(crate) edges: Option<Vec<Timed>>,
+}
+
+impl Ledger {
+    /// Of so many shards, with nothing read. Edges are told apart from `step_ms` on.
+    pub(crate) fn new(shards: usize, step_ms: Millis) -> Self {
+        Self {
+            shards: (0..shards).map(|_| Shard::default()).collect(),
+            groups: HashMap::new(),
+            skipped: BTreeMap::new(),
+            ahead: 0,
+            freshest: None,
+            step_ms,
+            is_strange: false,
+        }
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// From now on edges are told apart from so many milliseconds on: the past needs fewer than the present.
+    #[allow(dead_code)] pub(crate) fn set_step(&mut self, step_ms: Millis) {
+        self.step_ms = step_ms;
+    }
+
+    /// Everything of a shard before `offset` that matters was read: it begins here, or there was nothing to tell in between. (Ends of
+    /// transactions are records, too.)
+    pub(crate) fn advance(&mut self, shard: usize, offset: u64) {
+        if let Some(shard) = self.shards.get_mut(shard) {
+            shard.position = shard.position.max(Some(offset));
+        }
+    }
+
+    /// Takes the next record of a shard, read at `read_ms`.
+    pub(crate) fn take(
+        &mut self,
+        (shard, offset): (usize, u64),
+        (key, value): (Option<&[u8]>, Option<&[u8]>),
+        read_ms: Millis,
+    ) {
+        let Some(own) = self.shards.get_mut(shard) else {
+            return;
+        };
+        own.position = Some(offset + 1);
+        let waits = own.barrier.is_some_and(|barrier| offset >= barrier);
+        match key.filter(|_| waits) {
+            Some(key) => own.waiting.push(Waiting {
+                key: key.into(),
+                value: value.map(Into::into),
+                read_ms,
+            }),
+            None => self.understand(shard, (key, value), read_ms),
+        }
+    }
+
+    /// What is read from now on at or beyond these offsets, by shard, waits for [`Self::open`].
+    pub(crate) fn close(&mut self, ends: &[(usize, u64)]) {
+        for (shard, end) in ends {
+            if let Some(shard) = self.shards.get_mut(*shard) {
+                shard.barrier = Some(*end);
+            }
+        }
+    }
+
+    /// What waited is taken.
+    pub(crate) fn open(&mut self) {
+        for shard in 0..self.shards.len() {
+            let own = &mut self.shards[shard];
+            own.barrier = None;
+            for record in std::mem::take(&mut own.waiting) {
+                let bytes = (Some(&*record.key), record.value.as_deref());
+                self.understand(shard, bytes, record.read_ms);
+            }
+        }
+    }
+
+    /// Was a shard read up to this end of its log?
+    pub(crate) fn has_reached(&self, shard: usize, end: u64) -> bool {
+        let position = self.shards.get(shard).and_then(|shard| shard.position);
+        position.is_some_and(|position| position >= end)
+    }
+
+    /// At this moment a shard's log ended where it was read to by now.
+    pub(crate) fn note_complete(&mut self, shard: usize, at_ms: Millis) {
+        if let Some(shard) = self.shards.get_mut(shard) {
+            shard.complete_ms = Some(at_ms);
+        }
+    }
+
+    /// Follows a group from now on, if it isn't followed yet.
+    pub(crate) fn follow(&mut self, shard: usize, group: &str) {
+        if !self.groups.contains_key(group) {
+            let followed = Followed {
+                shard,
+                topics: Vec::new(),
+                base: Base::Early,
+                generation: None,
+                rebalanced: false,
+                is_timed: false,
+            };
+            self.groups.insert(group.into(), followed);
+        }
+    }
+
+    /// A cycle begins: of groups that are followed already, the commits that are asked for in it count.
+    pub(crate) fn begin_cycle(&mut self) {
+        for followed in self.groups.values_mut() {
+            if followed.base == Base::Early {
+                followed.base = Base::Wanted;
+            }
+        }
+    }
+
+    /// Forgets the groups that are not to be followed any more.
+    pub(crate) fn forget_all_but(&mut self, is_known: impl Fn(&str) -> bool) {
+        self.groups.retain(|group, _| is_known(group));
+    }
+
+    /// Takes what a group had committed, as its coordinator told it when it was asked. What the stream told is newer, or will be.
+    pub(crate) fn take_base<'a>(
+        &mut self,
+        group: &str,
+        topics: impl Iterator<Item = (&'a StrBytes, &'a [(u32, u64)])>,
+    ) {
+        let Some(followed) = self.groups.get_mut(group) else {
+            return;
+        };
+        if followed.base == Base::Early {
+            return;
+        }
+        for tail in &mut followed.topics {
+            tail.keys.retain(|key| key.at_ms != TIMELESS);
+        }
+        for (name, partitions) in topics {
+            let tail = followed.topic(name);
+            for (partition, offset) in partitions {
+                tail.put_base(*partition, *offset);
+            }
+        }
+        followed.base = Base::Known;
+    }
+
+    /// Are all commits of this group known, as far as its shard is read? Gives the shard.
+    pub(crate) fn knows(&self, group: &str) -> Option<usize> {
+        let followed = self.groups.get(group);
+        let known = followed.filter(|followed| followed.base == Base::Known);
+        known.map(|followed| followed.shard)
+    }
+
+    /// The commits of a group that hold, with those that were made since this was last asked.
+    pub(crate) fn tell(&mut self, group: &str) -> Option<Vec<TopicTold>> {
+        let followed = self.groups.get_mut(group)?;
+        let is_timed = std::mem::replace(&mut followed.is_timed, true);
+        let topics = followed.topics.iter_mut();
+        let told = topics.filter_map(|tail| tail.tell(is_timed));
+        Some(told.collect())
+    }
+
+    /// Somebody else told a group: the times of its commits until now are of no use.
+    pub(crate) fn drop_edges(&mut self, group: &str) {
+        if let Some(followed) = self.groups.get_mut(group) {
+            followed.is_timed = false;
+            followed.topics.iter_mut().for_each(TopicTail::drop_edges);
+        }
+    }
+
+    /// The generation of a group, or its epoch, and whether that was told anew since it was last asked for.
+    pub(crate) fn generation(&mut self, group: &str) -> (Option<u32>, bool) {
+        let followed = self.groups.get_mut(group);
+        followed.map_or((None, false), |followed| {
+            let rebalanced = std::mem::take(&mut followed.rebalanced);
+            (followed.generation, rebalanced)
+        })
+    }
+
+    /// The topics in which groups have commits, each with the highest such partition; many of them more than once.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = (&StrBytes, u32)> {
+        let topics = self.groups.values().flat_map(|followed| &followed.topics);
+        topics.filter_map(|tail| Some((&tail.name, tail.keys.last()?.partition)))
+    }
+
+    /// Records that were not understood since the beginning, by reason.
+    pub(crate) fn skipped(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.skipped.iter();
+        counts.map(|(reason, count)| (*reason, *count)).collect()
+    }
+
+    /// Commits that were stamped in the future, since the beginning.
+    pub(crate) fn stamped_ahead(&self) -> u64 {
+        self.ahead
+    }
+
+    /// By how many milliseconds the freshest commit since this was last asked is ahead of when it was read. Where clocks agree that is
+    /// what it takes to be read, and so below zero.
+    pub(crate) fn take_freshest(&mut self) -> Option<Millis> {
+        self.freshest.take()
+    }
+
+    /// This broker spreads groups over the shards in another way than Kafka does.
+    pub(crate) fn is_strange(&self) -> bool {
+        self.is_strange
+    }
+
+    fn understand(
+        &mut self,
+        shard: usize,
+        (key, value): (Option<&[u8]>, Option<&[u8]>),
+        read_ms: Millis,
+    ) {
+        match records::read(key, value) {
+            Ok(said) => self.note(shard, said, read_ms),
+            Err(skipped) => self.skip(skipped),
+        }
+    }
+
+    fn skip(&mut self, skipped: Skipped) {
+        *self.skipped.entry(skipped.reason()).or_default() += 1;
+    }
+
+    fn note(&mut self, shard: usize, said: Said<'_>, read_ms: Millis) {
+        match said {
+            Said::Committed(place, commit) => self.note_commit(shard, place, commit, read_ms),
+            Said::Uncommitted(place) => {
+                if let Some(followed) = self.groups.get_mut(place.group) {
+                    followed.remove(place);
+                }
+            }
+            Said::Generation { group, number } => {
+                if let Some(followed) = self.groups.get_mut(group) {
+                    let number = u32::try_from(number).ok();
+                    followed.rebalanced |= followed.generation != number;
+                    followed.generation = number;
+                }
+            }
+            // It may come again under its name, and then counts from the beginning.
+            Said::Ended(group) => {
+                if let Some(followed) = self.groups.get_mut(group) {
+                    followed.generation = None;
+                }
+            }
+            Said::Other => {}
+        }
+    }
+
+    fn note_commit(&mut self, shard: usize, place: Place<'_>, commit: Commit, read_ms: Millis) {
+        let complete_ms = self.shards[shard].complete_ms;
+        if complete_ms.is_some() {
+            self.freshest = self.freshest.max(Some(commit.at_ms - read_ms));
+            self.ahead += u64::from(commit.at_ms > read_ms + AHEAD_MS);
+        }
+        let Some(followed) = self.groups.get_mut(place.group) else {
+            return;
+        };
+        self.is_strange |= followed.shard != shard;
+        // It was made known after the last look and before it was read, whatever a clock elsewhere says.
+        let earliest = complete_ms.unwrap_or(TIMELESS + 1).min(read_ms);
+        let at_ms = commit.at_ms.clamp(earliest, read_ms);
+        followed.put(place, commit, at_ms, self.step_ms);
+    }
+}
+
+impl Followed {
+    fn topic(&mut self, name: &str) -> &mut TopicTail {
+        let found = self.topics.binary_search_by(|tail| (*tail.name).cmp(name));
+        let index = found.unwrap_or_else(|index| {
+            self.topics.insert(index, TopicTail::new(name));
+            index
+        });
+        &mut self.topics[index]
+    }
+
+    fn put(&mut self, place: Place<'_>, commit: Commit, at_ms: Millis, step_ms: Millis) {
+        let tail = self.topic(place.topic);
+        if matches!((tail.id, commit.topic_id), (Some(before), Some(now)) if before != now) {
+            // What was committed in a topic of the same name before says nothing of this one.
+            tail.keys.clear();
+            tail.drop_edges();
+        }
+        tail.id = commit.topic_id.or(tail.id);
+        tail.put(place.partition, commit.offset, at_ms, step_ms);
+    }
+
+    fn remove(&mut self, place: Place<'_>) {
+        let tail = self.topic(place.topic);
+        if let Ok(index) = tail.index(place.partition) {
+            tail.keys.remove(index);
+        }
+        if tail.keys.is_empty() {
+            self.topics.retain(|tail| *tail.name != *place.topic);
+        }
+    }
+}
+
+impl TopicTail {
+    fn new(name: &str) -> Self {
+        Self {
+            name: StrBytes::from_string(name.to_owned()),
+            id: None,
+            keys: Vec::new(),
+            edges: Vec::new(),
+            since_ms: 0,
+        }
+    }
+
+    fn index(&self, partition: u32) -> Result<usize, usize> {
+        self.keys.binary_search_by_key(&partition, |key| key.partition)
+    }
+
+    fn put_base(&mut self, partition: u32, offset: u64) {
+        if let Err(index) = self.index(partition) {
+            let key = Key {
+                offset,
+                at_ms: TIMELESS,
+                partition,
+                newest: NONE,
+            };
+            self.keys.insert(index, key);
+        }
+    }
+
+    fn put(&mut self, partition: u32, offset: u64, at_ms: Millis, step_ms: Millis) {
+        let index = self.index(partition).unwrap_or_else(|index| {
+            let key = Key {
+                offset,
+                at_ms,
+                partition,
+                newest: NONE,
+            };
+            self.keys.insert(index, key);
+            index
+        });
+        if self.edges.is_empty() {
+            self.since_ms = at_ms;
+        }
+        // Records are in order of their offsets, not quite of their times.
+        let after = (at_ms - self.since_ms).max(0);
+        let after_ms = u32::try_from(after).unwrap_or(u32::MAX);
+        let newest = self.keys[index].newest;
+        let replaced = newest != NONE && self.is_crowded(newest, step_ms);
+        let key = &mut self.keys[index];
+        (key.offset, key.at_ms) = (offset, at_ms);
+        if replaced {
+            let edge = &mut self.edges[newest as usize];
+            (edge.offset, edge.after_ms) = (offset, after_ms.max(edge.after_ms));
+            return;
+        }
+        key.newest = u32::try_from(self.edges.len()).unwrap_or(NONE);
+        self.edges.push(Edge {
+            offset,
+            after_ms,
+            before: newest,
+        });
+    }
+
+    /// Is an edge too near to the one before it to be kept when the next comes?
+    fn is_crowded(&self, newest: u32, step_ms: Millis) -> bool {
+        let edge = self.edges[newest as usize];
+        let before = self.edges.get(edge.before as usize);
+        before.is_some_and(|before| Millis::from(edge.after_ms - before.after_ms.min(edge.after_ms)) < step_ms)
+    }
+
+    fn tell(&mut self, is_timed: bool) -> Option<TopicTold> {
+        if self.keys.is_empty() {
+            return None;
+        }
+        let edges = is_timed.then(|| self.edges_by_partition());
+        self.drop_edges();
+        let keys = self.keys.iter();
+        Some(TopicTold {
+            name: self.name.clone(),
+            id: self.id,
+            partitions: keys.map(|key| (key.partition, key.offset)).collect(),
+            edges,
+        })
+    }
+
+    fn edges_by_partition(&self) -> Vec<Timed> {
+        let mut edges = Vec::with_capacity(self.edges.len());
+        for key in &self.keys {
+            let first = edges.len();
+            let mut at = key.newest;
+            while let Some(edge) = self.edges.get(at as usize) {
+                edges.push(Timed {
+                    partition: key.partition,
+                    offset: edge.offset,
+                    at_ms: self.since_ms + Millis::from(edge.after_ms),
+                });
+                at = edge.before;
+            }
+            edges[first..].reverse();
+        }
+        edges
+    }
+
+    /// The room for them stays, as they come again: no more than twice what the past needed.
+    fn drop_edges(&mut self) {
+        let usual = 2 * self.edges.len().min(4 * self.keys.len());
+        self.edges.clear();
+        self.edges.shrink_to(usual);
+        for key in &mut self.keys {
+            key.newest = NONE;
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Reads the commit stream on a thread of its own, into the ledger: librdkafka's calls block, and so may on no worker of the runtime.
+//!
+//! The thread ends by itself when its [`Reading`] is dropped, or when it cannot go on; it says why, and another has to begin anew.
+//! Whether it is anywhere near the end of the stream is judged by what the query client is told of the logs' ends.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::ledger::{Ledger, Millis};
+use super::librdkafka::{Voice, configuration};
+use crate::kafka::coordinators::OFFSETS_TOPIC;
+use crate::kafka::settings::Settings;
+
+/// How long a poll waits for a record.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Records that are read between two words to whoever waits for an end.
+const RECORDS_BETWEEN: u32 = 128;
+
+/// Finding the beginning takes a question to each broker.
+const FIND_BEGINNING: Duration = Duration::from_secs(10);
+
+/// Records of a shard's past that are read at most: a few seconds' work for all of them.
+const PAST_RECORDS_MAX: u64 = 200_000;
+
+/// Where reading begins, and how far its past goes back.
+pub(crate) struct Beginning {
+    /// The log ends of all shards, as far as they are known; reading begins there where nothing is younger than `from_ms`.
+    pub(crate) ends: Vec<Option<u64>>,
+    /// Records from then on are read.
+    pub(crate) from_ms: Millis,
+    /// Edges are told apart from so many milliseconds on.
+    pub(crate) step_ms: Millis,
+    /// What the machine's clock says.
+    pub(crate) now: WallClock,
+}
+
+/// The machine's clock, as whoever has it said at some moment.
+#[derive(Clone, Copy)]
+pub(crate) struct WallClock {
+    pub(crate) ms: Millis,
+    pub(crate) at: Instant,
+}
+
+impl WallClock {
+    fn now_ms(self) -> Millis {
+        self.ms + self.at.elapsed().as_millis() as Millis
+    }
+}
+
+/// Why reading ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Ended {
+    /// It can't be done with these settings, or this build.
+    Unsupported(String),
+    /// We may not.
+    Refused(String),
+    /// A place in the log was gone: what lies between is not known.
+    Torn(String),
+    /// The brokers can't be reached, or say nothing useful.
+    Failed(String),
+}
+
+impl Ended {
+    /// The `error` label of the metrics.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Unsupported(_) => "unsupported",
+            Self::Refused(_) => "authorization_failed",
+            Self::Torn(_) => "offset_out_of_range",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// What is the matter, in words.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Unsupported(why) | Self::Refused(why) | Self::Torn(why) | Self::Failed(why) => {
+                why
+            }
+        }
+    }
+}
+
+/// The stream of one cluster, being read.
+pub(crate) struct Reading {
+    shared: Arc<Shared>,
+}
+
+/// What thread and sampler share.
+pub(crate) struct Shared {
+    ledger: Mutex<Ledger>,
+    clock: Mutex<WallClock>,
+    ended: Mutex<Option<Ended>>,
+    /// The thread has to end.
+    is_dropped: AtomicBool,
+    /// The sampler waits for shards to be read to their ends.
+    is_awaited: AtomicBool,
+    progress: Notify,
+}
+
+impl Reading {
+    /// Begins, on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// When these settings can't be librdkafka's, or there is no thread to be had.
+    pub(crate) fn begin(settings: &Settings, beginning: Beginning) -> Result<Self, Ended> {
+        let config = configuration(settings).map_err(Ended::Unsupported)?;
+        let shared = Arc::new(Shared {
+            ledger: Mutex::new(Ledger::new(beginning.ends.len(), beginning.step_ms)),
+            clock: Mutex::new(beginning.now),
+            ended: Mutex::new(None),
+            is_dropped: AtomicBool::new(false),
+            is_awaited: AtomicBool::new(false),
+            progress: Notify::new(),
+        });
+        let thread = Thread {
+            shared: Arc::clone(&shared),
+            cluster: settings.name.clone(),
+            config,
+            beginning,
+        };
+        thread::Builder::new()
+            .name("commit-stream".to_owned())
+            .spawn(move || thread.run())
+            .map_err(|error| Ended::Failed(error.to_string()))?;
+        Ok(Self { shared })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.shared.ledger()
+    }
+
+    /// What the machine's clock says by now: it may have been set.
+    pub(crate) fn set_clock(&self, clock: WallClock) {
+        let kept = self.shared.clock.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner) = clock;
+    }
+
+    /// Why it ended, if it did.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        let ended = self.shared.ended.lock();
+        ended.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits, but not longer than this, until the shards are read to these ends.
+    pub(crate) async fn reach(&self, ends: &[(usize, u64)], patience: Duration) {
+        self.shared.is_awaited.store(true, Ordering::Relaxed);
+        let reached = || {
+            let ledger = self.ledger();
+            ends.iter().all(|(shard, end)| ledger.has_reached(*shard, *end))
+        };
+        let all = async {
+            loop {
+                let progress = self.shared.progress.notified();
+                if reached() || self.ended().is_some() {
+                    return;
+                }
+                progress.await;
+            }
+        };
+        // Too late is too late: what was not reached is not told.
+        let _ = tokio::time::timeout(patience, all).await;
+        self.shared.is_awaited.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.shared.is_dropped.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> Millis {
+        let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.now_ms()
+    }
+}
+
+struct Thread {
+    shared: Arc<Shared>,
+    cluster: String,
+    config: ClientConfig,
+    beginning: Beginning,
+}
+
+impl Thread {
+    fn run(self) {
+        let ended = self.read();
+        if let Some(why) = ended {
+            let ended = self.shared.ended.lock();
+            *ended.unwrap_or_else(PoisonError::into_inner) = Some(why);
+        }
+        self.shared.progress.notify_waiters();
+    }
+
+    /// Until it is dropped, or can't go on.
+    fn read(&self) -> Option<Ended> {
+        let voice = Voice {
+            cluster: self.cluster.clone(),
+        };
+        let consumer: BaseConsumer<Voice> = match self.config.create_with_context(voice) {
+            Ok(consumer) => consumer,
+            Err(error) => return Some(Ended::Unsupported(error.to_string())),
+        };
+        if let Err(error) = self.assign(&consumer) {
+            return Some(ended(&error));
+        }
+        let mut read = 0_u32;
+        while !self.shared.is_dropped.load(Ordering::Relaxed) {
+            match consumer.poll(POLL) {
+                Some(Ok(record)) => {
+                    self.take(&record);
+                    read = read.wrapping_add(1);
+                    if read.is_multiple_of(RECORDS_BETWEEN) {
+                        self.shared.progress.notify_waiters();
+                    }
+                }
+                Some(Err(error)) if is_final(&error) => return Some(ended(&error)),
+                // It goes on by itself, or the shard stands still, which is noticed.
+                Some(Err(_)) => {}
+                None => self.tell_position(&consumer),
+            }
+        }
+        None
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Voice>) -> Result<(), KafkaError> {
+        let shards = self.beginning.ends.len();
+        let mut asked = TopicPartitionList::with_capacity(shards);
+        for shard in 0..shards {
+            let from = Offset::Offset(self.beginning.from_ms);
+            asked.add_partition_offset(OFFSETS_TOPIC, shard as i32, from)?;
+        }
+        let found = consumer.offsets_for_times(asked, FIND_BEGINNING)?;
+        let mut places = TopicPartitionList::with_capacity(shards);
+        for place in found.elements() {
+            place.error()?;
+            let shard = place.partition();
+            let end = usize::try_from(shard).ok();
+            let end = end.and_then(|shard| self.beginning.ends.get(shard).copied().flatten());
+            let offset = match (place.offset(), end) {
+                (Offset::Offset(found), Some(end)) if found >= 0 => {
+                    Offset::Offset(found.max(end.saturating_sub(PAST_RECORDS_MAX) as i64))
+                }
+                (Offset::Offset(found), None) if found >= 0 => Offset::Offset(found),
+                (_, Some(end)) => Offset::Offset(end as i64),
+                (_, None) => Offset::End,
+            };
+            if let (Offset::Offset(offset), Ok(shard)) = (offset, usize::try_from(shard)) {
+                self.shared.ledger().advance(shard, offset as u64);
+            }
+            places.add_partition_offset(OFFSETS_TOPIC, shard, offset)?;
+        }
+        consumer.assign(&places)
+    }
+
+    fn take(&self, record: &BorrowedMessage<'_>) {
+        let place = (record.partition() as usize, record.offset() as u64);
+        let bytes = (record.key(), record.payload());
+        let now_ms = self.shared.now_ms();
+        self.shared.ledger().take(place, bytes, now_ms);
+    }
+
+    /// Everything that was fetched is taken. How far that reaches says the consumer: the last records may be ends of transactions,
+    /// which it keeps to itself.
+    fn tell_position(&self, consumer: &BaseConsumer<Voice>) {
+        if !self.shared.is_awaited.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Ok(position) = consumer.position() {
+            let mut ledger = self.shared.ledger();
+            for place in position.elements() {
+                if let (Offset::Offset(offset), Ok(shard)) =
+                    (place.offset(), usize::try_from(place.partition()))
+                {
+                    ledger.advance(shard, u64::try_from(offset).unwrap_or(0));
+                }
+            }
+        }
+        self.shared.progress.notify_waiters();
+    }
+}
+
+/// Does reading have to begin anew after it?
+fn is_final(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(
+            Code::AutoOffsetReset
+                | Code::OffsetOutOfRange
+                | Code::TopicAuthorizationFailed
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownTopic
+                | Code::UnknownPartition
+                | Code::Authentication
+                | Code::SaslAuthenticationFailed
+                | Code::Fatal
+        )
+    )
+}
+
+fn ended(error: &KafkaError) -> Ended {
+    use RDKafkaErrorCode as Code;
+    let words = error.to_string();
+    match error.rdkafka_error_code() {
+        Some(
+            Code::TopicAuthorizationFailed | Code::Authentication | Code::SaslAuthenticationFailed,
+        ) => Ended::Refused(words),
+        Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Ended::Torn(words),
+        _ => Ended::Failed(words),
+    }
+}

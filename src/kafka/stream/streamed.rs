@@ -1,0 +1,340 @@
+//! How far the commit stream of a cluster can be relied on, from cycle to cycle.
+//!
+//! In each cycle the brokers say where the shards end. What was committed until then is told once a shard was read that far; what lies
+//! beyond waits for the next cycle, so that commits are those of before the log ends, as when they are asked for. A shard that isn't
+//! read so far in time tells nothing in this cycle, and its groups are asked for in the next: it may be reading the past, its leader may
+//! have gone, or a transaction that never ends may hold it up.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+
+use super::asking::{AskStreamed, Told};
+use super::ledger::{Ledger, Millis, TopicTold};
+use super::reading::{Beginning, Ended, Reading, WallClock};
+use crate::analysis::sample::{Offsets as Facts, Time};
+use crate::kafka::client::tally::Tally;
+use crate::kafka::groups::Listing;
+use crate::kafka::offsets::{GroupCommits, Place, TopicOffsets};
+use crate::kafka::settings::{Offsets, Settings};
+
+/// How long a cycle waits for shards that were read by now to where they ended in the last one. Records come half a second after they
+/// were written, as brokers are asked twice a second.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Edges nearer in time than this are one: three a cycle at the usual interval.
+const STEP_MS: Millis = 3_000;
+
+/// How far back the stream is read when nothing of the past is wanted: enough to be sure of what is being written.
+const PRESENT_SECONDS: f64 = 5.0;
+
+/// After it was refused, it is tried again: rights are given while we run.
+const REFUSED_PAUSE_SECONDS: f64 = 300.0;
+
+/// After it failed otherwise.
+const FAILED_PAUSE_SECONDS: f64 = 30.0;
+
+/// The name under which its errors are counted.
+const API: &str = "CommitStream";
+
+/// The commit stream of a cluster.
+#[derive(Default)]
+pub(crate) struct Streamed {
+    reading: Option<Reading>,
+    /// Shards that were read to their ends in the last cycle.
+    complete: Vec<bool>,
+    /// Where they ended in this cycle, and when that was said.
+    ends: Vec<(usize, u64)>,
+    /// Where they ended in the last one.
+    ends_before: Vec<(usize, u64)>,
+    told_at: Vec<Option<Instant>>,
+    /// Not before then is it tried again; endless when it can't be.
+    pause_until: Option<Time>,
+    /// The label of the failure that was told, until it is read again.
+    complaint: Option<&'static str>,
+    /// That it is read was told.
+    is_told: bool,
+    facts: Facts,
+    /// Of streams that were read before this one.
+    skipped_before: BTreeMap<&'static str, u64>,
+    stamped_ahead: u64,
+}
+
+impl Streamed {
+    /// Goes on by other settings.
+    pub(crate) fn reconfigure(&mut self, old: &Settings, new: &Settings) {
+        let same = old.security == new.security
+            && old.bootstrap_servers == new.bootstrap_servers
+            && (old.offsets == Offsets::Query) == (new.offsets == Offsets::Query);
+        if !same {
+            *self = Self::default();
+        }
+    }
+
+    /// A cycle begins; `shards` is how many there are, as far as the metadata tells.
+    pub(crate) fn begin_cycle(&mut self, settings: &Settings, shards: usize, clock: WallClock, now: Time) {
+        self.ends_before = std::mem::take(&mut self.ends);
+        self.told_at.clear();
+        let Some(reading) = &self.reading else {
+            return;
+        };
+        if let Some(ended) = reading.ended() {
+            self.give_up(settings, &ended, now);
+            return;
+        }
+        reading.set_clock(clock);
+        let mut ledger = reading.ledger();
+        ledger.begin_cycle();
+        let has_changed = shards > 0 && ledger.shards() != shards;
+        let is_strange = ledger.is_strange();
+        drop(ledger);
+        if has_changed {
+            self.give_up(settings, &Ended::Torn("the topic has another number of partitions".to_owned()), now);
+        } else if is_strange {
+            let why = "a group's commits are in another partition than its name says";
+            self.give_up(settings, &Ended::Unsupported(why.to_owned()), now);
+        }
+    }
+
+    /// What to ask of a broker that leads these shards.
+    pub(crate) fn ask(&self, settings: &Settings, shards: Vec<Place>, now: Time) -> AskStreamed {
+        let told = self.reading.as_ref().map(|reading| Told {
+            shared: Arc::clone(reading.shared()),
+            complete: self.complete.as_slice().into(),
+        });
+        let is_wanted = told.is_some() || self.is_due(settings, now);
+        AskStreamed {
+            only: settings.offsets == Offsets::Stream,
+            told,
+            shards: if is_wanted { shards } else { Vec::new() },
+        }
+    }
+
+    /// Takes where a broker said that its shards end.
+    pub(crate) fn hear(&mut self, listing: &Listing) {
+        for (shard, end) in &listing.shard_ends {
+            if self.told_at.len() <= *shard {
+                self.told_at.resize(*shard + 1, None);
+            }
+            self.told_at[*shard] = Some(listing.shards_told_at);
+            self.ends.push((*shard, *end));
+        }
+    }
+
+    /// Takes the commits of a group that was asked for.
+    pub(crate) fn take_base(&self, group: &GroupCommits) {
+        if let (Some(reading), Ok(topics)) = (&self.reading, &group.topics) {
+            let topics = topics.iter();
+            let topics = topics.map(|topic| (&topic.name, topic.partitions.as_slice()));
+            reading.ledger().take_base(&group.name, topics);
+        }
+    }
+
+    /// What is committed from now on waits.
+    pub(crate) fn close(&self) {
+        if let Some(reading) = &self.reading {
+            reading.ledger().close(&self.ends);
+        }
+    }
+
+    /// The topics that commits were told of, each with its highest such partition.
+    pub(crate) fn topics(&self) -> Vec<(StrBytes, u32)> {
+        let Some(reading) = &self.reading else {
+            return Vec::new();
+        };
+        let ledger = reading.ledger();
+        let mut topics: Vec<(StrBytes, u32)> = ledger.topics().map(|(n, p)| (n.clone(), p)).collect();
+        topics.sort_unstable_by(|a, b| (&a.0, b.1).cmp(&(&b.0, a.1)));
+        topics.dedup_by(|a, b| a.0 == b.0);
+        topics
+    }
+
+    /// Those of them that pass.
+    pub(crate) fn topic_names(&self, passes: impl Fn(&str) -> bool) -> BTreeSet<StrBytes> {
+        let topics = self.topics().into_iter();
+        topics.map(|(name, _)| name).filter(|name| passes(name)).collect()
+    }
+
+    /// Waits until the shards are read as far as they were written when this cycle asked: those that are nearly there. One that stood
+    /// still since the last cycle would be waited for in vain.
+    pub(crate) async fn catch_up(&self) {
+        let Some(reading) = &self.reading else {
+            return;
+        };
+        let near = self.near(&reading.ledger());
+        reading.reach(&near, PATIENCE).await;
+    }
+
+    fn near(&self, ledger: &Ledger) -> Vec<(usize, u64)> {
+        let reached = self.ends_before.iter();
+        let reached = reached.filter(|(shard, end)| ledger.has_reached(*shard, *end));
+        let reached: HashSet<usize> = reached.map(|(shard, _)| *shard).collect();
+        let ends = self.ends.iter().copied();
+        ends.filter(|(shard, _)| reached.contains(shard)).collect()
+    }
+
+    /// Notes which shards are read to their ends by now.
+    pub(crate) fn note_complete(&mut self, wall_ms: impl Fn(Instant) -> Millis, tally: &Tally) {
+        let Some(reading) = &self.reading else {
+            return;
+        };
+        let mut ledger = reading.ledger();
+        let before = std::mem::replace(&mut self.complete, vec![false; ledger.shards()]);
+        for (shard, end) in &self.ends {
+            let at = self.told_at.get(*shard).copied().flatten();
+            if let (true, Some(at)) = (ledger.has_reached(*shard, *end), at) {
+                ledger.note_complete(*shard, wall_ms(at));
+                self.complete[*shard] = true;
+            }
+        }
+        let fell = before.iter().zip(&self.complete).filter(|(before, now)| **before && !**now);
+        fell.for_each(|_| tally.error(API, "behind"));
+        let skew_ms = ledger.take_freshest();
+        let ahead = ledger.stamped_ahead();
+        (self.stamped_ahead..ahead).for_each(|_| tally.error(API, "timestamp_in_future"));
+        self.stamped_ahead = ahead;
+        self.facts = Facts {
+            are_streamed: self.complete.contains(&true),
+            skipped: self.skipped(&ledger),
+            skew_seconds: skew_ms.map(|ms| ms as f64 / 1000.0),
+        };
+    }
+
+    fn skipped(&self, ledger: &Ledger) -> Vec<(&'static str, u64)> {
+        let mut skipped = self.skipped_before.clone();
+        for (reason, count) in ledger.skipped() {
+            *skipped.entry(reason).or_default() += count;
+        }
+        skipped.into_iter().collect()
+    }
+
+    /// The commits of a group, where the stream tells all of them; with its generation.
+    pub(crate) fn tell(&self, group: &str) -> Option<(GroupCommits, (Option<u32>, bool))> {
+        let reading = self.reading.as_ref()?;
+        let mut ledger = reading.ledger();
+        let shard = ledger.knows(group)?;
+        let at = self.told_at.get(shard).copied().flatten()?;
+        if self.complete.get(shard) != Some(&true) {
+            return None;
+        }
+        let topics = ledger.tell(group)?;
+        let commits = GroupCommits {
+            name: StrBytes::from_string(group.to_owned()),
+            at,
+            topics: Ok(topics.into_iter().map(topic_offsets).collect()),
+        };
+        Some((commits, ledger.generation(group)))
+    }
+
+    /// Somebody else told what these groups committed.
+    pub(crate) fn drop_edges(&self, groups: &[Arc<str>]) {
+        if let Some(reading) = &self.reading {
+            let mut ledger = reading.ledger();
+            groups.iter().for_each(|group| ledger.drop_edges(group));
+        }
+    }
+
+    /// Ends a cycle: what waited is taken, and the groups of the next one are followed. Begins to read, if it is time to.
+    pub(crate) fn end_cycle<'a>(
+        &mut self,
+        settings: &Settings,
+        groups: impl Iterator<Item = (&'a str, Option<usize>)> + Clone,
+        (clock, now): (WallClock, Time),
+    ) {
+        if self.reading.is_none() && self.is_due(settings, now) && !self.ends.is_empty() {
+            self.begin(settings, clock, now);
+        }
+        if let Some(reading) = &self.reading {
+            let mut ledger = reading.ledger();
+            ledger.open();
+            follow(&mut ledger, groups);
+        }
+        if self.facts.are_streamed && !self.is_told {
+            (self.is_told, self.complaint) = (true, None);
+            tracing::info!("cluster {}: committed offsets are read from the commit stream", settings.name);
+        }
+    }
+
+    /// Where committed offsets come from.
+    pub(crate) fn facts(&self) -> Facts {
+        self.facts.clone()
+    }
+
+    fn is_due(&self, settings: &Settings, now: Time) -> bool {
+        settings.offsets != Offsets::Query && self.pause_until.is_none_or(|until| now >= until)
+    }
+
+    fn begin(&mut self, settings: &Settings, clock: WallClock, now: Time) {
+        let shards = self.told_at.len();
+        let mut ends = vec![None; shards];
+        for (shard, end) in &self.ends {
+            ends[*shard] = Some(*end);
+        }
+        let beginning = Beginning {
+            ends,
+            from_ms: clock.ms - (PRESENT_SECONDS * 1000.0) as Millis,
+            step_ms: STEP_MS,
+            now: clock,
+        };
+        match Reading::begin(settings, beginning) {
+            Ok(reading) => {
+                self.complete = vec![false; shards];
+                self.stamped_ahead = 0;
+                self.reading = Some(reading);
+            }
+            Err(why) => self.give_up(settings, &why, now),
+        }
+    }
+
+    fn give_up(&mut self, settings: &Settings, why: &Ended, now: Time) {
+        self.skipped_before = self.facts.skipped.iter().copied().collect();
+        self.reading = None;
+        self.complete.clear();
+        self.facts.are_streamed = false;
+        self.facts.skew_seconds = None;
+        self.is_told = false;
+        self.pause_until = Some(match why {
+            Ended::Unsupported(_) => Time::INFINITY,
+            Ended::Refused(_) => now + REFUSED_PAUSE_SECONDS,
+            Ended::Failed(_) => now + FAILED_PAUSE_SECONDS,
+            Ended::Torn(_) => now,
+        });
+        if self.complaint.replace(why.label()) == Some(why.label()) {
+            return;
+        }
+        let (cluster, reason) = (&settings.name, why.reason());
+        match settings.offsets {
+            Offsets::Stream => tracing::error!(
+                "cluster {cluster}: the commit stream can't be read, and offsets is stream: no committed offsets, no lag. {reason}"
+            ),
+            _ => tracing::warn!(
+                "cluster {cluster}: the commit stream can't be read: committed offsets are asked for instead. {reason}"
+            ),
+        }
+    }
+}
+
+fn follow<'a>(
+    ledger: &mut Ledger,
+    groups: impl Iterator<Item = (&'a str, Option<usize>)> + Clone,
+) {
+    for (group, shard) in groups.clone() {
+        if let Some(shard) = shard {
+            ledger.follow(shard, group);
+        }
+    }
+    let known: HashSet<&str> = groups.map(|(group, _)| group).collect();
+    ledger.forget_all_but(|group| known.contains(group));
+}
+
+fn topic_offsets(told: TopicTold) -> TopicOffsets {
+    TopicOffsets {
+        name: told.name,
+        id: told.id,
+        partitions: told.partitions,
+        edges: told.edges,
+    }
+}
