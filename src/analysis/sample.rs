@@ -125,7 +125,13 @@ pub struct GroupSample {
     pub commits: Option<Commits>,
 }
 
-/// All committed offsets of a group: a partition that is not in here has no commit.
+/// Is this Kafka's word for share groups (KIP-932)? Their members take single messages, in whatever order; what stands for a commit
+/// is the oldest message that is not acknowledged.
+pub fn is_share(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("share")
+}
+
+/// All committed offsets of a group (of a share group: its start offsets): a partition that is not in here has no commit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commits {
     /// When the answer arrived. Commits are read before log ends, so this is before the readings in [`PartitionSample`].

@@ -168,6 +168,14 @@ impl TopicWatch {
         partitions.for_each(PartitionWatch::interrupt);
     }
 
+    /// Whether a commit that moves backwards is counted as one. The start offset of a share group does so when an administrator sets
+    /// it, and only then; what is read twice meanwhile (released, or not acknowledged in time) doesn't move it. The lag follows it
+    /// in either case.
+    pub(super) fn counts_rewinds(&mut self, counts: bool) {
+        let known = self.counts.rewinds.take().unwrap_or_default();
+        self.counts.rewinds = counts.then_some(known);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.partitions.is_empty()
     }
@@ -227,11 +235,12 @@ impl TopicWatch {
             arrivals,
             &settings.divergence,
         );
+        let rewinds = self.counts.rewinds;
         let happened = Happened {
             is_whole: self.partitions.iter().all(|partition| partition.fresh),
             consumed: self.sum.departed() as f64,
-            rewound: self.counts.reprocessed_messages as f64,
-            rewinds_now,
+            rewound: rewinds.map_or(0, |rewinds| rewinds.reprocessed_messages) as f64,
+            rewinds_now: rewinds.map_or(0, |_| rewinds_now),
         };
         self.retries.follow(
             cycle.sample.at,
@@ -276,9 +285,11 @@ impl TopicWatch {
 }
 
 fn count(counts: &mut Counts, step: &Step) {
-    counts.reprocessed_messages = counts.reprocessed_messages.saturating_add(step.rewound);
+    if let Some(rewinds) = &mut counts.rewinds {
+        rewinds.times += u64::from(step.rewound > 0);
+        rewinds.reprocessed_messages = rewinds.reprocessed_messages.saturating_add(step.rewound);
+    }
     counts.lost_messages = counts.lost_messages.saturating_add(step.lost);
-    counts.rewound += u64::from(step.rewound > 0);
     counts.skipped += u64::from(step.skipped);
     counts.recreated += u64::from(step.restart == Some(Restart::Recreated));
     counts.truncated += u64::from(step.restart == Some(Restart::Truncated));

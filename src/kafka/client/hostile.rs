@@ -8,10 +8,12 @@ use kafka_protocol::messages::describe_cluster_response as cluster;
 use kafka_protocol::messages::describe_configs_response as configs;
 use kafka_protocol::messages::describe_groups_response as classic;
 use kafka_protocol::messages::describe_log_dirs_response as dirs;
+use kafka_protocol::messages::describe_share_group_offsets_response as shared;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::list_offsets_response as ends;
 use kafka_protocol::messages::metadata_response as metadata;
 use kafka_protocol::messages::offset_fetch_response as commits;
+use kafka_protocol::messages::share_group_describe_response as share;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Encodable, HeaderVersion, StrBytes};
 use proptest::prelude::*;
@@ -224,6 +226,53 @@ impl Answers for ConsumerGroupDescribeRequest {
     }
 }
 
+impl Answers for ShareGroupDescribeRequest {
+    fn answer(dice: &mut Dice, _: i16) -> ShareGroupDescribeResponse {
+        let assigned = |d: &mut Dice| {
+            share::TopicPartitions::default()
+                .with_topic_name(d.text().into())
+                .with_partitions(d.many(Dice::i32))
+        };
+        let member = |d: &mut Dice| {
+            let assignment = share::Assignment::default().with_topic_partitions(d.many(assigned));
+            share::Member::default()
+                .with_member_id(d.text())
+                .with_rack_id(d.maybe())
+                .with_subscribed_topic_names(d.many(|d| d.text().into()))
+                .with_assignment(assignment)
+        };
+        let group = |d: &mut Dice| {
+            share::DescribedGroup::default()
+                .with_group_id(d.text().into())
+                .with_members(d.many(member))
+        };
+        ShareGroupDescribeResponse::default().with_groups(dice.many(group))
+    }
+}
+
+impl Answers for DescribeShareGroupOffsetsRequest {
+    fn answer(dice: &mut Dice, _: i16) -> DescribeShareGroupOffsetsResponse {
+        let partition = |d: &mut Dice| {
+            shared::DescribeShareGroupOffsetsResponsePartition::default()
+                .with_partition_index(d.i32())
+                .with_start_offset(d.next() as i64)
+                .with_error_message(d.maybe())
+        };
+        let topic = |d: &mut Dice| {
+            shared::DescribeShareGroupOffsetsResponseTopic::default()
+                .with_topic_name(d.text().into())
+                .with_partitions(d.many(partition))
+        };
+        let group = |d: &mut Dice| {
+            shared::DescribeShareGroupOffsetsResponseGroup::default()
+                .with_group_id(d.text().into())
+                .with_topics(d.many(topic))
+                .with_error_message(d.maybe())
+        };
+        DescribeShareGroupOffsetsResponse::default().with_groups(dice.many(group))
+    }
+}
+
 impl Answers for DescribeConfigsRequest {
     fn answer(dice: &mut Dice, _: i16) -> DescribeConfigsResponse {
         let synonym = |d: &mut Dice| {
@@ -353,6 +402,8 @@ fn check_all(seed: u64) {
     check::<ListOffsetsRequest>(dice);
     check::<DescribeGroupsRequest>(dice);
     check::<ConsumerGroupDescribeRequest>(dice);
+    check::<DescribeShareGroupOffsetsRequest>(dice);
+    check::<ShareGroupDescribeRequest>(dice);
     check::<DescribeConfigsRequest>(dice);
     check::<DescribeClusterRequest>(dice);
     check::<SaslHandshakeRequest>(dice);
