@@ -200,7 +200,7 @@ impl GroupWatch {
                 self.topics.insert(sample.name.clone(), Box::new(watch));
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {
-                watch.counts_rewinds(!self.is_share);
+                watch.set_share(self.is_share);
                 watch.take(group, &committed.partitions, sample, arrivals, cycle);
             }
         }

@@ -246,6 +246,7 @@ mod tests {
             name: text(name),
             at: Instant::now(),
             topics: Ok(Vec::new()),
+            lags: Vec::new(),
         });
         Listing {
             groups: groups.collect(),

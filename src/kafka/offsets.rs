@@ -34,6 +34,8 @@ pub(crate) struct GroupCommits {
     pub(crate) name: StrBytes,
     pub(crate) at: Instant,
     pub(crate) topics: Result<Vec<TopicOffsets>, Code>,
+    /// Of a share group: what goes with each of these offsets, in the same order; empty for all others.
+    pub(crate) lags: Vec<Vec<u64>>,
 }
 
 impl GroupCommits {
@@ -127,6 +129,7 @@ fn commits_of(group: OffsetFetchResponseGroup, at: Instant, tally: &Tally) -> Gr
         at,
         topics: checked(group.error_code, OffsetFetchRequest::NAME, tally)
             .and_then(|()| topics.collect()),
+        lags: Vec::new(),
     }
 }
 

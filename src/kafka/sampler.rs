@@ -26,6 +26,7 @@ use super::offsets::GroupCommits;
 use super::reached::Reached;
 use super::refusals::Refusals;
 use super::settings::Settings;
+use super::shares;
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
 use super::trust::Trust;
@@ -162,6 +163,7 @@ impl Sampler {
         self.find_grown(&commits, &answering, clock).await;
         self.refuse_commits(&mut commits);
         self.read_ends(&commits, &answering, clock).await;
+        shares::reckon(&mut commits, &self.topics);
         self.look_back(&commits, clock).await;
         self.ask_seldom(&answering, clock).await;
         self.groups.drop_old_members(now);

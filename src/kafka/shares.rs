@@ -1,23 +1,23 @@
 //! How far share groups (KIP-932) are: DescribeShareGroupOffsets of their coordinator, in batches. OffsetFetch answers such a
 //! group with nothing.
 //!
-//! A share group's members acknowledge messages in whatever order. What stands for its commit in a partition is the start offset:
-//! the oldest message that is not acknowledged, so that its age is the time lag. Kafka's own lag (`kafka-share-groups`, KIP-1226)
-//! leaves out what is acknowledged behind that already: at most as many messages as a partition may have in flight
-//! (`group.share.partition.max.record.locks`, 2,000).
+//! A share group's members acknowledge messages in whatever order, and its start offset is written late. What counts is the lag
+//! that Kafka tells (`kafka-share-groups` prints the same): how many messages' delivery isn't over yet. As far before the log's
+//! end, read in the same cycle, is what stands for the group's commit.
 
-use kafka_protocol::messages::DescribeShareGroupOffsetsRequest;
 use kafka_protocol::messages::describe_share_group_offsets_request::DescribeShareGroupOffsetsRequestGroup;
-use kafka_protocol::messages::describe_share_group_offsets_response::DescribeShareGroupOffsetsResponseGroup;
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
 use super::client::api::Api;
 use super::client::session::Session;
 use super::client::tally::Tally;
-use super::error::Error;
+use super::error::{Error, LAG_NOT_TOLD};
 use super::offsets::{self, GroupCommits};
+use super::sampler::CommitsByGroup;
+use super::topics::Topics;
 use crate::analysis::sample::is_share;
+use crate::codec::{DescribeShareGroupOffsetsRequest, SharedTopic, SharingGroup};
 
 /// Groups in one request. For each the coordinator asks those who keep the state of its partitions.
 const GROUPS_MAX: usize = 500;
@@ -47,7 +47,7 @@ impl Asked {
     }
 }
 
-/// Where share groups start, each in all topics it has a start in. A broker that doesn't know the question isn't asked.
+/// How far share groups are, each in all topics it has begun to read. A broker that doesn't know the question isn't asked.
 pub(crate) async fn started(
     session: &mut Session,
     groups: &[StrBytes],
@@ -64,7 +64,7 @@ pub(crate) async fn started(
     let mut starts = Vec::with_capacity(groups.len());
     for answer in answers? {
         let groups = answer.body.groups.into_iter();
-        starts.extend(groups.map(|group| starts_of(group, answer.at, session.tally())));
+        starts.extend(groups.filter_map(|group| starts_of(group, answer.at, session.tally())));
     }
     Ok(starts)
 }
@@ -75,99 +75,138 @@ fn requests(groups: &[StrBytes]) -> Vec<DescribeShareGroupOffsetsRequest> {
             .with_group_id(group.clone().into())
             .with_topics(None)
     };
-    let batch = |groups: &[StrBytes]| {
-        let groups = groups.iter().map(named).collect();
-        DescribeShareGroupOffsetsRequest::default().with_groups(groups)
+    let batch = |groups: &[StrBytes]| DescribeShareGroupOffsetsRequest {
+        groups: groups.iter().map(named).collect(),
     };
     groups.chunks(GROUPS_MAX).map(batch).collect()
 }
 
-/// A start of −1 is none: nobody has fetched from the partition yet.
-fn starts_of(
-    group: DescribeShareGroupOffsetsResponseGroup,
-    at: Instant,
-    tally: &Tally,
-) -> GroupCommits {
-    const API: &str = DescribeShareGroupOffsetsRequest::NAME;
-    let topics = group.topics.into_iter().map(|topic| {
+const API: &str = DescribeShareGroupOffsetsRequest::NAME;
+
+/// `None`: of some partition Kafka doesn't know the lag, as after an upgrade from 4.1 until something is acknowledged. Without it
+/// the sum would be too small.
+fn starts_of(group: SharingGroup, at: Instant, tally: &Tally) -> Option<GroupCommits> {
+    let begun: Vec<SharedTopic> = group.topics.into_iter().filter_map(begun).collect();
+    let of_all = begun.iter().map(|topic| {
+        let lags = topic.partitions.iter().map(|p| p.lag.try_into().ok());
+        lags.collect::<Option<Vec<u64>>>()
+    });
+    let lags: Option<Vec<_>> = of_all.collect();
+    let topics = begun.iter().map(|topic| {
         let partitions = topic.partitions.iter();
-        let raw = partitions.map(|p| (p.partition_index, p.start_offset, p.error_code));
-        Ok((topic.topic_name.0, offsets::offsets(raw, API, tally)?))
+        let raw = partitions.map(|p| (p.index, p.start_offset, p.error_code));
+        Ok((topic.name.clone(), offsets::offsets(raw, API, tally)?))
     });
     let topics = offsets::checked(group.error_code, API, tally).and_then(|()| topics.collect());
-    GroupCommits {
-        name: group.group_id.0,
-        at,
-        topics: topics.map(with_starts),
+    if topics.is_ok() && lags.is_none() {
+        tally.error(API, LAG_NOT_TOLD);
+        return None;
     }
+    Some(GroupCommits {
+        name: group.name,
+        at,
+        topics,
+        lags: lags.unwrap_or_default(),
+    })
 }
 
-/// A topic in which nothing was fetched yet is none that the group is behind in.
-fn with_starts(mut topics: Vec<offsets::TopicOffsets>) -> Vec<offsets::TopicOffsets> {
-    topics.retain(|(_, partitions)| !partitions.is_empty());
-    topics
+/// Without the partitions in which nobody has fetched yet, which have no start (−1) and no lag; in order. `None` when none is left.
+fn begun(mut topic: SharedTopic) -> Option<SharedTopic> {
+    let partitions = &mut topic.partitions;
+    partitions.retain(|p| p.error_code != 0 || p.index >= 0 && p.start_offset >= 0);
+    partitions.sort_unstable_by_key(|p| p.index);
+    partitions.dedup_by_key(|p| p.index);
+    (!partitions.is_empty()).then_some(topic)
+}
+
+/// Puts in the place of share groups' start offsets how far they are by their lags and the log ends of this cycle. Where there is no
+/// end, nothing is made of the offset either.
+pub(crate) fn reckon(commits: &mut CommitsByGroup, topics: &Topics) {
+    for group in commits.values_mut() {
+        let told = group.topics.as_mut().map_or(&mut [][..], |told| told);
+        for ((name, offsets), lags) in told.iter_mut().zip(&group.lags) {
+            let topic = topics.index(name).map(|index| &topics.list()[index]);
+            for ((number, offset), lag) in offsets.iter_mut().zip(lags) {
+                let ends = topic.and_then(|topic| topic.ends.get(*number as usize));
+                if let Some(end) = ends.and_then(|ends| ends.log_end) {
+                    *offset = end.offset.saturating_sub(*lag).max(*offset);
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::messages::describe_share_group_offsets_response::{
-        DescribeShareGroupOffsetsResponsePartition, DescribeShareGroupOffsetsResponseTopic,
-    };
-
     use super::*;
+    use crate::codec::SharedPartition;
 
-    /// `(start offset, error)` of partitions 0, 1, …
-    fn topic(name: &'static str, starts: &[(i64, i16)]) -> DescribeShareGroupOffsetsResponseTopic {
-        let partition = |(index, (start, error)): (usize, &(i64, i16))| {
-            DescribeShareGroupOffsetsResponsePartition::default()
-                .with_partition_index(index as i32)
-                .with_start_offset(*start)
-                .with_error_code(*error)
-        };
-        DescribeShareGroupOffsetsResponseTopic::default()
-            .with_topic_name(StrBytes::from_static_str(name).into())
-            .with_partitions(starts.iter().enumerate().map(partition).collect())
+    /// `(start offset, lag, error)` of partitions 0, 1, …
+    fn topic(name: &'static str, partitions: &[(i64, i64, i16)]) -> SharedTopic {
+        let partitions = (0..).zip(partitions);
+        let partitions =
+            partitions.map(|(index, (start_offset, lag, error_code))| SharedPartition {
+                index,
+                start_offset: *start_offset,
+                lag: *lag,
+                error_code: *error_code,
+                ..SharedPartition::default()
+            });
+        SharedTopic {
+            name: StrBytes::from_static_str(name),
+            partitions: partitions.collect(),
+            ..SharedTopic::default()
+        }
     }
 
-    fn told(
-        error: i16,
-        topics: &[DescribeShareGroupOffsetsResponseTopic],
-    ) -> (GroupCommits, Tally) {
+    fn told(error_code: i16, topics: &[SharedTopic]) -> (Option<GroupCommits>, Tally) {
         let tally = Tally::default();
-        let group = DescribeShareGroupOffsetsResponseGroup::default()
-            .with_topics(topics.to_vec())
-            .with_error_code(error);
+        let group = SharingGroup {
+            topics: topics.to_vec(),
+            error_code,
+            ..SharingGroup::default()
+        };
         (starts_of(group, Instant::now(), &tally), tally)
     }
 
     #[test]
-    fn where_nobody_has_fetched_there_is_no_start() {
+    fn where_nobody_has_fetched_there_is_neither_start_nor_lag() {
         let topics = [
-            topic("orders", &[(-1, 0), (7, 0), (0, 0)]),
-            topic("new", &[(-1, 0)]),
+            topic("orders", &[(-1, -1, 0), (7, 3, 0), (0, 9, 0)]),
+            topic("new", &[(-1, -1, 0)]),
         ];
         let (group, tally) = told(0, &topics);
+        let group = group.expect("it is told");
         let topics = group.topics.expect("no error");
         assert_eq!(topics.len(), 1, "{topics:?}");
         assert_eq!(
             (&*topics[0].0, &*topics[0].1),
             ("orders", &[(1, 7), (2, 0)][..])
         );
+        assert_eq!(group.lags, [[3, 9]]);
         assert_eq!(tally.errors(), []);
     }
 
     #[test]
     fn an_error_of_the_group_or_of_a_partition_makes_it_unknown() {
-        let partition = [topic("orders", &[(5, 0), (7, 15)])];
+        let partition = [topic("orders", &[(5, 1, 0), (-1, -1, 15)])];
         let cases = [
             (16, &partition[..0], "not_coordinator"),
             (0, &partition, "coordinator_not_available"),
         ];
         for (error, topics, label) in cases {
             let (group, tally) = told(error, topics);
-            assert!(group.topics.is_err(), "{label}");
+            assert!(group.is_some_and(|group| group.topics.is_err()), "{label}");
             assert_eq!(tally.errors(), [("DescribeShareGroupOffsets", label, 1)]);
         }
+    }
+
+    #[test]
+    fn a_start_without_a_lag_makes_it_unknown() {
+        let (group, tally) = told(0, &[topic("orders", &[(5, 1, 0), (7, -1, 0)])]);
+        assert!(group.is_none());
+        let counted = ("DescribeShareGroupOffsets", "lag_not_told", 1);
+        assert_eq!(tally.errors(), [counted]);
     }
 
     #[test]

@@ -168,12 +168,12 @@ impl TopicWatch {
         partitions.for_each(PartitionWatch::interrupt);
     }
 
-    /// Whether a commit that moves backwards is counted as one. The start offset of a share group does so when an administrator sets
-    /// it, and only then; what is read twice meanwhile (released, or not acknowledged in time) doesn't move it. The lag follows it
-    /// in either case.
-    pub(super) fn counts_rewinds(&mut self, counts: bool) {
+    /// Whether it is a share group's. What stands for its commits moves backwards when an administrator sets its offsets, and by what
+    /// arrives between two readings; what is read twice (released, or not acknowledged in time) doesn't move it. So a rewind says
+    /// nothing, and isn't counted; the lag follows in any case.
+    pub(super) fn set_share(&mut self, is_share: bool) {
         let known = self.counts.rewinds.take().unwrap_or_default();
-        self.counts.rewinds = counts.then_some(known);
+        self.counts.rewinds = (!is_share).then_some(known);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -211,6 +211,7 @@ impl TopicWatch {
             let mut watched = Watched {
                 rate_window: settings.rate_window(),
                 profile,
+                are_reckoned: self.counts.rewinds.is_none(),
                 edge_shift,
                 window: self.divergence.open_window(),
             };

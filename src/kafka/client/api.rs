@@ -3,14 +3,15 @@
 
 use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
-    DescribeShareGroupOffsetsRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest, SaslAuthenticateRequest, SaslHandshakeRequest, ShareGroupDescribeRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest, ShareGroupDescribeRequest,
 };
 use kafka_protocol::protocol::Request;
 
 use super::shape::Shape::{Blob, Fixed, List, Plain, Struct, Text};
 use super::shape::{Field, Message, Shape};
+use crate::codec::DescribeShareGroupOffsetsRequest;
 
 /// A request that may be sent, and how its answer must look.
 pub(crate) trait Api: Request + Send + Sync {
@@ -155,8 +156,8 @@ const COMMITTED_TOPIC: &[Field] = &[
 
 impl Api for DescribeShareGroupOffsetsRequest {
     const NAME: &'static str = "DescribeShareGroupOffsets";
-    /// Version 1 also tells Kafka's own lag (KIP-1226), which the codec doesn't know.
-    const VERSIONS_USED: (i16, i16) = (0, 0);
+    /// Version 0 has no lag, and without it a start offset can't be believed.
+    const VERSIONS_USED: (i16, i16) = (1, 1);
     const ANSWER: Message = Message {
         flexible_from: 0,
         fields: &[
@@ -181,6 +182,7 @@ const SHARED_TOPIC: &[Field] = &[
         I32.always(),
         I64.always(),
         I32.always(),
+        I64.since(1),
         I16.always(),
         Text.always(),
     ])

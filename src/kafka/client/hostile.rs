@@ -8,18 +8,29 @@ use kafka_protocol::messages::describe_cluster_response as cluster;
 use kafka_protocol::messages::describe_configs_response as configs;
 use kafka_protocol::messages::describe_groups_response as classic;
 use kafka_protocol::messages::describe_log_dirs_response as dirs;
-use kafka_protocol::messages::describe_share_group_offsets_response as shared;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::list_offsets_response as ends;
 use kafka_protocol::messages::metadata_response as metadata;
 use kafka_protocol::messages::offset_fetch_response as commits;
 use kafka_protocol::messages::share_group_describe_response as share;
-use kafka_protocol::messages::*;
+use kafka_protocol::messages::{
+    ApiVersionsRequest, ApiVersionsResponse, ConsumerGroupDescribeRequest,
+    ConsumerGroupDescribeResponse, DescribeClusterRequest, DescribeClusterResponse,
+    DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    DescribeLogDirsRequest, DescribeLogDirsResponse, ListGroupsRequest, ListGroupsResponse,
+    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetFetchRequest,
+    OffsetFetchResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
+    SaslHandshakeResponse, ShareGroupDescribeRequest, ShareGroupDescribeResponse,
+};
 use kafka_protocol::protocol::{Encodable, HeaderVersion, StrBytes};
 use proptest::prelude::*;
 
 use super::api::Api;
 use super::connection::{decode, read_frame};
+use crate::codec::{
+    DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse, SharedPartition,
+    SharedTopic, SharingGroup,
+};
 use crate::kafka::error::Error;
 
 /// Numbers that follow from one seed.
@@ -252,24 +263,25 @@ impl Answers for ShareGroupDescribeRequest {
 
 impl Answers for DescribeShareGroupOffsetsRequest {
     fn answer(dice: &mut Dice, _: i16) -> DescribeShareGroupOffsetsResponse {
-        let partition = |d: &mut Dice| {
-            shared::DescribeShareGroupOffsetsResponsePartition::default()
-                .with_partition_index(d.i32())
-                .with_start_offset(d.next() as i64)
-                .with_error_message(d.maybe())
+        let partition = |d: &mut Dice| SharedPartition {
+            index: d.i32(),
+            start_offset: d.next() as i64,
+            lag: d.next() as i64,
+            ..SharedPartition::default()
         };
-        let topic = |d: &mut Dice| {
-            shared::DescribeShareGroupOffsetsResponseTopic::default()
-                .with_topic_name(d.text().into())
-                .with_partitions(d.many(partition))
+        let topic = |d: &mut Dice| SharedTopic {
+            name: d.text(),
+            id: d.next().into(),
+            partitions: d.many(partition),
         };
-        let group = |d: &mut Dice| {
-            shared::DescribeShareGroupOffsetsResponseGroup::default()
-                .with_group_id(d.text().into())
-                .with_topics(d.many(topic))
-                .with_error_message(d.maybe())
+        let group = |d: &mut Dice| SharingGroup {
+            name: d.text(),
+            topics: d.many(topic),
+            error_code: 0,
         };
-        DescribeShareGroupOffsetsResponse::default().with_groups(dice.many(group))
+        DescribeShareGroupOffsetsResponse {
+            groups: dice.many(group),
+        }
     }
 }
 

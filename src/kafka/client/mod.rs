@@ -20,10 +20,12 @@ pub(crate) mod tally;
 use bytes::Bytes;
 use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
-    DescribeShareGroupOffsetsRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest, SaslAuthenticateRequest, SaslHandshakeRequest, ShareGroupDescribeRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest, ShareGroupDescribeRequest,
 };
+
+use crate::codec::DescribeShareGroupOffsetsRequest;
 
 /// Reads bytes as an answer: the first byte says to which question, the second in which version. For fuzzing.
 pub(crate) fn read_any_answer(bytes: &[u8]) {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, DescribeLogDirsRequest, DescribeShareGroupOffsetsRequest,
-    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest,
-    ShareGroupDescribeRequest,
+    DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest, ListOffsetsRequest,
+    MetadataRequest, OffsetFetchRequest, ShareGroupDescribeRequest,
 };
 
 use super::acl::{Operation, Resource};
+use crate::codec::DescribeShareGroupOffsetsRequest;
 use crate::kafka::client::api::Api;
 use crate::kafka::client::session::Session;
 
@@ -79,7 +79,7 @@ pub(super) const DESCRIBE_SHARE_GROUP_OFFSETS: Question = asked(
     DescribeShareGroupOffsetsRequest::NAME,
     Operation::Describe,
     Resource::AnyGroup,
-    "4.1",
+    "4.2",
     "no offsets of share groups (KIP-932): no lag of them",
 );
 

@@ -173,6 +173,7 @@ mod tests {
                 name: StrBytes::from_static_str("pay"),
                 at: Instant::now(),
                 topics: Code::of(*code).map_or(Ok(Vec::new()), Err),
+                lags: Vec::new(),
             }],
         };
         (1..).zip(answers.iter().map(listing)).collect()

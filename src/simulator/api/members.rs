@@ -238,6 +238,6 @@ fn numbers(partitions: &[u32]) -> Vec<i32> {
     partitions.iter().map(|number| *number as i32).collect()
 }
 
-pub(super) fn no_such_group(name: &GroupId) -> StrBytes {
+fn no_such_group(name: &GroupId) -> StrBytes {
     StrBytes::from_string(format!("Group {} not found.", &*name.0))
 }

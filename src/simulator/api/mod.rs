@@ -27,7 +27,7 @@ use super::view::View;
 
 /// `(question, lowest version, highest version)`: what real brokers of 4.4 speak, as far as the codec knows it and it is answered here.
 /// OffsetFetch 10 asks by topic id, which the codec's request doesn't know; Fetch 18 is for followers, Produce 13 knows
-/// topics by id only. DescribeShareGroupOffsets 1 tells Kafka's own lag, for which the codec's answer has no field.
+/// topics by id only. DescribeShareGroupOffsets 0 lacks the lag.
 pub(super) const ANSWERED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::Produce, 3, 12),
     (ApiKey::Fetch, 4, 17),
@@ -43,7 +43,7 @@ pub(super) const ANSWERED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DescribeCluster, 0, 2),
     (ApiKey::ConsumerGroupDescribe, 0, 1),
     (ApiKey::ShareGroupDescribe, 1, 1),
-    (ApiKey::DescribeShareGroupOffsets, 0, 0),
+    (ApiKey::DescribeShareGroupOffsets, 1, 1),
 ];
 
 /// A frame to send.

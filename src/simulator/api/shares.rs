@@ -1,20 +1,16 @@
-//! DescribeShareGroupOffsets: where share groups start, of one group or many, in all topics or some. Groups of another type are none.
+//! DescribeShareGroupOffsets: how far share groups are, one or many, in all topics or some. Of groups of another type, and of those that
+//! don't exist, there is nothing to tell, and no error.
 
-use kafka_protocol::ResponseError;
 use kafka_protocol::messages::describe_share_group_offsets_request::DescribeShareGroupOffsetsRequestTopic;
-use kafka_protocol::messages::describe_share_group_offsets_response::{
-    DescribeShareGroupOffsetsResponseGroup, DescribeShareGroupOffsetsResponsePartition,
-    DescribeShareGroupOffsetsResponseTopic,
-};
-use kafka_protocol::messages::{
-    DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse, GroupId,
-};
+use kafka_protocol::protocol::StrBytes;
 
 use super::super::group::Kind;
 use super::super::view::{Log, View};
 use super::groups::trouble_with;
-use super::members::no_such_group;
-use super::uuid;
+use crate::codec::{
+    DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse, SharedPartition,
+    SharedTopic, SharingGroup,
+};
 
 pub(super) fn answer(
     view: &View<'_>,
@@ -22,42 +18,45 @@ pub(super) fn answer(
     _: i16,
 ) -> DescribeShareGroupOffsetsResponse {
     let groups = question.groups.into_iter();
-    let groups = groups.map(|asked| group(view, asked.group_id, asked.topics.as_deref()));
-    DescribeShareGroupOffsetsResponse::default().with_groups(groups.collect())
+    let groups = groups.map(|asked| group(view, asked.group_id.0, asked.topics.as_deref()));
+    DescribeShareGroupOffsetsResponse {
+        groups: groups.collect(),
+    }
 }
 
 fn group(
     view: &View<'_>,
-    name: GroupId,
+    name: StrBytes,
     asked: Option<&[DescribeShareGroupOffsetsRequestTopic]>,
-) -> DescribeShareGroupOffsetsResponseGroup {
-    let answer = DescribeShareGroupOffsetsResponseGroup::default().with_group_id(name.clone());
-    if let Some(error) = trouble_with(view, &name.0) {
-        return answer.with_error_code(error);
-    }
-    let group = view.group(&name.0);
+) -> SharingGroup {
+    let trouble = trouble_with(view, &name);
+    let group = view.group(&name).filter(|_| trouble.is_none());
     let group = group.filter(|group| view.group_data(*group).kind == Kind::Share);
-    let Some(group) = group else {
-        return answer
-            .with_error_code(ResponseError::GroupIdNotFound.code())
-            .with_error_message(Some(no_such_group(&name)));
+    let topics = match (group, asked) {
+        (None, _) => Vec::new(),
+        (Some(group), Some(asked)) => asked.iter().map(|asked| some(view, group, asked)).collect(),
+        (Some(group), None) => all(view, group),
     };
-    let topics = match asked {
-        Some(asked) => asked.iter().map(|asked| some(view, group, asked)).collect(),
-        None => all(view, group),
-    };
-    answer.with_topics(topics)
+    SharingGroup {
+        name,
+        topics,
+        error_code: trouble.unwrap_or(0),
+    }
 }
 
 /// Every partition of the topics that it reads, with and without a start.
-fn all(view: &View<'_>, group: usize) -> Vec<DescribeShareGroupOffsetsResponseTopic> {
+fn all(view: &View<'_>, group: usize) -> Vec<SharedTopic> {
     let world = &view.cluster.world;
     let existing = world.subscribed(group);
     let existing = existing.filter(|topic| view.id(Log::Topic(*topic)).is_some());
     let topics = existing.map(|topic| {
         let numbers = 0..world.partitions(topic) as i32;
         let partitions = numbers.map(|number| partition(view, group, Some(topic), number));
-        told(view, topic).with_partitions(partitions.collect())
+        SharedTopic {
+            name: view.cluster.topic_names[topic].clone(),
+            id: view.id(Log::Topic(topic)).unwrap_or(0),
+            partitions: partitions.collect(),
+        }
     });
     topics.collect()
 }
@@ -66,36 +65,46 @@ fn some(
     view: &View<'_>,
     group: usize,
     asked: &DescribeShareGroupOffsetsRequestTopic,
-) -> DescribeShareGroupOffsetsResponseTopic {
-    let topic = match view.log(&asked.topic_name.0) {
+) -> SharedTopic {
+    let log = view.log(&asked.topic_name.0);
+    let topic = match log {
         Some(Log::Topic(topic)) => Some(topic),
         _ => None,
     };
     let numbers = asked.partitions.iter();
     let partitions = numbers.map(|number| partition(view, group, topic, *number));
-    let named =
-        DescribeShareGroupOffsetsResponseTopic::default().with_topic_name(asked.topic_name.clone());
-    let answer = topic.map_or(named, |topic| told(view, topic));
-    answer.with_partitions(partitions.collect())
+    SharedTopic {
+        name: asked.topic_name.0.clone(),
+        id: log.and_then(|log| view.id(log)).unwrap_or(0),
+        partitions: partitions.collect(),
+    }
 }
 
-fn told(view: &View<'_>, topic: usize) -> DescribeShareGroupOffsetsResponseTopic {
-    DescribeShareGroupOffsetsResponseTopic::default()
-        .with_topic_name(view.cluster.topic_names[topic].clone().into())
-        .with_topic_id(uuid(view.id(Log::Topic(topic)).unwrap_or(0)))
-}
-
-/// Its start, −1 for none.
-fn partition(
-    view: &View<'_>,
-    group: usize,
-    topic: Option<usize>,
-    number: i32,
-) -> DescribeShareGroupOffsetsResponsePartition {
+/// −1 for a start and a lag that there aren't. As Kafka's, a start offset is that of the acknowledgement before the last.
+fn partition(view: &View<'_>, group: usize, topic: Option<usize>, number: i32) -> SharedPartition {
     let world = &view.cluster.world;
-    let start = || world.committed(group, topic?, u32::try_from(number).ok()?, view.now);
-    let start = start().and_then(|offset| i64::try_from(offset).ok());
-    DescribeShareGroupOffsetsResponsePartition::default()
-        .with_partition_index(number)
-        .with_start_offset(start.unwrap_or(-1))
+    let found = || {
+        let (topic, index) = (topic?, u32::try_from(number).ok()?);
+        let acknowledged = world.committed(group, topic, index, view.now)?;
+        let lag = world
+            .log_end(topic, index, view.now)?
+            .saturating_sub(acknowledged);
+        let start = start(view, group, topic, index).unwrap_or(0);
+        Some((start.try_into().ok()?, lag.try_into().ok()?))
+    };
+    let (start_offset, lag) = found().unwrap_or((-1, -1));
+    SharedPartition {
+        index: number,
+        start_offset,
+        leader_epoch: 0,
+        lag,
+        error_code: 0,
+    }
+}
+
+fn start(view: &View<'_>, group: usize, topic: usize, index: u32) -> Option<u64> {
+    let (world, data) = (&view.cluster.world, view.group_data(group));
+    let delay = data.subscription(topic)?.delay_of(index);
+    let last = data.last_commit(delay, index, view.now)?;
+    world.committed(group, topic, index, last - data.commit_every / 2.0)
 }

@@ -8,10 +8,11 @@ use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     ApiKey, ConsumerGroupDescribeRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, DescribeLogDirsRequest, DescribeShareGroupOffsetsRequest, FetchRequest,
-    FindCoordinatorRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest, ProduceRequest, ShareGroupDescribeRequest,
+    DescribeGroupsRequest, DescribeLogDirsRequest, FetchRequest, FindCoordinatorRequest,
+    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, ProduceRequest,
+    ShareGroupDescribeRequest,
 };
+use lagslope::codec::DescribeShareGroupOffsetsRequest;
 use lagslope::simulator::arrivals::Arrivals;
 use lagslope::simulator::delay::Delay;
 use lagslope::simulator::fault::{Fault, Trouble};
@@ -70,8 +71,8 @@ fn ask(wire: &mut Wire, api: ApiKey, version: i16) {
                 let group = DescribeShareGroupOffsetsRequestGroup::default();
                 group.with_group_id(text(name).into()).with_topics(None)
             });
-            let question = DescribeShareGroupOffsetsRequest::default();
-            drop(wire.ask(&question.with_groups(groups.to_vec()), version));
+            let groups = groups.to_vec();
+            drop(wire.ask(&DescribeShareGroupOffsetsRequest { groups }, version));
         }
         ApiKey::OffsetFetch if version >= 8 => {
             let groups = names.map(|name| {
