@@ -6,6 +6,8 @@
 //! 2. [`analysis`] understands: three curves for each partition, their slopes, the verdicts. It is pure.
 //! 3. [`expose`] tells: `/metrics`, health, and the daemon about itself.
 //!
+//! [`codec`] is what the protocol's crate lacks, for [`kafka`] and [`simulator`].
+//!
 //! [`simulator`] is a Kafka cluster that exists only as arithmetic, for tests and for [`demo`], which runs the daemon on it.
 //!
 //! [`state`] is what was learned, on disk. [`daemon`] joins them, one task for each cluster, and holds the only clock. [`config`] is
@@ -13,6 +15,7 @@
 
 pub mod analysis;
 pub mod cli;
+pub mod codec;
 pub mod config;
 pub mod daemon;
 pub mod demo;

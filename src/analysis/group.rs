@@ -19,7 +19,7 @@ use super::history::History;
 use super::learned::{self, Remembered};
 use super::mute::silenced;
 use super::report::GroupReport;
-use super::sample::{Commits, GroupSample, Sample, Time};
+use super::sample::{Commits, GroupSample, Sample, Time, is_share};
 use super::signal::churn::{self, Churn};
 use topic::TopicWatch;
 
@@ -29,6 +29,8 @@ pub(super) struct GroupWatch {
     /// Boxed: a node of such a map has room for eleven, and most groups read one topic.
     topics: BTreeMap<Arc<str>, Box<TopicWatch>>,
     answered_at: Option<Time>,
+    /// By the type that was last told: a coordinator that is gone tells none.
+    is_share: bool,
     rebalances: Rebalances,
     /// It was in the present sample.
     pub(super) seen: bool,
@@ -97,6 +99,9 @@ impl GroupWatch {
     /// topics that it is not seen in yet.
     pub(super) fn take(&mut self, group: &GroupSample, cycle: &Cycle, remembered: &mut Remembered) {
         self.seen = true;
+        if let Some(kind) = &group.kind {
+            self.is_share = is_share(kind);
+        }
         self.rebalances.take(group.generation, cycle.sample.at);
         match &group.commits {
             Some(commits) => self.take_commits(&group.name, commits, cycle, remembered),
@@ -200,6 +205,7 @@ impl GroupWatch {
                 self.topics.insert(sample.name.clone(), Box::new(watch));
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {
+                watch.set_share(self.is_share);
                 watch.take(group, &committed.partitions, sample, arrivals, cycle);
             }
         }

@@ -268,15 +268,22 @@ pub enum Severity {
     Critical,
 }
 
+/// Commits that moved backwards.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rewinds {
+    /// How often, each partition by itself.
+    pub times: u64,
+    /// Messages that will be read again because of that.
+    pub reprocessed_messages: u64,
+}
+
 /// Events counted since the daemon first saw the group and topic.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
-    /// Messages that will be read again because a commit moved backwards.
-    pub reprocessed_messages: u64,
+    /// Commits that moved backwards; absent for share groups, which read nothing in order.
+    pub rewinds: Option<Rewinds>,
     /// Messages deleted before they were committed, while we watched.
     pub lost_messages: u64,
-    /// Commits that moved backwards.
-    pub rewound: u64,
     /// Commits that jumped forward over messages that had been deleted.
     pub skipped: u64,
     /// Partitions whose topic was deleted and made again.

@@ -125,7 +125,13 @@ pub struct GroupSample {
     pub commits: Option<Commits>,
 }
 
-/// All committed offsets of a group: a partition that is not in here has no commit.
+/// Is this Kafka's word for share groups (KIP-932)? Their members take single messages, in whatever order. What stands for a commit
+/// is as far before the log end as there are messages whose delivery isn't over.
+pub fn is_share(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("share")
+}
+
+/// All committed offsets of a group (of a share group: what stands for them): a partition that is not in here has no commit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commits {
     /// When the answer arrived. Commits are read before log ends, so this is before the readings in [`PartitionSample`].

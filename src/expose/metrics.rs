@@ -169,7 +169,11 @@ impl Renderer {
     }
 
     fn offsets(&mut self, labels: &Labels, offsets: &Offsets) {
-        let source = if offsets.are_streamed { "stream" } else { "query" };
+        let source = if offsets.are_streamed {
+            "stream"
+        } else {
+            "query"
+        };
         self.add(Family::OffsetsSource, labels, &[("source", source)], 1.0);
         for (reason, count) in &offsets.skipped {
             let extra = [("reason", *reason)];
@@ -343,11 +347,12 @@ impl Renderer {
 
     /// All reasons from the start, at zero: a rate needs the zero before the first event.
     fn counts(&mut self, labels: &Labels, counts: &Counts) {
+        let reprocessed = counts.rewinds.map(|rewinds| rewinds.reprocessed_messages);
         self.add(
             Family::ReprocessedMessages,
             labels,
             &[],
-            counts.reprocessed_messages as f64,
+            reprocessed.map(|messages| messages as f64),
         );
         self.add(
             Family::LostMessages,
@@ -356,14 +361,15 @@ impl Renderer {
             counts.lost_messages as f64,
         );
         let reasons = [
-            ("past_end", counts.past_end),
-            ("recreated", counts.recreated),
-            ("rewound", counts.rewound),
-            ("skipped", counts.skipped),
-            ("truncated", counts.truncated),
+            ("past_end", Some(counts.past_end)),
+            ("recreated", Some(counts.recreated)),
+            ("rewound", counts.rewinds.map(|rewinds| rewinds.times)),
+            ("skipped", Some(counts.skipped)),
+            ("truncated", Some(counts.truncated)),
         ];
         for (reason, count) in reasons {
-            self.add(Family::Resets, labels, &[("reason", reason)], count as f64);
+            let count = count.map(|count| count as f64);
+            self.add(Family::Resets, labels, &[("reason", reason)], count);
         }
     }
 

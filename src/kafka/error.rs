@@ -181,6 +181,8 @@ pub(crate) const TIMESTAMP_IN_FUTURE: &str = "timestamp_in_future";
 pub(crate) const TIMESTAMP_NOT_SET: &str = "timestamp_not_set";
 /// No record shows whether the clocks of those who stamp agree with ours.
 pub(crate) const CLOCK_UNVERIFIED: &str = "clock_unverified";
+/// A share group's start offset came without the lag that goes with it.
+pub(crate) const LAG_NOT_TOLD: &str = "lag_not_told";
 
 /// Answers that mean "ask somebody else": the leader moved, or the topic is not what it was.
 const STALE_METADATA: &[i16] = &[3, 5, 6, 9, 56, 74, 75, 78, 100];
@@ -232,7 +234,7 @@ pub(crate) fn is_for_want_of_a_right(label: &str) -> bool {
 
 /// Is this the label of something that Kafka answered, not of a connection that failed?
 pub(crate) fn is_refusal(label: &str) -> bool {
-    [OTHER, TIMESTAMP_IN_FUTURE, TIMESTAMP_NOT_SET].contains(&label)
+    [OTHER, TIMESTAMP_IN_FUTURE, TIMESTAMP_NOT_SET, LAG_NOT_TOLD].contains(&label)
         || LABELS.iter().any(|(_, known)| *known == label)
 }
 

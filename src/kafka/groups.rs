@@ -1,5 +1,5 @@
 //! Which groups there are, who coordinates each, and in which state it is: ListGroups to every broker, followed at once by
-//! that broker's commits (`offsets.rs`).
+//! that broker's commits (`offsets.rs`, `shares.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,16 +18,14 @@ use super::error::Error;
 use super::filter::Filter;
 use super::group::{Group, Reach};
 use super::members;
-use super::offsets::{self, GroupCommits};
+use super::offsets::GroupCommits;
 use super::settings::Settings;
+use super::shares;
 use super::stream::AskStreamed;
 use crate::analysis::sample::Time;
 
 /// The name of our own consumer group, which is hidden.
 pub(crate) const OWN_GROUP: &str = "lagslope";
-
-/// Share groups keep no commits that OffsetFetch knows.
-const SHARE: &str = "share";
 
 /// Asks a broker for the groups it coordinates, and for their commits.
 pub(crate) struct AskGroups {
@@ -61,13 +59,12 @@ impl Question for AskGroups {
         let mut groups = answer.groups;
         groups.retain(|group| watched(&self.settings, &group.group_id));
         let refused = self.admission.admit(&mut groups);
-        let names: Vec<StrBytes> = groups
-            .iter()
-            .filter(|group| !group.group_type.eq_ignore_ascii_case(SHARE))
-            .map(|group| group.group_id.0.clone())
-            .collect();
-        let names = self.streamed.leave_out(names);
-        let commits = offsets::committed(session, &names).await;
+        let mut asked = shares::Asked::default();
+        for group in &groups {
+            asked.add(group.group_id.0.clone(), &group.group_type);
+        }
+        asked.leave_out(&self.streamed);
+        let commits = asked.offsets(session).await;
         let shard_ends = self.streamed.ask_ends(session).await;
         Ok(Listing {
             groups,
@@ -263,6 +260,7 @@ mod tests {
             name: text(name),
             at: Instant::now(),
             topics: Ok(Vec::new()),
+            lags: Vec::new(),
         });
         Listing {
             groups: groups.collect(),

@@ -1,10 +1,11 @@
-//! How many members groups have: DescribeGroups for classic ones, ConsumerGroupDescribe for those of KIP-848. Asked seldom.
+//! How many members groups have: DescribeGroups for classic ones, ConsumerGroupDescribe for those of KIP-848, ShareGroupDescribe for
+//! those of KIP-932. Asked seldom. The codec has no question for streams groups (KIP-1071): theirs aren't known.
 //!
-//! The wrong one of the two answers "Dead" without an error, or "no such group": neither is ever believed.
+//! The wrong one of the three answers "Dead" without an error, or "no such group": neither is ever believed.
 
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribeGroupsRequest,
-    DescribeGroupsResponse,
+    DescribeGroupsResponse, ShareGroupDescribeRequest, ShareGroupDescribeResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -21,6 +22,9 @@ pub(crate) struct AskClassicMembers(pub(crate) Vec<StrBytes>);
 
 /// Asks a coordinator for the members of KIP-848 groups.
 pub(crate) struct AskConsumerMembers(pub(crate) Vec<StrBytes>);
+
+/// Asks a coordinator for the members of share groups.
+pub(crate) struct AskShareMembers(pub(crate) Vec<StrBytes>);
 
 /// `(group, members)` of those that were told.
 pub(crate) type Members = Vec<(StrBytes, u32)>;
@@ -52,6 +56,24 @@ impl Question for AskConsumerMembers {
         let names = self.0.into_iter().map(Into::into).collect();
         let request = ConsumerGroupDescribeRequest::default().with_group_ids(names);
         let told = |answer: ConsumerGroupDescribeResponse| {
+            let groups = answer.groups.into_iter();
+            groups
+                .map(|g| (g.group_id.0, g.group_state, g.error_code, g.members.len()))
+                .collect()
+        };
+        ask(session, request, told).await
+    }
+}
+
+impl Question for AskShareMembers {
+    const NAME: &'static str = "ShareGroupDescribe";
+    /// `None`: the budget had no room for it in this cycle.
+    type Answer = Option<Members>;
+
+    async fn put(self, session: &mut Session) -> Result<Self::Answer, Error> {
+        let names = self.0.into_iter().map(Into::into).collect();
+        let request = ShareGroupDescribeRequest::default().with_group_ids(names);
+        let told = |answer: ShareGroupDescribeResponse| {
             let groups = answer.groups.into_iter();
             groups
                 .map(|g| (g.group_id.0, g.group_state, g.error_code, g.members.len()))

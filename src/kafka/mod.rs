@@ -1,6 +1,6 @@
 //! IN: asks a Kafka cluster, and never writes to it.
 //!
-//! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `topics`,
+//! [`Sampler`] is one cluster, asked over and over. `client/` carries questions to brokers; `groups`, `offsets`, `shares`, `topics`,
 //! `members`, `configs`, `logdirs` and `past` are the questions; `seldom` shares out what is left of the budget; `trust` is whose
 //! answers count; `harvest` makes the sample. [`doctor`] asks the same, once, and says what came of it.
 
@@ -25,6 +25,7 @@ mod sampler;
 mod secret;
 mod seldom;
 mod settings;
+mod shares;
 pub mod stream;
 mod token;
 mod topic;

@@ -35,6 +35,8 @@ pub(crate) struct GroupCommits {
     pub(crate) name: StrBytes,
     pub(crate) at: Instant,
     pub(crate) topics: Result<Vec<TopicOffsets>, Code>,
+    /// Of a share group: what goes with each of these offsets, in the same order; empty for all others.
+    pub(crate) lags: Vec<Vec<u64>>,
 }
 
 impl GroupCommits {
@@ -129,7 +131,7 @@ fn commits_of(group: OffsetFetchResponseGroup, at: Instant, tally: &Tally) -> Gr
         let partitions = topic.partitions.iter();
         let raw = partitions.map(|p| (p.partition_index, p.committed_offset, p.error_code));
         Ok(TopicOffsets {
-            partitions: offsets(raw, tally)?,
+            partitions: offsets(raw, OffsetFetchRequest::NAME, tally)?,
             name: topic.name.0,
             id: None,
             edges: None,
@@ -138,19 +140,22 @@ fn commits_of(group: OffsetFetchResponseGroup, at: Instant, tally: &Tally) -> Gr
     GroupCommits {
         name: group.group_id.0,
         at,
-        topics: checked(group.error_code, tally).and_then(|()| topics.collect()),
+        topics: checked(group.error_code, OffsetFetchRequest::NAME, tally)
+            .and_then(|()| topics.collect()),
+        lags: Vec::new(),
     }
 }
 
 /// Those that are known: an offset of −1 means "no commit", and no other negative one means anything. An error for one partition
 /// makes the group's whole answer one: a partition left out would be taken for one without a commit, and forgotten.
-fn offsets(
+pub(crate) fn offsets(
     raw: impl Iterator<Item = (i32, i64, i16)>,
+    api: &'static str,
     tally: &Tally,
 ) -> Result<Vec<(u32, u64)>, Code> {
     let mut known = Vec::new();
     for (partition, offset, error) in raw {
-        checked(error, tally)?;
+        checked(error, api, tally)?;
         known.extend(partition.try_into().ok().zip(offset.try_into().ok()));
     }
     known.sort_unstable();
@@ -158,9 +163,10 @@ fn offsets(
     Ok(known)
 }
 
-fn checked(error: i16, tally: &Tally) -> Result<(), Code> {
+/// Counts what was answered instead of offsets.
+pub(crate) fn checked(error: i16, api: &'static str, tally: &Tally) -> Result<(), Code> {
     Code::of(error).map_or(Ok(()), |code| {
-        tally.error(OffsetFetchRequest::NAME, code.label());
+        tally.error(api, code.label());
         Err(code)
     })
 }
@@ -220,12 +226,13 @@ impl Question for AskEnds {
         // The budget as the cycle's earlier questions left it. If a new connection must be opened for this one, its greeting
         // is a request more: beginnings that were counted on already are not taken back for it.
         let batches = batches(self.wanted);
-        let ends: &[End] = if self.with_starts && session.log_starts_fit() {
-            &[End::Latest, End::Earliest]
-        } else {
-            &[End::Latest]
+        let starts_too = self.with_starts && session.log_starts_fit();
+        let ends: &[End] = match starts_too {
+            true => &[End::Latest, End::Earliest],
+            false => &[End::Latest],
         };
-        if !self.with_starts {
+        // Starts are a request more, and so are ends that are asked for again.
+        if starts_too || !self.with_starts {
             session.take_room();
         }
         let asked: Vec<(End, &[Wanted])> = ends
@@ -339,7 +346,7 @@ mod tests {
     fn negative_offsets_and_partitions_are_unknown() {
         let tally = Tally::default();
         let raw = [(2, 7, 0), (0, -1, 0), (-3, 5, 0), (1, 9, 0)];
-        let known = offsets(raw.into_iter(), &tally);
+        let known = offsets(raw.into_iter(), "OffsetFetch", &tally);
         assert!(known.is_ok_and(|known| known == [(1, 9), (2, 7)]));
         assert_eq!(tally.errors(), []);
     }
@@ -347,7 +354,8 @@ mod tests {
     #[test]
     fn an_error_for_one_partition_is_one_for_the_group() {
         let tally = Tally::default();
-        assert!(offsets([(2, 7, 0), (3, 4, 16)].into_iter(), &tally).is_err());
+        let raw = [(2, 7, 0), (3, 4, 16)];
+        assert!(offsets(raw.into_iter(), "OffsetFetch", &tally).is_err());
         assert_eq!(tally.errors(), [("OffsetFetch", "not_coordinator", 1)]);
     }
 

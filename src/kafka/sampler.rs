@@ -27,8 +27,8 @@ use super::offsets::GroupCommits;
 use super::reached::Reached;
 use super::refusals::Refusals;
 use super::settings::Settings;
+use super::shares;
 use super::stream::{Millis, Streamed};
-
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
 use super::trust::Trust;
@@ -180,6 +180,7 @@ impl Sampler {
         self.find_grown(&commits, &answering, clock).await;
         self.read_ends(&commits, &answering, clock).await;
         self.read_stream(&mut commits, clock).await;
+        shares::reckon(&mut commits, &self.topics);
         self.refuse_commits(&mut commits);
         self.look_back(&commits, clock).await;
         self.ask_seldom(&answering, clock).await;

@@ -13,7 +13,7 @@ use super::error::Error;
 use super::group::Group;
 use super::groups::Groups;
 use super::logdirs::{self, AskSizes, Sizes};
-use super::members::{self, AskClassicMembers, AskConsumerMembers, Members};
+use super::members::{self, AskClassicMembers, AskConsumerMembers, AskShareMembers, Members};
 use super::offsets::Wanted;
 use super::topic::Topic;
 use super::topics::{AskMetadata, Metadata, Topics};
@@ -31,6 +31,7 @@ pub(crate) enum AskSeldom {
     Metadata,
     Classic(Vec<StrBytes>),
     Consumer(Vec<StrBytes>),
+    Share(Vec<StrBytes>),
     Retention(Vec<StrBytes>),
     Sizes(Vec<Wanted>),
 }
@@ -49,7 +50,9 @@ impl AskSeldom {
         let mut asked = Asked::default();
         match self {
             Self::Metadata => {}
-            Self::Classic(groups) | Self::Consumer(groups) => asked.groups.clone_from(groups),
+            Self::Classic(groups) | Self::Consumer(groups) | Self::Share(groups) => {
+                asked.groups.clone_from(groups);
+            }
             Self::Retention(topics) => asked.topics.clone_from(topics),
             Self::Sizes(wanted) => asked.sized = wanted.iter().map(|w| w.topic.clone()).collect(),
         }
@@ -75,6 +78,7 @@ impl Question for AskSeldom {
             Self::Metadata => AskMetadata::NAME,
             Self::Classic(_) => AskClassicMembers::NAME,
             Self::Consumer(_) => AskConsumerMembers::NAME,
+            Self::Share(_) => AskShareMembers::NAME,
             Self::Retention(_) => AskRetention::NAME,
             Self::Sizes(_) => AskSizes::NAME,
         }
@@ -87,6 +91,7 @@ impl Question for AskSeldom {
             Self::Metadata => AskMetadata.put(session).await.map(Seldom::Metadata),
             Self::Classic(groups) => AskClassicMembers(groups).put(session).await.map(members),
             Self::Consumer(groups) => AskConsumerMembers(groups).put(session).await.map(members),
+            Self::Share(groups) => AskShareMembers(groups).put(session).await.map(members),
             Self::Retention(topics) => {
                 let read = AskRetention(topics).put(session).await?;
                 Ok(read.map_or(Seldom::NoRoom, Seldom::Retention))
@@ -137,7 +142,7 @@ impl Turns {
                     false => logdirs::due(topics.list(), *broker, self.now),
                 };
                 match sizes.is_empty() {
-                    true => members.map(DueMembers::question),
+                    true => members.and_then(DueMembers::question),
                     false => Some(AskSeldom::Sizes(sizes)),
                 }
             };
@@ -154,27 +159,37 @@ fn is_older(asked: Option<Time>, now: Time, seconds: f64) -> bool {
 /// The groups of a broker that come next.
 #[derive(Default)]
 struct DueMembers {
-    /// `(asked, name)`: never asked sorts first.
-    classic: Vec<(f64, StrBytes)>,
-    consumer: Vec<(f64, StrBytes)>,
+    /// By type; `(asked, name)`: never asked sorts first.
+    groups: BTreeMap<Kind, Vec<(f64, StrBytes)>>,
     changed: bool,
 }
 
+/// The types of groups whose members can be asked for, each with a question of its own.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum Kind {
+    Classic,
+    Consumer,
+    Share,
+}
+
 impl DueMembers {
-    /// The kind whose longest waiting group waits longer; the longest waiting groups of it.
-    fn question(mut self) -> AskSeldom {
-        let oldest = |due: &mut Vec<(f64, StrBytes)>| {
+    /// The kind whose longest waiting group waits longest; the longest waiting groups of it.
+    fn question(self) -> Option<AskSeldom> {
+        let longest = |mut due: Vec<(f64, StrBytes)>| {
             due.sort_by(|a, b| a.0.total_cmp(&b.0));
             due.truncate(members::GROUPS_MAX);
-            due.first().map_or(f64::INFINITY, |(asked, _)| *asked)
+            due
         };
-        let classic_first = oldest(&mut self.classic) <= oldest(&mut self.consumer);
-        let names = |due: Vec<(f64, StrBytes)>| due.into_iter().map(|(_, name)| name).collect();
-        if classic_first {
-            AskSeldom::Classic(names(self.classic))
-        } else {
-            AskSeldom::Consumer(names(self.consumer))
-        }
+        let kinds = self.groups.into_iter();
+        let (kind, due) = kinds
+            .map(|(kind, due)| (kind, longest(due)))
+            .min_by(|(_, a), (_, b)| a[0].0.total_cmp(&b[0].0))?;
+        let names = due.into_iter().map(|(_, name)| name).collect();
+        Some(match kind {
+            Kind::Classic => AskSeldom::Classic(names),
+            Kind::Consumer => AskSeldom::Consumer(names),
+            Kind::Share => AskSeldom::Share(names),
+        })
     }
 }
 
@@ -185,30 +200,28 @@ fn due_members(groups: &Groups, now: Time) -> BTreeMap<BrokerId, DueMembers> {
             true => group.members_asked.is_none(),
             false => is_older(group.members_asked, now, MEMBERS_SECONDS),
         };
-        let Some(is_consumer) = kind_with_members(group).filter(|_| waiting) else {
+        let Some(kind) = kind_with_members(group).filter(|_| waiting) else {
             continue;
         };
         let broker = due.entry(group.coordinator).or_default();
         broker.changed |= group.members_asked.is_none();
         let asked = group.members_asked.unwrap_or(f64::NEG_INFINITY);
         let entry = (asked, StrBytes::from_string(name.to_string()));
-        if is_consumer {
-            broker.consumer.push(entry);
-        } else {
-            broker.classic.push(entry);
-        }
+        broker.groups.entry(kind).or_default().push(entry);
     }
     due
 }
 
-/// Is it a KIP-848 group? `None` for kinds that neither question answers, and for groups that say they are empty.
-fn kind_with_members(group: &Group) -> Option<bool> {
-    let is = |kind: &str| {
-        let known = group.kind.as_deref().unwrap_or("classic");
-        known.eq_ignore_ascii_case(kind)
+/// `None` for types of which no question is known (streams), and for groups that say they are empty.
+fn kind_with_members(group: &Group) -> Option<Kind> {
+    let kind = group.kind.as_deref().unwrap_or("classic");
+    let kind = match kind.to_ascii_lowercase().as_str() {
+        "classic" => Kind::Classic,
+        "consumer" => Kind::Consumer,
+        "share" => Kind::Share,
+        _ => return None,
     };
-    let asked = is("consumer") || is("classic");
-    (asked && group.may_have_members()).then(|| is("consumer"))
+    group.may_have_members().then_some(kind)
 }
 
 fn due_retention(topics: &[Topic], now: Time) -> Vec<StrBytes> {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 /// `(module, what it may name of ours)`; a module that is not in here may name everything.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("analysis", &["analysis"]),
-    ("kafka", &["kafka", "analysis"]),
+    ("codec", &[]),
+    ("kafka", &["kafka", "analysis", "codec"]),
     ("expose", &["expose", "analysis"]),
     ("config", &["config", "analysis", "kafka", "expose"]),
     ("telemetry", &["telemetry"]),
-    ("simulator", &["simulator"]),
+    ("simulator", &["simulator", "codec"]),
     ("state", &["state", "analysis"]),
 ];
 
@@ -18,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const NAMED_BY: &[(&str, &[&str])] = &[
     ("rdkafka", &["kafka"]),
     ("libgssapi", &["kafka"]),
-    ("kafka_protocol", &["kafka", "simulator"]),
+    ("kafka_protocol", &["kafka", "simulator", "codec"]),
     ("axum", &["expose"]),
     // In `kafka` for token endpoints, whose answers are JSON.
     ("hyper", &["expose", "kafka"]),

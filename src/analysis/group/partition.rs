@@ -15,11 +15,16 @@ use crate::analysis::trend::forecast::APPROACH_WINDOW_SECONDS;
 use crate::analysis::trend::rates::{Rates, RecentLags, Window};
 use crate::analysis::trend::retention::Unread;
 
+/// A lag is read a tenth of an interval before its log end at most; usually it is a thousandth.
+const ARRIVED_PER_NOISE: u64 = 10;
+
 /// What all partitions of a topic are watched with.
 pub(super) struct Watched<'a> {
     pub(super) rate_window: Window,
     /// Of signal 1, for a partition; absent where there is no need to judge it by itself.
     pub(super) profile: Option<&'a Profile>,
+    /// Commits are reckoned from a lag and a log end that were read a moment apart, as those of share groups are.
+    pub(super) are_reckoned: bool,
     /// How much earlier than its sample a commit is taken to have been made, in seconds.
     pub(super) edge_shift: f64,
     /// The delays and the commit gaps of the open window.
@@ -101,10 +106,13 @@ impl PartitionWatch {
         let Some(log_end) = sample.log_end else {
             return Step::default();
         };
-        let now = Offsets {
+        let mut now = Offsets {
             log_end: log_end.offset,
             committed,
         };
+        if watched.are_reckoned {
+            now.committed = self.steadied(now, arrivals);
+        }
         let log_start = sample.log_start.map(|read| read.offset);
         let step = self.partition.take(now, log_start, arrivals);
         self.fresh = true;
@@ -242,6 +250,22 @@ impl PartitionWatch {
     /// The last pair, if it is of the present log: one from before a restart says nothing about the new log's curve.
     fn present(&self, arrivals: &Arrivals) -> Option<Offsets> {
         self.known().filter(|_| self.partition.is_of(arrivals))
+    }
+
+    /// What arrived between a lag and its log end looks like a commit that moved, or moved back: nobody would be seen to stop. A
+    /// move is believed when it is more than that can be; a slow one adds up until it is.
+    fn steadied(&self, now: Offsets, arrivals: &Arrivals) -> u64 {
+        let Some(last) = self.present(arrivals) else {
+            return now.committed;
+        };
+        let arrived = now.log_end.saturating_sub(last.log_end);
+        let moved = now.committed.abs_diff(last.committed);
+        let is_noise = moved.saturating_mul(ARRIVED_PER_NOISE) < arrived;
+        if is_noise {
+            last.committed
+        } else {
+            now.committed
+        }
     }
 
     fn follow(

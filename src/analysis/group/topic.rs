@@ -168,6 +168,14 @@ impl TopicWatch {
         partitions.for_each(PartitionWatch::interrupt);
     }
 
+    /// Whether it is a share group's. What stands for its commits moves backwards when an administrator sets its offsets, and by what
+    /// arrives between two readings; what is read twice (released, or not acknowledged in time) doesn't move it. So a rewind says
+    /// nothing, and isn't counted; the lag follows in any case.
+    pub(super) fn set_share(&mut self, is_share: bool) {
+        let known = self.counts.rewinds.take().unwrap_or_default();
+        self.counts.rewinds = (!is_share).then_some(known);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.partitions.is_empty()
     }
@@ -203,6 +211,7 @@ impl TopicWatch {
             let mut watched = Watched {
                 rate_window: settings.rate_window(),
                 profile,
+                are_reckoned: self.counts.rewinds.is_none(),
                 edge_shift,
                 window: self.divergence.open_window(),
             };
@@ -227,11 +236,12 @@ impl TopicWatch {
             arrivals,
             &settings.divergence,
         );
+        let rewinds = self.counts.rewinds;
         let happened = Happened {
             is_whole: self.partitions.iter().all(|partition| partition.fresh),
             consumed: self.sum.departed() as f64,
-            rewound: self.counts.reprocessed_messages as f64,
-            rewinds_now,
+            rewound: rewinds.map_or(0, |rewinds| rewinds.reprocessed_messages) as f64,
+            rewinds_now: rewinds.map_or(0, |_| rewinds_now),
         };
         self.retries.follow(
             cycle.sample.at,
@@ -276,9 +286,11 @@ impl TopicWatch {
 }
 
 fn count(counts: &mut Counts, step: &Step) {
-    counts.reprocessed_messages = counts.reprocessed_messages.saturating_add(step.rewound);
+    if let Some(rewinds) = &mut counts.rewinds {
+        rewinds.times += u64::from(step.rewound > 0);
+        rewinds.reprocessed_messages = rewinds.reprocessed_messages.saturating_add(step.rewound);
+    }
     counts.lost_messages = counts.lost_messages.saturating_add(step.lost);
-    counts.rewound += u64::from(step.rewound > 0);
     counts.skipped += u64::from(step.skipped);
     counts.recreated += u64::from(step.restart == Some(Restart::Recreated));
     counts.truncated += u64::from(step.restart == Some(Restart::Truncated));

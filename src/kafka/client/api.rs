@@ -5,12 +5,13 @@ use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
     DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest,
     ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest,
-    SaslHandshakeRequest,
+    SaslHandshakeRequest, ShareGroupDescribeRequest,
 };
 use kafka_protocol::protocol::Request;
 
 use super::shape::Shape::{Blob, Fixed, List, Plain, Struct, Text};
 use super::shape::{Field, Message, Shape};
+use crate::codec::DescribeShareGroupOffsetsRequest;
 
 /// A request that may be sent, and how its answer must look.
 pub(crate) trait Api: Request + Send + Sync {
@@ -153,6 +154,41 @@ const COMMITTED_TOPIC: &[Field] = &[
     .always(),
 ];
 
+impl Api for DescribeShareGroupOffsetsRequest {
+    const NAME: &'static str = "DescribeShareGroupOffsets";
+    /// Version 0 has no lag, and without it a start offset can't be believed.
+    const VERSIONS_USED: (i16, i16) = (1, 1);
+    const ANSWER: Message = Message {
+        flexible_from: 0,
+        fields: &[
+            I32.always(),
+            List(&[
+                Text.always(),
+                List(SHARED_TOPIC).always(),
+                I16.always(),
+                Text.always(),
+            ])
+            .always(),
+        ],
+        tagged: &[],
+    };
+    const REGULAR: bool = true;
+}
+
+const SHARED_TOPIC: &[Field] = &[
+    Text.always(),
+    UUID.always(),
+    List(&[
+        I32.always(),
+        I64.always(),
+        I32.always(),
+        I64.since(1),
+        I16.always(),
+        Text.always(),
+    ])
+    .always(),
+];
+
 impl Api for ListOffsetsRequest {
     const NAME: &'static str = "ListOffsets";
     /// From 2 on a request can say which isolation level it means.
@@ -249,6 +285,40 @@ const MEMBER: &[Field] = &[
 ];
 
 const ASSIGNMENT: &[Field] = &[List(&[UUID.always(), Text.always(), I32S.always()]).always()];
+
+impl Api for ShareGroupDescribeRequest {
+    const NAME: &'static str = "ShareGroupDescribe";
+    const VERSIONS_USED: (i16, i16) = (1, 1);
+    const ANSWER: Message = Message {
+        flexible_from: 0,
+        fields: &[
+            I32.always(),
+            List(&[
+                I16.always(),
+                Text.always(),
+                Text.always(),
+                Text.always(),
+                I32.always(),
+                I32.always(),
+                Text.always(),
+                List(SHARE_MEMBER).always(),
+                I32.always(),
+            ])
+            .always(),
+        ],
+        tagged: &[],
+    };
+}
+
+const SHARE_MEMBER: &[Field] = &[
+    Text.always(),
+    Text.always(),
+    I32.always(),
+    Text.always(),
+    Text.always(),
+    Plain(&Text).always(),
+    Struct(ASSIGNMENT).always(),
+];
 
 impl Api for DescribeConfigsRequest {
     const NAME: &'static str = "DescribeConfigs";

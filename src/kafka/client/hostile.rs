@@ -12,12 +12,25 @@ use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::list_offsets_response as ends;
 use kafka_protocol::messages::metadata_response as metadata;
 use kafka_protocol::messages::offset_fetch_response as commits;
-use kafka_protocol::messages::*;
+use kafka_protocol::messages::share_group_describe_response as share;
+use kafka_protocol::messages::{
+    ApiVersionsRequest, ApiVersionsResponse, ConsumerGroupDescribeRequest,
+    ConsumerGroupDescribeResponse, DescribeClusterRequest, DescribeClusterResponse,
+    DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    DescribeLogDirsRequest, DescribeLogDirsResponse, ListGroupsRequest, ListGroupsResponse,
+    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetFetchRequest,
+    OffsetFetchResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
+    SaslHandshakeResponse, ShareGroupDescribeRequest, ShareGroupDescribeResponse,
+};
 use kafka_protocol::protocol::{Encodable, HeaderVersion, StrBytes};
 use proptest::prelude::*;
 
 use super::api::Api;
 use super::connection::{decode, read_frame};
+use crate::codec::{
+    DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse, SharedPartition,
+    SharedTopic, SharingGroup,
+};
 use crate::kafka::error::Error;
 
 /// Numbers that follow from one seed.
@@ -224,6 +237,54 @@ impl Answers for ConsumerGroupDescribeRequest {
     }
 }
 
+impl Answers for ShareGroupDescribeRequest {
+    fn answer(dice: &mut Dice, _: i16) -> ShareGroupDescribeResponse {
+        let assigned = |d: &mut Dice| {
+            share::TopicPartitions::default()
+                .with_topic_name(d.text().into())
+                .with_partitions(d.many(Dice::i32))
+        };
+        let member = |d: &mut Dice| {
+            let assignment = share::Assignment::default().with_topic_partitions(d.many(assigned));
+            share::Member::default()
+                .with_member_id(d.text())
+                .with_rack_id(d.maybe())
+                .with_subscribed_topic_names(d.many(|d| d.text().into()))
+                .with_assignment(assignment)
+        };
+        let group = |d: &mut Dice| {
+            share::DescribedGroup::default()
+                .with_group_id(d.text().into())
+                .with_members(d.many(member))
+        };
+        ShareGroupDescribeResponse::default().with_groups(dice.many(group))
+    }
+}
+
+impl Answers for DescribeShareGroupOffsetsRequest {
+    fn answer(dice: &mut Dice, _: i16) -> DescribeShareGroupOffsetsResponse {
+        let partition = |d: &mut Dice| SharedPartition {
+            index: d.i32(),
+            start_offset: d.next() as i64,
+            lag: d.next() as i64,
+            ..SharedPartition::default()
+        };
+        let topic = |d: &mut Dice| SharedTopic {
+            name: d.text(),
+            id: d.next().into(),
+            partitions: d.many(partition),
+        };
+        let group = |d: &mut Dice| SharingGroup {
+            name: d.text(),
+            topics: d.many(topic),
+            error_code: 0,
+        };
+        DescribeShareGroupOffsetsResponse {
+            groups: dice.many(group),
+        }
+    }
+}
+
 impl Answers for DescribeConfigsRequest {
     fn answer(dice: &mut Dice, _: i16) -> DescribeConfigsResponse {
         let synonym = |d: &mut Dice| {
@@ -353,6 +414,8 @@ fn check_all(seed: u64) {
     check::<ListOffsetsRequest>(dice);
     check::<DescribeGroupsRequest>(dice);
     check::<ConsumerGroupDescribeRequest>(dice);
+    check::<DescribeShareGroupOffsetsRequest>(dice);
+    check::<ShareGroupDescribeRequest>(dice);
     check::<DescribeConfigsRequest>(dice);
     check::<DescribeClusterRequest>(dice);
     check::<SaslHandshakeRequest>(dice);

@@ -4,6 +4,7 @@
 pub(crate) mod api;
 pub(crate) mod backoff;
 pub(crate) mod broker;
+mod budget;
 pub(crate) mod cluster;
 pub(crate) mod connection;
 pub(crate) mod greeting;
@@ -21,15 +22,17 @@ use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeClusterRequest,
     DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest,
     ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest,
-    SaslHandshakeRequest,
+    SaslHandshakeRequest, ShareGroupDescribeRequest,
 };
+
+use crate::codec::DescribeShareGroupOffsetsRequest;
 
 /// Reads bytes as an answer: the first byte says to which question, the second in which version. For fuzzing.
 pub(crate) fn read_any_answer(bytes: &[u8]) {
     let [question, version, frame @ ..] = bytes else {
         return;
     };
-    match question % 12 {
+    match question % 14 {
         0 => read_answer::<ApiVersionsRequest>(*version, frame),
         1 => read_answer::<MetadataRequest>(*version, frame),
         2 => read_answer::<ListGroupsRequest>(*version, frame),
@@ -41,7 +44,9 @@ pub(crate) fn read_any_answer(bytes: &[u8]) {
         8 => read_answer::<SaslHandshakeRequest>(*version, frame),
         9 => read_answer::<SaslAuthenticateRequest>(*version, frame),
         10 => read_answer::<DescribeConfigsRequest>(*version, frame),
-        _ => read_answer::<DescribeLogDirsRequest>(*version, frame),
+        11 => read_answer::<DescribeLogDirsRequest>(*version, frame),
+        12 => read_answer::<DescribeShareGroupOffsetsRequest>(*version, frame),
+        _ => read_answer::<ShareGroupDescribeRequest>(*version, frame),
     }
 }
 

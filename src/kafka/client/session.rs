@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_protocol::messages::{ApiVersionsRequest, SaslAuthenticateRequest};
+use tokio::time::Instant;
 
 use super::api::Api;
 use super::backoff::Backoff;
+use super::budget::Budget;
 use super::connection::{Answer, Connection};
 use super::greeting::Open;
 use super::pace::Pace;
@@ -16,10 +18,8 @@ use super::security::Entrance;
 use super::tally::Tally;
 use crate::kafka::error::{Code, Error};
 
-/// Requests to a broker in a cycle: groups, commits, log ends, log starts, and one more.
-pub(crate) const BUDGET: u32 = 5;
-/// The regular ones; batches beyond the first (more than 500 groups, more than 20,000 partitions) count as one.
-const REGULAR: u32 = 4;
+/// For so long a question rests that took too long.
+const REST: Duration = Duration::from_secs(60);
 
 pub(crate) struct Session {
     name: String,
@@ -30,8 +30,9 @@ pub(crate) struct Session {
     open: Option<Open>,
     backoff: Backoff,
     pace: Pace,
-    /// Requests of this cycle besides the regular four.
-    extra: u32,
+    budget: Budget,
+    /// Questions that took too long, and until when they are not asked.
+    resting: BTreeMap<&'static str, Instant>,
     /// Causes that were told, by question and label, and how often each came. Both are constants of ours.
     complaints: BTreeMap<(&'static str, &'static str), Complaint>,
     /// Somebody else tells of its failures: the list of all bootstrap servers.
@@ -62,7 +63,8 @@ impl Session {
             open: None,
             backoff: Backoff::default(),
             pace: Pace::default(),
-            extra: 0,
+            budget: Budget::default(),
+            resting: BTreeMap::new(),
             complaints: BTreeMap::new(),
             quiet: true,
         }
@@ -103,7 +105,7 @@ impl Session {
 
     pub(crate) fn begin_cycle(&mut self) {
         self.pace.begin_cycle();
-        self.extra = 0;
+        self.budget.begin_cycle();
     }
 
     /// How long the cycle should wait for its next answer: as long as that question says, or as is usual.
@@ -114,19 +116,30 @@ impl Session {
         )
     }
 
-    /// Room in this cycle's budget for so many more requests besides the regular ones that are still due.
-    pub(crate) fn has_room_for(&self, more: u32) -> bool {
-        REGULAR + self.extra + more <= BUDGET
+    /// Room in this cycle's budget for so many more requests, after the regular ones.
+    pub(crate) fn has_room_for(&mut self, more: u32) -> bool {
+        self.budget.has_room_for(more)
     }
 
-    /// Without log starts, which are the one regular question that can wait, is there still too much?
+    /// Is there room for log starts, which are the one regular question that can wait?
     pub(crate) fn log_starts_fit(&self) -> bool {
-        REGULAR + self.extra <= BUDGET
+        self.budget.log_starts_fit()
     }
 
     /// A regular question is asked a second time: that takes the room of others.
     pub(crate) fn take_room(&mut self) {
-        self.extra += 1;
+        self.budget.count(1);
+    }
+
+    /// A question that this broker can answer only with the help of others, and that it didn't answer in time, is left alone for a
+    /// while: it would cost the broker's other answers in every cycle.
+    pub(crate) fn rest<R: Api>(&mut self) {
+        self.resting.insert(R::NAME, Instant::now() + REST);
+    }
+
+    pub(crate) fn is_resting<R: Api>(&self) -> bool {
+        let until = self.resting.get(R::NAME);
+        until.is_some_and(|until| Instant::now() < *until)
     }
 
     /// Counts what a broker answered instead of an answer.
@@ -223,7 +236,7 @@ impl Session {
         let connection = Connection::open(&self.address, &entrance, self.timeout).await;
         let connection = self.note("Connect", connection)?;
         // The greeting may take the room of a seldom question; a sign-in, which renews itself, must not.
-        self.extra += 1;
+        self.budget.count(1);
         let open = Open::greet(connection, &self.tally, self.timeout).await;
         let mut open = self.note(ApiVersionsRequest::NAME, open)?;
         let entered = entrance
@@ -235,8 +248,10 @@ impl Session {
 
     fn count<R: Api>(&mut self, requests: usize) {
         self.tally.request(R::NAME, requests);
-        if !R::REGULAR {
-            self.extra += requests as u32;
+        if R::REGULAR {
+            self.budget.count_regular(R::NAME);
+        } else {
+            self.budget.count(requests as u32);
         }
     }
 
@@ -316,7 +331,6 @@ mod tests {
     use kafka_protocol::messages::{ListGroupsRequest, MetadataRequest};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
-    use tokio::time::Instant;
 
     use super::super::lookup::Lookups;
     use super::*;

@@ -9,9 +9,10 @@ use kafka_protocol::messages::list_offsets_response::ListOffsetsPartitionRespons
 use kafka_protocol::protocol::StrBytes;
 
 use super::questions::{
-    CONSUMER_GROUP_DESCRIBE, DESCRIBE_GROUPS, LIST_GROUPS, LIST_OFFSETS, LIST_OFFSETS_BY_TIME,
-    OFFSET_FETCH, Question,
+    CONSUMER_GROUP_DESCRIBE, DESCRIBE_GROUPS, DESCRIBE_SHARE_GROUP_OFFSETS, LIST_GROUPS,
+    LIST_OFFSETS, LIST_OFFSETS_BY_TIME, OFFSET_FETCH, Question, SHARE_GROUP_DESCRIBE,
 };
+use crate::analysis::sample::is_share;
 use crate::kafka::client::broker::Question as _;
 use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::client::connection::Answer;
@@ -19,8 +20,8 @@ use crate::kafka::client::session::Session;
 use crate::kafka::error::{Code, Error, is_for_want_of_a_right, is_refusal};
 use crate::kafka::groups::{AskGroups, Listing};
 use crate::kafka::harvest;
-use crate::kafka::members::{self, AskClassicMembers, AskConsumerMembers};
-use crate::kafka::offsets::{AskEnds, End, Place, Wanted, end_of};
+use crate::kafka::members::{self, AskClassicMembers, AskConsumerMembers, AskShareMembers};
+use crate::kafka::offsets::{AskEnds, End, GroupCommits, Place, Wanted, end_of};
 use crate::kafka::sampler::CommitsByGroup;
 use crate::kafka::settings::Settings;
 use crate::kafka::stream::AskStreamed;
@@ -150,8 +151,10 @@ pub(super) async fn everything(
 
 const AFTER_GROUPS: &[Question] = &[
     OFFSET_FETCH,
+    DESCRIBE_SHARE_GROUP_OFFSETS,
     DESCRIBE_GROUPS,
     CONSUMER_GROUP_DESCRIBE,
+    SHARE_GROUP_DESCRIBE,
     LIST_OFFSETS,
     LIST_OFFSETS_BY_TIME,
 ];
@@ -175,8 +178,34 @@ async fn groups(
     let answer = ask.put(session).await;
     let count = answer.as_ref().map_or(0, |listing| listing.groups.len());
     let listing = heard.counted(id, &LIST_GROUPS, count, session, answer)?;
+    let (shared, committed) = by_question(&listing);
+    for (question, commits) in [
+        (&OFFSET_FETCH, committed),
+        (&DESCRIBE_SHARE_GROUP_OFFSETS, shared),
+    ] {
+        let mut items = items_of(&commits);
+        let broken = session.tally().errors().into_iter();
+        let broken = broken.filter(|(api, label, _)| *api == question.api && !is_refusal(label));
+        for (_, label, _) in broken {
+            items.failure = Some(format!("broker {id}: {label}"));
+        }
+        heard.put(question, items);
+    }
+    Some(listing)
+}
+
+/// Share groups, and the others.
+fn by_question(listing: &Listing) -> (Vec<&GroupCommits>, Vec<&GroupCommits>) {
+    let groups = listing.groups.iter();
+    let shared = groups.filter(|group| is_share(&group.group_type));
+    let shared: BTreeSet<&str> = shared.map(|group| &**group.group_id).collect();
+    let commits = listing.commits.iter();
+    commits.partition(|group| shared.contains(&*group.name))
+}
+
+fn items_of(commits: &[&GroupCommits]) -> Items {
     let mut items = Items::default();
-    for group in &listing.commits {
+    for group in commits {
         items.asked += 1;
         match &group.topics {
             Ok(topics) => items.empty += usize::from(topics.is_empty()),
@@ -186,13 +215,7 @@ async fn groups(
             }
         }
     }
-    let broken = session.tally().errors().into_iter();
-    let broken = broken.filter(|(api, label, _)| *api == OFFSET_FETCH.api && !is_refusal(label));
-    for (_, label, _) in broken {
-        items.failure = Some(format!("broker {id}: {label}"));
-    }
-    heard.put(&OFFSET_FETCH, items);
-    Some(listing)
+    items
 }
 
 /// The members of as many groups as one request names.
@@ -216,6 +239,13 @@ async fn members(id: BrokerId, session: &mut Session, listing: &Listing, heard: 
         let count = consumer.len();
         let answer = AskConsumerMembers(consumer).put(session).await;
         heard.counted(id, &CONSUMER_GROUP_DESCRIBE, count, session, answer);
+    }
+    let share = of_kind(is_share);
+    if !share.is_empty() && session.is_open() {
+        session.begin_cycle();
+        let count = share.len();
+        let answer = AskShareMembers(share).put(session).await;
+        heard.counted(id, &SHARE_GROUP_DESCRIBE, count, session, answer);
     }
 }
 

@@ -6,8 +6,9 @@ use super::ask::{Heard, Items};
 use super::findings::{Finding, Verdict};
 use super::probe::{OffsetsTopic, Probed};
 use super::questions::{
-    CONSUMER_GROUP_DESCRIBE, DESCRIBE_CONFIGS, DESCRIBE_GROUPS, DESCRIBE_LOG_DIRS, FETCH,
-    LIST_GROUPS, LIST_OFFSETS, LIST_OFFSETS_BY_TIME, METADATA, OFFSET_FETCH, Question, Versions,
+    CONSUMER_GROUP_DESCRIBE, DESCRIBE_CONFIGS, DESCRIBE_GROUPS, DESCRIBE_LOG_DIRS,
+    DESCRIBE_SHARE_GROUP_OFFSETS, FETCH, LIST_GROUPS, LIST_OFFSETS, LIST_OFFSETS_BY_TIME, METADATA,
+    OFFSET_FETCH, Question, SHARE_GROUP_DESCRIBE, Versions,
 };
 use crate::kafka::settings::Settings;
 use crate::kafka::topic::Topic;
@@ -38,6 +39,11 @@ pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
         finding(evidence, METADATA, topics(evidence)),
         finding(evidence, LIST_GROUPS, groups(evidence)),
         of(OFFSET_FETCH, probed.offset_fetch, "group"),
+        of(
+            DESCRIBE_SHARE_GROUP_OFFSETS,
+            probed.share_group_offsets,
+            "share group",
+        ),
         of(LIST_OFFSETS, probed.list_offsets, "partition"),
         of(LIST_OFFSETS_BY_TIME, probed.list_offsets, "partition"),
         of(DESCRIBE_GROUPS, probed.describe_groups, "group"),
@@ -45,6 +51,11 @@ pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
             CONSUMER_GROUP_DESCRIBE,
             probed.consumer_group_describe,
             "group",
+        ),
+        of(
+            SHARE_GROUP_DESCRIBE,
+            probed.share_group_describe,
+            "share group",
         ),
         of(DESCRIBE_CONFIGS, probed.describe_configs, "topic"),
         finding(evidence, DESCRIBE_LOG_DIRS, log_dirs(probed)),

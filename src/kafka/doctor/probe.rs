@@ -7,15 +7,17 @@ use kafka_protocol::messages::{DescribeClusterRequest, MetadataRequest};
 use kafka_protocol::protocol::StrBytes;
 
 use super::questions::{
-    CONSUMER_GROUP_DESCRIBE, DESCRIBE_CONFIGS, DESCRIBE_GROUPS, OFFSET_FETCH, Question,
+    CONSUMER_GROUP_DESCRIBE, DESCRIBE_CONFIGS, DESCRIBE_GROUPS, DESCRIBE_SHARE_GROUP_OFFSETS,
+    OFFSET_FETCH, Question, SHARE_GROUP_DESCRIBE,
 };
 use crate::kafka::client::broker::Question as _;
 use crate::kafka::client::session::Session;
 use crate::kafka::configs::AskRetention;
 use crate::kafka::coordinators::OFFSETS_TOPIC;
 use crate::kafka::error::{Code, Error, is_for_want_of_a_right};
-use crate::kafka::members::{AskClassicMembers, AskConsumerMembers};
+use crate::kafka::members::{AskClassicMembers, AskConsumerMembers, AskShareMembers};
 use crate::kafka::offsets::{self, Place, Wanted};
+use crate::kafka::shares;
 
 /// No prefix that somebody gave rights on begins so, one hopes.
 const NO_SUCH_TOPIC: &str = "no-such-topic.asked-by-lagslope-doctor";
@@ -34,8 +36,10 @@ pub(super) struct Probed {
     pub(super) describe_topics: Option<bool>,
     pub(super) list_offsets: Option<bool>,
     pub(super) offset_fetch: Option<bool>,
+    pub(super) share_group_offsets: Option<bool>,
     pub(super) describe_groups: Option<bool>,
     pub(super) consumer_group_describe: Option<bool>,
+    pub(super) share_group_describe: Option<bool>,
     pub(super) describe_configs: Option<bool>,
     pub(super) offsets_topic: OffsetsTopic,
 }
@@ -61,11 +65,17 @@ pub(super) async fn all(session: &mut Session) -> Probed {
     let answer = offsets::committed(session, &group()).await.map(|_| ());
     let offset_fetch = counted(session, &OFFSET_FETCH, &answer);
     session.begin_cycle();
+    let answer = shares::started(session, &group()).await.map(|_| ());
+    let share_group_offsets = counted(session, &DESCRIBE_SHARE_GROUP_OFFSETS, &answer);
+    session.begin_cycle();
     let answer = AskClassicMembers(group()).put(session).await.map(|_| ());
     let describe_groups = counted(session, &DESCRIBE_GROUPS, &answer);
     session.begin_cycle();
     let answer = AskConsumerMembers(group()).put(session).await.map(|_| ());
     let consumer_group_describe = counted(session, &CONSUMER_GROUP_DESCRIBE, &answer);
+    session.begin_cycle();
+    let answer = AskShareMembers(group()).put(session).await.map(|_| ());
+    let share_group_describe = counted(session, &SHARE_GROUP_DESCRIBE, &answer);
     session.begin_cycle();
     let answer = AskRetention(vec![topic()]).put(session).await.map(|_| ());
     let describe_configs = counted(session, &DESCRIBE_CONFIGS, &answer);
@@ -74,8 +84,10 @@ pub(super) async fn all(session: &mut Session) -> Probed {
         describe_topics,
         list_offsets,
         offset_fetch,
+        share_group_offsets,
         describe_groups,
         consumer_group_describe,
+        share_group_describe,
         describe_configs,
         offsets_topic,
     }

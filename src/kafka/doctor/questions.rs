@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, DescribeClusterRequest, DescribeConfigsRequest,
     DescribeGroupsRequest, DescribeLogDirsRequest, ListGroupsRequest, ListOffsetsRequest,
-    MetadataRequest, OffsetFetchRequest,
+    MetadataRequest, OffsetFetchRequest, ShareGroupDescribeRequest,
 };
 
 use super::acl::{Operation, Resource};
+use crate::codec::DescribeShareGroupOffsetsRequest;
 use crate::kafka::client::api::Api;
 use crate::kafka::client::session::Session;
 
@@ -74,6 +75,14 @@ pub(super) const OFFSET_FETCH: Question = asked(
     "no committed offsets: no lag of these groups",
 );
 
+pub(super) const DESCRIBE_SHARE_GROUP_OFFSETS: Question = asked(
+    DescribeShareGroupOffsetsRequest::NAME,
+    Operation::Describe,
+    Resource::AnyGroup,
+    "4.2",
+    "no offsets of share groups (KIP-932): no lag of them",
+);
+
 pub(super) const LIST_OFFSETS: Question = Question {
     of: "latest, earliest",
     ..asked(
@@ -110,6 +119,14 @@ pub(super) const CONSUMER_GROUP_DESCRIBE: Question = asked(
     Resource::AnyGroup,
     "3.7",
     "no member counts of groups of the new protocol (KIP-848)",
+);
+
+pub(super) const SHARE_GROUP_DESCRIBE: Question = asked(
+    ShareGroupDescribeRequest::NAME,
+    Operation::Describe,
+    Resource::AnyGroup,
+    "4.1",
+    "no member counts of share groups (KIP-932)",
 );
 
 pub(super) const DESCRIBE_CONFIGS: Question = asked(
@@ -152,10 +169,12 @@ pub const QUESTIONS: &[Question] = &[
     METADATA,
     LIST_GROUPS,
     OFFSET_FETCH,
+    DESCRIBE_SHARE_GROUP_OFFSETS,
     LIST_OFFSETS,
     LIST_OFFSETS_BY_TIME,
     DESCRIBE_GROUPS,
     CONSUMER_GROUP_DESCRIBE,
+    SHARE_GROUP_DESCRIBE,
     DESCRIBE_CONFIGS,
     DESCRIBE_LOG_DIRS,
     FETCH,
@@ -182,9 +201,11 @@ pub(super) fn versions(session: &Session) -> Versions {
         version_of::<MetadataRequest>(session),
         version_of::<ListGroupsRequest>(session),
         version_of::<OffsetFetchRequest>(session),
+        version_of::<DescribeShareGroupOffsetsRequest>(session),
         version_of::<ListOffsetsRequest>(session),
         version_of::<DescribeGroupsRequest>(session),
         version_of::<ConsumerGroupDescribeRequest>(session),
+        version_of::<ShareGroupDescribeRequest>(session),
         version_of::<DescribeConfigsRequest>(session),
         version_of::<DescribeLogDirsRequest>(session),
         version_of::<DescribeClusterRequest>(session),

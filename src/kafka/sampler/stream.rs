@@ -6,6 +6,7 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
 use super::{Clock, CommitsByGroup, Sampler};
+use crate::analysis::sample::is_share;
 use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::offsets::Place;
 use crate::kafka::stream::{AskStreamed, WallClock};
@@ -31,7 +32,10 @@ impl Sampler {
     /// Kafka's own topics that somebody was heard to consume.
     pub(super) fn internal_topics(&self) -> BTreeSet<StrBytes> {
         let is_internal = |name: &str| {
-            let topic = self.topics.index(name).map(|index| &self.topics.list()[index]);
+            let topic = self
+                .topics
+                .index(name)
+                .map(|index| &self.topics.list()[index]);
             topic.is_some_and(|topic: &Topic| topic.internal)
         };
         self.streamed.topic_names(is_internal)
@@ -58,7 +62,8 @@ impl Sampler {
         self.streamed.drop_edges(&dropped);
         let coordinators = self.topics.coordinators();
         let groups = self.groups.iter();
-        let groups = groups.map(|(name, _)| (&**name, coordinators.partition(name)));
+        let groups = groups.filter(|(_, group)| !group.kind.as_deref().is_some_and(is_share));
+        let groups = groups.filter_map(|(name, _)| Some((&**name, coordinators.partition(name)?)));
         let now = (wall_clock(clock), clock.now());
         self.streamed.end_cycle(&self.settings, groups, now);
     }

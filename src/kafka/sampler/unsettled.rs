@@ -13,7 +13,8 @@ use crate::kafka::client::broker::Question;
 use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::client::session::Session;
 use crate::kafka::error::Error;
-use crate::kafka::offsets::{self, GroupCommits};
+use crate::kafka::offsets::GroupCommits;
+use crate::kafka::shares;
 
 /// Groups whose commits are not known after the listings, though somebody should be able to tell them.
 #[derive(Default)]
@@ -111,10 +112,12 @@ impl Sampler {
     }
 
     async fn ask_coordinators(&mut self, unsettled: &Unsettled) -> Vec<(BrokerId, GroupCommits)> {
-        let mut by_broker: BTreeMap<BrokerId, Vec<StrBytes>> = BTreeMap::new();
+        let mut by_broker: BTreeMap<BrokerId, shares::Asked> = BTreeMap::new();
         for group in &unsettled.groups {
+            let kind = self.groups.get_mut(group).and_then(|g| g.kind.clone());
             if let Some(broker) = self.topics.coordinators().coordinator(group) {
-                by_broker.entry(broker).or_default().push(group.clone());
+                let asked = by_broker.entry(broker).or_default();
+                asked.add(group.clone(), kind.as_deref().unwrap_or_default());
             }
         }
         let ask = |(broker, groups)| (broker, AskAgain(groups));
@@ -134,7 +137,7 @@ impl Sampler {
 }
 
 /// The commits of groups that another broker had before.
-struct AskAgain(Vec<StrBytes>);
+struct AskAgain(shares::Asked);
 
 impl Question for AskAgain {
     const NAME: &'static str = "OffsetFetch";
@@ -142,7 +145,7 @@ impl Question for AskAgain {
 
     async fn put(self, session: &mut Session) -> Result<Self::Answer, Error> {
         session.take_room();
-        offsets::committed(session, &self.0).await
+        self.0.offsets(session).await
     }
 }
 
@@ -172,6 +175,7 @@ mod tests {
                 name: StrBytes::from_static_str("pay"),
                 at: Instant::now(),
                 topics: Code::of(*code).map_or(Ok(Vec::new()), Err),
+                lags: Vec::new(),
             }],
         };
         (1..).zip(answers.iter().map(listing)).collect()

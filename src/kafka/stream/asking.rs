@@ -65,7 +65,11 @@ impl AskStreamed {
 }
 
 fn ends(answer: &Answer<ListOffsetsResponse>, session: &Session) -> Vec<(usize, u64)> {
-    let partitions = answer.body.topics.iter().flat_map(|topic| &topic.partitions);
+    let partitions = answer
+        .body
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.partitions);
     let told = partitions.filter_map(|partition| match end_of(partition) {
         Ok(end) => end,
         Err(code) => {

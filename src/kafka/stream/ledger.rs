@@ -150,7 +150,8 @@ impl Ledger {
     }
 
     /// From now on edges are told apart from so many milliseconds on: the past needs fewer than the present.
-    #[allow(dead_code)] pub(crate) fn set_step(&mut self, step_ms: Millis) {
+    #[allow(dead_code)]
+    pub(crate) fn set_step(&mut self, step_ms: Millis) {
         self.step_ms = step_ms;
     }
 
@@ -434,7 +435,8 @@ impl TopicTail {
     }
 
     fn index(&self, partition: u32) -> Result<usize, usize> {
-        self.keys.binary_search_by_key(&partition, |key| key.partition)
+        self.keys
+            .binary_search_by_key(&partition, |key| key.partition)
     }
 
     fn put_base(&mut self, partition: u32, offset: u64) {
@@ -487,7 +489,9 @@ impl TopicTail {
     fn is_crowded(&self, newest: u32, step_ms: Millis) -> bool {
         let edge = self.edges[newest as usize];
         let before = self.edges.get(edge.before as usize);
-        before.is_some_and(|before| Millis::from(edge.after_ms - before.after_ms.min(edge.after_ms)) < step_ms)
+        before.is_some_and(|before| {
+            Millis::from(edge.after_ms - before.after_ms.min(edge.after_ms)) < step_ms
+        })
     }
 
     fn tell(&mut self, is_timed: bool) -> Option<TopicTold> {

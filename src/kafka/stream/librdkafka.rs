@@ -90,7 +90,11 @@ fn encrypt(config: &mut ClientConfig, tls: &Tls) -> Result<(), String> {
             config.set("ssl.key.password", password.expose());
         }
     }
-    let is_verified = if tls.verify_certificate { "true" } else { "false" };
+    let is_verified = if tls.verify_certificate {
+        "true"
+    } else {
+        "false"
+    };
     config.set("enable.ssl.certificate.verification", is_verified);
     let names = tls.verify_certificate && tls.verify_host_name;
     config.set(

@@ -163,7 +163,8 @@ impl Reading {
         self.shared.is_awaited.store(true, Ordering::Relaxed);
         let reached = || {
             let ledger = self.ledger();
-            ends.iter().all(|(shard, end)| ledger.has_reached(*shard, *end))
+            ends.iter()
+                .all(|(shard, end)| ledger.has_reached(*shard, *end))
         };
         let all = async {
             loop {

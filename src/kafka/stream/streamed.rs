@@ -75,7 +75,13 @@ impl Streamed {
     }
 
     /// A cycle begins; `shards` is how many there are, as far as the metadata tells.
-    pub(crate) fn begin_cycle(&mut self, settings: &Settings, shards: usize, clock: WallClock, now: Time) {
+    pub(crate) fn begin_cycle(
+        &mut self,
+        settings: &Settings,
+        shards: usize,
+        clock: WallClock,
+        now: Time,
+    ) {
         self.ends_before = std::mem::take(&mut self.ends);
         self.told_at.clear();
         let Some(reading) = &self.reading else {
@@ -92,7 +98,11 @@ impl Streamed {
         let is_strange = ledger.is_strange();
         drop(ledger);
         if has_changed {
-            self.give_up(settings, &Ended::Torn("the topic has another number of partitions".to_owned()), now);
+            self.give_up(
+                settings,
+                &Ended::Torn("the topic has another number of partitions".to_owned()),
+                now,
+            );
         } else if is_strange {
             let why = "a group's commits are in another partition than its name says";
             self.give_up(settings, &Ended::Unsupported(why.to_owned()), now);
@@ -146,7 +156,8 @@ impl Streamed {
             return Vec::new();
         };
         let ledger = reading.ledger();
-        let mut topics: Vec<(StrBytes, u32)> = ledger.topics().map(|(n, p)| (n.clone(), p)).collect();
+        let mut topics: Vec<(StrBytes, u32)> =
+            ledger.topics().map(|(n, p)| (n.clone(), p)).collect();
         topics.sort_unstable_by(|a, b| (&a.0, b.1).cmp(&(&b.0, a.1)));
         topics.dedup_by(|a, b| a.0 == b.0);
         topics
@@ -155,7 +166,10 @@ impl Streamed {
     /// Those of them that pass.
     pub(crate) fn topic_names(&self, passes: impl Fn(&str) -> bool) -> BTreeSet<StrBytes> {
         let topics = self.topics().into_iter();
-        topics.map(|(name, _)| name).filter(|name| passes(name)).collect()
+        topics
+            .map(|(name, _)| name)
+            .filter(|name| passes(name))
+            .collect()
     }
 
     /// Waits until the shards are read as far as they were written when this cycle asked: those that are nearly there. One that stood
@@ -190,7 +204,10 @@ impl Streamed {
                 self.complete[*shard] = true;
             }
         }
-        let fell = before.iter().zip(&self.complete).filter(|(before, now)| **before && !**now);
+        let fell = before
+            .iter()
+            .zip(&self.complete)
+            .filter(|(before, now)| **before && !**now);
         fell.for_each(|_| tally.error(API, "behind"));
         let skew_ms = ledger.take_freshest();
         let ahead = ledger.stamped_ahead();
@@ -224,6 +241,7 @@ impl Streamed {
         let commits = GroupCommits {
             name: StrBytes::from_string(group.to_owned()),
             at,
+            lags: Vec::new(),
             topics: Ok(topics.into_iter().map(topic_offsets).collect()),
         };
         Some((commits, ledger.generation(group)))
@@ -241,7 +259,7 @@ impl Streamed {
     pub(crate) fn end_cycle<'a>(
         &mut self,
         settings: &Settings,
-        groups: impl Iterator<Item = (&'a str, Option<usize>)> + Clone,
+        groups: impl Iterator<Item = (&'a str, usize)> + Clone,
         (clock, now): (WallClock, Time),
     ) {
         if self.reading.is_none() && self.is_due(settings, now) && !self.ends.is_empty() {
@@ -254,7 +272,10 @@ impl Streamed {
         }
         if self.facts.are_streamed && !self.is_told {
             (self.is_told, self.complaint) = (true, None);
-            tracing::info!("cluster {}: committed offsets are read from the commit stream", settings.name);
+            tracing::info!(
+                "cluster {}: committed offsets are read from the commit stream",
+                settings.name
+            );
         }
     }
 
@@ -317,14 +338,9 @@ impl Streamed {
     }
 }
 
-fn follow<'a>(
-    ledger: &mut Ledger,
-    groups: impl Iterator<Item = (&'a str, Option<usize>)> + Clone,
-) {
+fn follow<'a>(ledger: &mut Ledger, groups: impl Iterator<Item = (&'a str, usize)> + Clone) {
     for (group, shard) in groups.clone() {
-        if let Some(shard) = shard {
-            ledger.follow(shard, group);
-        }
+        ledger.follow(shard, group);
     }
     let known: HashSet<&str> = groups.map(|(group, _)| group).collect();
     ledger.forget_all_but(|group| known.contains(group));

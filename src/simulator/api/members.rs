@@ -1,20 +1,21 @@
-//! DescribeGroups and ConsumerGroupDescribe: a group's members and what is assigned to them. Each knows groups of its own type only;
-//! asked about another, it answers as about one that doesn't exist.
+//! DescribeGroups, ConsumerGroupDescribe and ShareGroupDescribe: a group's members and what is assigned to them. Each knows groups of
+//! its own type only; asked about another, it answers as about one that doesn't exist.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::consumer_group_describe_response as consumers;
 use kafka_protocol::messages::consumer_protocol_assignment::TopicPartition;
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use kafka_protocol::messages::share_group_describe_response as shares;
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerProtocolAssignment,
     ConsumerProtocolSubscription, DescribeGroupsRequest, DescribeGroupsResponse, GroupId,
-    TopicName,
+    ShareGroupDescribeRequest, ShareGroupDescribeResponse, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
 
 use super::super::cluster::text;
-use super::super::group::{Kind, Member, State};
+use super::super::group::{Group, Kind, Member, State};
 use super::super::view::{Log, View};
 use super::groups::{protocol_type, state, trouble_with};
 use super::uuid;
@@ -131,7 +132,7 @@ fn one_consumer(view: &View<'_>, name: GroupId, version: i16) -> consumers::Desc
             .with_error_message(Some(no_such_group(&name)));
     };
     let data = view.group_data(group);
-    let epoch = i32::try_from(data.generation(view.now)).unwrap_or(i32::MAX);
+    let epoch = epoch(view, data);
     let members = view.cluster.world.members(group, view.now).into_iter();
     let members = members.map(|member| consumer_member(view, &member, epoch, version));
     answer
@@ -171,6 +172,62 @@ fn consumer_member(
     } else {
         answer
     }
+}
+
+pub(super) fn share(
+    view: &View<'_>,
+    question: ShareGroupDescribeRequest,
+    _: i16,
+) -> ShareGroupDescribeResponse {
+    let groups = question.group_ids.into_iter();
+    let groups = groups.map(|name| one_share(view, name));
+    ShareGroupDescribeResponse::default().with_groups(groups.collect())
+}
+
+fn one_share(view: &View<'_>, name: GroupId) -> shares::DescribedGroup {
+    let answer = shares::DescribedGroup::default().with_group_id(name.clone());
+    if let Some(error) = trouble_with(view, &name.0) {
+        return answer.with_error_code(error);
+    }
+    let group = view.group(&name.0);
+    let group = group.filter(|group| view.group_data(*group).kind == Kind::Share);
+    let Some(group) = group else {
+        return answer
+            .with_error_code(ResponseError::GroupIdNotFound.code())
+            .with_error_message(Some(no_such_group(&name)));
+    };
+    let data = view.group_data(group);
+    let epoch = epoch(view, data);
+    let members = view.cluster.world.members(group, view.now).into_iter();
+    let members = members.map(|member| share_member(view, &member, epoch));
+    answer
+        .with_group_state(StrBytes::from_static_str(state(data, data.state(view.now))))
+        .with_group_epoch(epoch)
+        .with_assignment_epoch(epoch)
+        .with_assignor_name(StrBytes::from_static_str("simple"))
+        .with_members(members.collect())
+}
+
+fn share_member(view: &View<'_>, member: &Member, epoch: i32) -> shares::Member {
+    let assigned = member.assignment.iter().map(|(topic, partitions)| {
+        shares::TopicPartitions::default()
+            .with_topic_id(uuid(view.id(Log::Topic(*topic)).unwrap_or(0)))
+            .with_topic_name(topic_name(view, *topic))
+            .with_partitions(numbers(partitions))
+    });
+    let topics = member.assignment.iter();
+    let topics = topics.map(|(topic, _)| topic_name(view, *topic));
+    shares::Member::default()
+        .with_member_id(text(&member.id))
+        .with_member_epoch(epoch)
+        .with_client_id(text(&member.client_id))
+        .with_client_host(text(&member.host))
+        .with_subscribed_topic_names(topics.collect())
+        .with_assignment(shares::Assignment::default().with_topic_partitions(assigned.collect()))
+}
+
+fn epoch(view: &View<'_>, group: &Group) -> i32 {
+    i32::try_from(group.generation(view.now)).unwrap_or(i32::MAX)
 }
 
 fn topic_name(view: &View<'_>, topic: usize) -> TopicName {

@@ -12,6 +12,7 @@ mod members;
 mod metadata;
 mod offsets;
 mod produce;
+mod shares;
 mod versions;
 
 use std::time::Duration;
@@ -26,7 +27,7 @@ use super::view::View;
 
 /// `(question, lowest version, highest version)`: what real brokers of 4.4 speak, as far as the codec knows it and it is answered here.
 /// OffsetFetch 10 asks by topic id, which the codec's request doesn't know; Fetch 18 is for followers, Produce 13 knows
-/// topics by id only.
+/// topics by id only. DescribeShareGroupOffsets 0 lacks the lag.
 pub(super) const ANSWERED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::Produce, 3, 12),
     (ApiKey::Fetch, 4, 17),
@@ -41,6 +42,8 @@ pub(super) const ANSWERED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DescribeLogDirs, 1, 4),
     (ApiKey::DescribeCluster, 0, 2),
     (ApiKey::ConsumerGroupDescribe, 0, 1),
+    (ApiKey::ShareGroupDescribe, 1, 1),
+    (ApiKey::DescribeShareGroupOffsets, 1, 1),
 ];
 
 /// A frame to send.
@@ -78,7 +81,9 @@ pub(super) fn answer(
         ApiKey::ListGroups => asked.by(groups::answer),
         ApiKey::DescribeGroups => asked.by(members::classic),
         ApiKey::ConsumerGroupDescribe => asked.by(members::consumer),
+        ApiKey::ShareGroupDescribe => asked.by(members::share),
         ApiKey::OffsetFetch => asked.by(commits::answer),
+        ApiKey::DescribeShareGroupOffsets => asked.by(shares::answer),
         ApiKey::ListOffsets => asked.by(offsets::answer),
         ApiKey::DescribeConfigs => asked.by(configs::answer),
         ApiKey::DescribeCluster => asked.by(cluster::answer),

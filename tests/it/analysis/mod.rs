@@ -19,6 +19,7 @@ mod retention;
 mod retries;
 mod retuned;
 mod rules;
+mod shares;
 mod stories;
 mod visits;
 
@@ -60,6 +61,8 @@ pub(crate) fn read(log_end: u64, committed: u64) -> Read {
 pub(crate) struct Told {
     analysis: Analysis,
     pub(crate) topic_id: Option<u128>,
+    /// The group's type, in Kafka's words.
+    pub(crate) kind: Option<&'static str>,
     pub(crate) retention: Option<Retention>,
     /// Bytes that a message takes, in every partition.
     pub(crate) message_bytes: Option<f32>,
@@ -73,6 +76,7 @@ impl Told {
                 Box::new(|_| None),
             ),
             topic_id: Some(1),
+            kind: None,
             retention: None,
             message_bytes: None,
         }
@@ -164,7 +168,7 @@ impl Told {
             groups: vec![GroupSample {
                 name: group.into(),
                 state: None,
-                kind: None,
+                kind: self.kind.map(Into::into),
                 members: None,
                 generation: None,
                 commits: answered.then(|| Commits {

@@ -116,7 +116,7 @@ fn log_ends_that_mean_something_else_begin_new_curves_and_counts_stay() {
     rewound[0].committed = Some(100_000);
     told.cycle(BEGIN + 600.0, &rewound);
     let counts = tell(&mut told, 610..1_200).counts;
-    assert_eq!(counts.rewound, 1);
+    assert_eq!(counts.rewinds.map(|rewinds| rewinds.times), Some(1));
     told.begin_new_curves();
     // The last stable offset is 500 below the log end that was read ten seconds before.
     let stable = |t: f64| {

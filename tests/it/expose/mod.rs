@@ -11,8 +11,8 @@ use std::time::Duration;
 use lagslope::analysis::Signal;
 use lagslope::analysis::report::{
     CeilingKind, CeilingReport, CeilingVerdict, Counts, DivergenceReport, Eta, GroupReport,
-    GrowthState, LagGrowth, PartitionReport, Quantiles, Report, RetryReason, RetryReport, Severity,
-    Slope, TopicReport,
+    GrowthState, LagGrowth, PartitionReport, Quantiles, Report, RetryReason, RetryReport, Rewinds,
+    Severity, Slope, TopicReport,
 };
 use lagslope::analysis::sample::{Cycle, Offsets};
 use lagslope::expose::board::Board;
@@ -168,8 +168,10 @@ fn full_topic() -> TopicReport {
         habits_known: true,
         partitions_unknown: 0,
         counts: Counts {
-            rewound: 2,
-            reprocessed_messages: 70,
+            rewinds: Some(Rewinds {
+                times: 2,
+                reprocessed_messages: 70,
+            }),
             ..Counts::default()
         },
         partitions: vec![PartitionReport {

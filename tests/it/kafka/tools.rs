@@ -1,13 +1,16 @@
-//! Kafka's own `kafka-consumer-groups`, as the judge of what a monitor says. Each call is a JVM: some seconds.
+//! Kafka's own `kafka-consumer-groups` and `kafka-share-groups`, as the judge of what a monitor says. Each call is a JVM: some seconds.
 
 use std::process::{Command, Output};
 
 use super::{Kafka, Version, unique};
 
 const CONSUMER_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+const SHARE_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ShareGroupCommand";
+const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
 const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 
-/// One line of `--describe`: a group's position in one partition. `None` where the tool prints `-`.
+/// One line of `--describe`: a group's position in one partition. `None` where the tool prints `-`, or nothing; what a share group
+/// has committed is its start offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) group: String,
@@ -44,9 +47,7 @@ impl Kafka {
     /// `--describe --all-groups --state`, sorted by group.
     pub(crate) fn describe_states(&self) -> Vec<State> {
         let printed = self.consumer_groups(&["--describe", "--all-groups", "--state"]);
-        let mut states = states(&printed);
-        states.sort_by(|a, b| a.group.cmp(&b.group));
-        states
+        sorted_states(&printed)
     }
 
     /// What `kafka-consumer-groups --bootstrap-server … ARGS` prints; fails the test when the tool does.
@@ -62,18 +63,62 @@ impl Kafka {
         let mut args = vec!["--bootstrap-server".to_owned(), self.bootstrap()];
         args.extend(["--topic", topic, "--group", group, "--from-beginning"].map(str::to_owned));
         args.extend(["--consumer-property", "group.protocol=consumer"].map(str::to_owned));
+        self.read_by(CONSOLE_CONSUMER, args, messages);
+    }
+
+    /// Makes a share group (KIP-932) that will read the topic from its beginning: one that has never read begins at the end.
+    pub(crate) fn share_group(&self, group: &str, topic: &str) {
+        let arguments = |more: &[&str]| {
+            let all = ["--bootstrap-server", &self.bootstrap(), "--group", group];
+            let all = all.into_iter().chain(more.iter().copied());
+            all.map(str::to_owned).collect::<Vec<_>>()
+        };
+        // Its member leaves because nothing comes; the group stays.
+        let visit = arguments(&["--topic", topic, "--timeout-ms", "2000"]);
+        self.run_tool(SHARE_CONSUMER, &visit);
+        self.set_back(group, topic);
+    }
+
+    /// Sets the start offsets of a share group without members to the beginning of the topic.
+    pub(crate) fn set_back(&self, group: &str, topic: &str) {
+        let to = ["--reset-offsets", "--to-earliest", "--execute"];
+        self.share_groups(&[&to[..], &["--group", group, "--topic", topic]].concat());
+    }
+
+    /// A member of a share group, which acknowledges what it reads. It leaves after `messages`, or stays as long as the cluster.
+    pub(crate) fn share_member(&self, group: &str, topic: &str, messages: Option<usize>) {
+        let mut args = vec!["--bootstrap-server".to_owned(), self.bootstrap()];
+        args.extend(["--topic", topic, "--group", group].map(str::to_owned));
+        self.read_by(SHARE_CONSUMER, args, messages);
+    }
+
+    fn read_by(&self, class: &str, mut args: Vec<String>, messages: Option<usize>) {
         if let Some(messages) = messages {
             args.extend(["--max-messages".to_owned(), messages.to_string()]);
-            self.tool(CONSOLE_CONSUMER, &args);
+            self.tool(class, &args);
             return;
         }
         let class_path = self.version().tools();
         let script = format!(
-            "exec java -Xmx128m -XX:+UseSerialGC -cp '{class_path}' {CONSOLE_CONSUMER} {}",
+            "exec java -Xmx128m -XX:+UseSerialGC -cp '{class_path}' {class} {}",
             args.join(" ")
         );
         self.processes
             .start(&unique("member").replace('-', "_"), &script);
+    }
+
+    /// `kafka-share-groups --describe --all-groups --offsets`, sorted by group, topic and partition.
+    pub(crate) fn describe_share_offsets(&self) -> Vec<Position> {
+        sorted_positions(&self.share_groups(&["--describe", "--all-groups", "--offsets"]))
+    }
+
+    /// `kafka-share-groups --describe --all-groups --state`, sorted by group.
+    pub(crate) fn describe_share_states(&self) -> Vec<State> {
+        sorted_states(&self.share_groups(&["--describe", "--all-groups", "--state"]))
+    }
+
+    fn share_groups(&self, args: &[&str]) -> String {
+        printed(SHARE_GROUPS, &self.bootstrap(), args)
     }
 
     /// Runs a class of the command line tools.
@@ -168,11 +213,17 @@ fn position(columns: &[&str], words: &[&str]) -> Option<Position> {
         group: cell("GROUP")?.to_owned(),
         topic: cell("TOPIC")?.to_owned(),
         partition: cell("PARTITION")?.parse().ok()?,
-        committed: number("CURRENT-OFFSET"),
+        committed: number("CURRENT-OFFSET").or_else(|| number("START-OFFSET")),
         log_end: number("LOG-END-OFFSET"),
         lag: number("LAG"),
         member: cell("CONSUMER-ID").map(str::to_owned),
     })
+}
+
+fn sorted_states(printed: &str) -> Vec<State> {
+    let mut states = states(printed);
+    states.sort_by(|a, b| a.group.cmp(&b.group));
+    states
 }
 
 /// State and members are the last two words; what is before may be empty or have blanks ("COORDINATOR (ID)").

@@ -7,6 +7,7 @@ mod lifecycle;
 mod proxy;
 mod read_only;
 mod remembered;
+mod shares;
 mod warm_start;
 
 /// A configuration for one cluster named `test`, sampled every second.

@@ -29,6 +29,7 @@ const MAY_BE_ASKED: &[ApiKey] = &[
     ApiKey::DescribeGroups,
     ApiKey::ConsumerGroupDescribe,
     ApiKey::ShareGroupDescribe,
+    ApiKey::DescribeShareGroupOffsets,
     ApiKey::DescribeConfigs,
     ApiKey::DescribeLogDirs,
     ApiKey::DescribeAcls,

@@ -5,6 +5,7 @@ mod alike;
 mod clients;
 mod faults;
 mod routed;
+mod shares;
 mod versions;
 mod wire;
 

@@ -1,6 +1,7 @@
 //! Every version of every question that is advertised can be asked, and its answer be read.
 
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_share_group_offsets_request::DescribeShareGroupOffsetsRequestGroup;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
@@ -9,7 +10,9 @@ use kafka_protocol::messages::{
     ApiKey, ConsumerGroupDescribeRequest, DescribeClusterRequest, DescribeConfigsRequest,
     DescribeGroupsRequest, DescribeLogDirsRequest, FetchRequest, FindCoordinatorRequest,
     ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, ProduceRequest,
+    ShareGroupDescribeRequest,
 };
+use lagslope::codec::DescribeShareGroupOffsetsRequest;
 use lagslope::simulator::arrivals::Arrivals;
 use lagslope::simulator::delay::Delay;
 use lagslope::simulator::fault::{Fault, Trouble};
@@ -58,6 +61,18 @@ fn ask(wire: &mut Wire, api: ApiKey, version: i16) {
         ApiKey::ConsumerGroupDescribe => {
             let question = ConsumerGroupDescribeRequest::default().with_group_ids(groups);
             drop(wire.ask(&question, version));
+        }
+        ApiKey::ShareGroupDescribe => {
+            let question = ShareGroupDescribeRequest::default().with_group_ids(groups);
+            drop(wire.ask(&question, version));
+        }
+        ApiKey::DescribeShareGroupOffsets => {
+            let groups = names.map(|name| {
+                let group = DescribeShareGroupOffsetsRequestGroup::default();
+                group.with_group_id(text(name).into()).with_topics(None)
+            });
+            let groups = groups.to_vec();
+            drop(wire.ask(&DescribeShareGroupOffsetsRequest { groups }, version));
         }
         ApiKey::OffsetFetch if version >= 8 => {
             let groups = names.map(|name| {

@@ -31,6 +31,8 @@ pub(super) fn versions_are_told(address: &str) {
             ApiKey::DescribeLogDirs,
             ApiKey::DescribeCluster,
             ApiKey::ConsumerGroupDescribe,
+            ApiKey::ShareGroupDescribe,
+            ApiKey::DescribeShareGroupOffsets,
         ] {
             let mut keys = told.api_keys.iter();
             assert!(keys.any(|key| key.api_key == api as i16), "{api:?}");

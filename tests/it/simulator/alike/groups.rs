@@ -38,14 +38,15 @@ fn listed(wire: &mut Wire, version: i16, states: &[&str], types: &[&str]) -> BTr
 
 pub(super) fn groups_are_listed_with_state_and_type(address: &str, there: &There) {
     let all = [
-        (&there.classic, "consumer", "Stable", "classic"),
-        (&there.consumer, "consumer", "Stable", "consumer"),
-        (&there.assigns, "", "Empty", "classic"),
+        (&there.classic.name, "consumer", "Stable", "classic"),
+        (&there.consumer.name, "consumer", "Stable", "consumer"),
+        (&there.assigns.name, "", "Empty", "classic"),
+        (&there.share.name, "share", "Stable", "share"),
     ];
     in_each_version(address, ApiKey::ListGroups, |wire, version| {
         let expected = |passes: fn(&str, &str) -> bool| -> BTreeSet<Listed> {
             let passing = all.iter().filter(|(_, _, state, kind)| passes(state, kind));
-            let listed = passing.map(|(group, protocol, state, kind)| {
+            let listed = passing.map(|(name, protocol, state, kind)| {
                 let since = |first, word: &str| {
                     if version >= first {
                         word.to_owned()
@@ -54,7 +55,7 @@ pub(super) fn groups_are_listed_with_state_and_type(address: &str, there: &There
                     }
                 };
                 (
-                    group.name.clone(),
+                    (*name).clone(),
                     (*protocol).to_owned(),
                     since(4, state),
                     since(5, kind),
@@ -76,7 +77,7 @@ pub(super) fn groups_are_listed_with_state_and_type(address: &str, there: &There
     });
 }
 
-fn ids(groups: &[&str]) -> Vec<GroupId> {
+pub(super) fn ids(groups: &[&str]) -> Vec<GroupId> {
     groups.iter().map(|name| text(name).into()).collect()
 }
 

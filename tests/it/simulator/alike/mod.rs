@@ -4,10 +4,12 @@
 mod cluster;
 mod groups;
 mod logs;
+mod shares;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kafka_protocol::messages::ApiKey;
+use kafka_protocol::protocol::VersionRange;
 use lagslope::simulator::arrivals::Arrivals;
 use lagslope::simulator::delay::Delay;
 use lagslope::simulator::group::{Group, Kind};
@@ -19,6 +21,7 @@ use super::{NOW, at_rest};
 use crate::evidence::Evidence;
 use crate::kafka::clients::Protocol;
 use crate::kafka::{Kafka, Version, unique};
+use crate::processes::wait_until;
 
 /// What is there, however it came there. Everything of it has been at rest for a while.
 pub(super) struct There {
@@ -32,6 +35,7 @@ pub(super) struct There {
     consumer: GroupThere,
     /// Commits to one partition of `orders`, and never had a member.
     assigns: GroupThere,
+    share: SharesThere,
 }
 
 pub(super) struct TopicThere {
@@ -48,6 +52,17 @@ pub(super) struct GroupThere {
     commits: Vec<(i32, i64)>,
 }
 
+/// A share group with a member, which reads `dated`.
+pub(super) struct SharesThere {
+    name: String,
+    members: usize,
+    /// In its only partition.
+    lag: i64,
+}
+
+/// A JVM starts, joins and reads some messages.
+const JAVA_READS_WITHIN: Duration = Duration::from_secs(90);
+
 /// A name that nothing has.
 const NOTHING: &str = "there-is-no-such-thing";
 
@@ -62,6 +77,8 @@ fn check(address: &str, there: &There) {
     groups::classic_groups_describe_their_members(address, there);
     groups::consumer_groups_describe_their_members(address, there);
     groups::commits_are_told(address, there);
+    shares::share_groups_describe_their_members(address, there);
+    shares::start_offsets_are_told(address, there);
     logs::log_ends_and_starts_are_told(address, there);
     logs::records_are_found_by_time(address, there);
     logs::what_is_not_there_is_an_error(address, there);
@@ -71,7 +88,7 @@ fn check(address: &str, there: &There) {
 }
 
 /// What the suite asks.
-const QUESTIONS: [ApiKey; 12] = [
+const QUESTIONS: [ApiKey; 14] = [
     ApiKey::ApiVersions,
     ApiKey::Metadata,
     ApiKey::DescribeCluster,
@@ -79,7 +96,9 @@ const QUESTIONS: [ApiKey; 12] = [
     ApiKey::ListGroups,
     ApiKey::DescribeGroups,
     ApiKey::ConsumerGroupDescribe,
+    ApiKey::ShareGroupDescribe,
     ApiKey::OffsetFetch,
+    ApiKey::DescribeShareGroupOffsets,
     ApiKey::ListOffsets,
     ApiKey::DescribeConfigs,
     ApiKey::DescribeLogDirs,
@@ -91,7 +110,7 @@ fn asked(address: &str) -> String {
     let offered = Wire::to(address).offered();
     let questions = offered.iter().filter(|(api, ..)| QUESTIONS.contains(api));
     let known = questions.map(|(api, lowest, highest)| {
-        let known = api.valid_versions();
+        let known = known_versions(*api);
         let (lowest, highest) = ((*lowest).max(known.min), (*highest).min(known.max));
         format!("{api:?} {lowest} to {highest}")
     });
@@ -106,17 +125,24 @@ fn write_down(topic: &'static str, title: &'static str, address: &str) {
     );
 }
 
+fn known_versions(api: ApiKey) -> VersionRange {
+    let known = api.valid_versions();
+    match api {
+        // 10 asks by topic id: the codec knows the answer, and not the question.
+        ApiKey::OffsetFetch => VersionRange { max: 9, ..known },
+        // Our own codec: 0 lacks the lag.
+        ApiKey::DescribeShareGroupOffsets => VersionRange { min: 1, max: 1 },
+        _ => known,
+    }
+}
+
 /// Asserts something in every version of a question that this cluster and the codec both know.
 fn in_each_version(address: &str, api: ApiKey, check: impl Fn(&mut Wire, i16)) {
     let mut wire = Wire::to(address);
     let offered = wire.offered();
     let told = offered.iter().find(|(key, ..)| *key == api);
     let (_, lowest, highest) = *told.unwrap_or_else(|| panic!("{api:?} is not offered"));
-    let mut known = api.valid_versions();
-    if api == ApiKey::OffsetFetch {
-        // 10 asks by topic id: the codec knows the answer, and not the question.
-        known.max = 9;
-    }
+    let known = known_versions(api);
     for version in lowest.max(known.min)..=highest.min(known.max) {
         check(&mut wire, version);
     }
@@ -148,7 +174,7 @@ fn a_real_kafka_is_as_described() {
     let stamps: Vec<i64> = (0..10).map(|n| now - 100_000 + 1_500 * n).collect();
     kafka.produce_at(&dated, 0, &stamps);
     let commits = [(0, 17), (1, 110), (2, 43)];
-    let names = ["classic", "consumer", "assigns"].map(unique);
+    let names = ["classic", "consumer", "assigns", "share"].map(unique);
     let mut members = Vec::new();
     for (name, protocol) in [
         (&names[0], Protocol::Classic),
@@ -158,6 +184,7 @@ fn a_real_kafka_is_as_described() {
         members[members.len() - 1].commit(&orders, &commits);
     }
     kafka.commit(&names[2], &orders, &[(1, 50)]);
+    let share = share_group(&kafka, &names[3], &dated);
     let group = |name: &str, members, commits: &[(i32, i64)]| GroupThere {
         name: name.to_owned(),
         members,
@@ -178,10 +205,28 @@ fn a_real_kafka_is_as_described() {
         classic: group(&names[0], 1, &commits),
         consumer: group(&names[1], 1, &commits),
         assigns: group(&names[2], 0, &[(1, 50)]),
+        share,
     };
     check(&kafka.address(1), &there);
     let title = "The suite of all questions, on Kafka 4.4.0";
     write_down("alike-kafka", title, &kafka.address(1));
+}
+
+/// One whose only member stays and has read all.
+fn share_group(kafka: &Kafka, group: &str, topic: &str) -> SharesThere {
+    kafka.share_group(group, topic);
+    kafka.share_member(group, topic, None);
+    let caught_up = || {
+        let positions = kafka.describe_share_offsets();
+        let read_all = positions.iter().all(|position| position.lag == Some(0));
+        read_all.then_some(())
+    };
+    wait_until(JAVA_READS_WITHIN, caught_up).expect("it reads all");
+    SharesThere {
+        name: group.to_owned(),
+        members: 1,
+        lag: 0,
+    }
 }
 
 /// Everything came within ten minutes, half an hour ago; the groups have read half of it and gone on committing that.
@@ -199,7 +244,7 @@ fn world() -> World {
         seconds: Some(86_400.0),
         ..Retention::default()
     };
-    world.add_topic(Topic::new("dated", 1, some(0.02)).keeping(day));
+    let dated = world.add_topic(Topic::new("dated", 1, some(0.02)).keeping(day));
     // A reader that stays where the records of the first five minutes end.
     let half = || {
         let ends = began + 300.0;
@@ -208,9 +253,11 @@ fn world() -> World {
     let group = |name: &str, members| Group::new(name).with_members(members);
     let classic = group("classic", 1).reading(orders, half());
     let consumer = group("consumer", 2).of_kind(Kind::Consumer);
+    let mut share = group("share", 1).of_kind(Kind::Share);
+    share = share.reading(dated, half());
     let mut assigns = group("assigns", 0).reading(orders, half());
     assigns.reads[0].committed_partitions = Some(1);
-    for group in [classic, consumer.reading(orders, half()), assigns] {
+    for group in [classic, consumer.reading(orders, half()), assigns, share] {
         world.add_group(group);
     }
     world
@@ -248,6 +295,11 @@ fn described(world: &World) -> There {
         classic: group(0),
         consumer: group(1),
         assigns: group(2),
+        share: SharesThere {
+            name: world.groups[3].name.clone(),
+            members: 1,
+            lag: offset(world.log_end(1, 0, NOW)) - offset(world.committed(3, 1, 0, NOW)),
+        },
     };
     // What the assertions take for given.
     assert!(there.orders.ends.iter().all(|(start, end)| start < end));
@@ -255,5 +307,6 @@ fn described(world: &World) -> There {
     assert!(there.stamps.len() > 5);
     assert_eq!(there.classic.commits.len(), 3);
     assert_eq!(there.assigns.commits.len(), 1);
+    assert!(there.share.lag > 0);
     there
 }
