@@ -121,6 +121,7 @@ impl Cluster {
                     partitions: (0u32..)
                         .zip(partitions(group).map(|(_, committed)| committed))
                         .collect(),
+                    edges: None,
                 }],
             }),
         };

@@ -70,6 +70,7 @@ fn sample(n: u64) -> Sample {
                 partitions: (0..PARTITIONS)
                     .map(|p| (p as u32, end(group, p) - wave(group, p)))
                     .collect(),
+                edges: None,
             }],
         }),
     };

@@ -141,6 +141,21 @@ pub struct TopicCommits {
     pub topic: usize,
     /// `(partition number, committed offset)`, in order of partition.
     pub partitions: Vec<(u32, u64)>,
+    /// The commits since the last sample with when each was taken, in order of partition and time, where that is known; absent = only
+    /// what holds now is known. A partition that is not in here made none. They may be thinned, but never by the last one of a
+    /// partition, which is its value in `partitions`.
+    pub edges: Option<Vec<Edge>>,
+}
+
+/// A commit and the moment it was taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Edge {
+    /// The partition's number.
+    pub partition: u32,
+    /// The offset that was committed, in messages from the partition's beginning.
+    pub committed: u64,
+    /// When it was committed: exactly, not when it was read.
+    pub at: Time,
 }
 
 /// How the reading of a cluster went. Counts are totals since the daemon started, so that they can be published as they are.

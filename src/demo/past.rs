@@ -92,6 +92,7 @@ fn group(world: &World, number: usize, topics: &[usize], t: f64) -> GroupSample 
         TopicCommits {
             topic: place,
             partitions: committed.collect(),
+            edges: None,
         }
     });
     let commits = commits.filter(|of| !of.partitions.is_empty());

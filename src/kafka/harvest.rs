@@ -166,7 +166,11 @@ fn commits_of<'a>(
             .copied()
             .filter(|(partition, _)| (*partition as usize) < count)
             .collect();
-        (!partitions.is_empty()).then_some(TopicCommits { topic, partitions })
+        (!partitions.is_empty()).then_some(TopicCommits {
+            topic,
+            partitions,
+            edges: None,
+        })
     };
     let told = read.topics.as_ref().ok()?;
     let mut topics: Vec<TopicCommits> = told.iter().filter_map(known).collect();

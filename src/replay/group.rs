@@ -130,6 +130,7 @@ impl GroupReplay {
             TopicCommits {
                 topic,
                 partitions: partitions.filter_map(committed).collect(),
+                edges: None,
             }
         });
         Commits {

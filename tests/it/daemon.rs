@@ -141,6 +141,7 @@ impl Source for Lagging {
                     topics: vec![TopicCommits {
                         topic: 0,
                         partitions: vec![(0, 40_000)],
+                        edges: None,
                     }],
                 }),
             }],

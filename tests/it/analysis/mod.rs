@@ -172,6 +172,7 @@ impl Told {
                     topics: vec![TopicCommits {
                         topic: 0,
                         partitions: commits.collect(),
+                        edges: None,
                     }],
                 }),
             }],

@@ -247,6 +247,7 @@ fn sample(at: f64, log_end: u64, committed: u64, past: &[(f64, u64)]) -> Sample 
                 topics: vec![TopicCommits {
                     topic: 0,
                     partitions: vec![(0, committed)],
+                    edges: None,
                 }],
             }),
         }],

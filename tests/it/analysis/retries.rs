@@ -59,6 +59,7 @@ fn sample(n: u64, end: u64, retries: u64, silent: Option<Silent>) -> Sample {
         topics: vec![TopicCommits {
             topic: 0,
             partitions: vec![(0, end)],
+            edges: None,
         }],
     };
     Sample {

@@ -45,6 +45,7 @@ fn observe(
         .map(|(topic, committed)| TopicCommits {
             topic,
             partitions: vec![(0, *committed)],
+            edges: None,
         });
     analysis.observe(Sample {
         began: at,

@@ -151,6 +151,7 @@ fn group_that_lags(at: Time, seconds: f64, requests: u64) -> Sample {
                 topics: vec![TopicCommits {
                     topic: 0,
                     partitions: vec![(0, offset - 500)],
+                    edges: None,
                 }],
             }),
         }],

@@ -166,6 +166,7 @@ impl World {
         let commits = TopicCommits {
             topic: 0,
             partitions: committed.collect(),
+            edges: None,
         };
         Sample {
             began: at,

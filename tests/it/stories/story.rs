@@ -317,6 +317,7 @@ impl Story {
         let commits = TopicCommits {
             topic: 0,
             partitions: vec![(0, self.committed as u64)],
+            edges: None,
         };
         let group = GroupSample {
             name: "billing".into(),
