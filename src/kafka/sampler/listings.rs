@@ -39,7 +39,7 @@ impl Sampler {
         let ask = |broker| {
             let settings = Arc::clone(&self.settings);
             let admission = self.groups.admission();
-            let streamed = self.ask_streamed(broker, clock);
+            let streamed = self.ask_streamed(broker);
             let ask = AskGroups {
                 settings,
                 admission,

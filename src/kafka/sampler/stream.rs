@@ -16,17 +16,15 @@ impl Sampler {
     pub(super) fn begin_stream_cycle(&mut self, clock: Clock) {
         let shards = self.topics.coordinators().count();
         let wall = wall_clock(clock);
-        self.streamed
-            .begin_cycle(&self.settings, shards, wall, clock.now());
+        self.streamed.begin_cycle(&self.settings, shards, wall);
     }
 
     /// What a broker is to tell of the stream, or need not tell because of it.
-    pub(super) fn ask_streamed(&self, broker: BrokerId, clock: Clock) -> AskStreamed {
+    pub(super) fn ask_streamed(&self, broker: BrokerId) -> AskStreamed {
         let leaders = self.topics.coordinators().leaders().enumerate();
         let led = leaders.filter(|(_, leader)| leader.broker == Some(broker));
         let shards = led.map(|(shard, leader)| Place::new(shard as i32, leader));
-        self.streamed
-            .ask(&self.settings, shards.collect(), clock.now())
+        self.streamed.ask(&self.settings, shards.collect())
     }
 
     /// Kafka's own topics that somebody was heard to consume.
@@ -64,7 +62,7 @@ impl Sampler {
         let groups = self.groups.iter();
         let groups = groups.filter(|(_, group)| !group.kind.as_deref().is_some_and(is_share));
         let groups = groups.filter_map(|(name, _)| Some((&**name, coordinators.partition(name)?)));
-        let now = (wall_clock(clock), clock.now());
+        let now = wall_clock(clock);
         self.streamed.end_cycle(&self.settings, groups, now);
     }
 }

@@ -537,3 +537,276 @@ impl TopicTail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys and values as Kafka 3.9 writes them.
+    fn record(
+        group: &str,
+        partition: u32,
+        commit: Option<(u64, Millis)>,
+    ) -> (Vec<u8>, Option<Vec<u8>>) {
+        let mut key = vec![0, 1];
+        for text in [group, "orders"] {
+            key.extend((text.len() as i16).to_be_bytes());
+            key.extend(text.as_bytes());
+        }
+        key.extend(partition.to_be_bytes());
+        let value = commit.map(|(offset, at_ms)| {
+            let mut value = vec![0, 3];
+            value.extend(offset.to_be_bytes());
+            value.extend([0; 4]);
+            value.extend([0; 2]);
+            value.extend(at_ms.to_be_bytes());
+            value
+        });
+        (key, value)
+    }
+
+    const SHARD: usize = 1;
+    const GROUP: &str = "pay";
+
+    /// A ledger of two shards that follows one group, with records one after another.
+    struct Story {
+        ledger: Ledger,
+        offset: u64,
+    }
+
+    impl Story {
+        fn begin() -> Self {
+            let mut ledger = Ledger::new(2, 3_000);
+            ledger.advance(SHARD, 100);
+            ledger.follow(SHARD, GROUP);
+            ledger.begin_cycle();
+            Self {
+                ledger,
+                offset: 100,
+            }
+        }
+
+        fn told(base: &[(u32, u64)]) -> Self {
+            let mut story = Self::begin();
+            story.base(base);
+            story.ledger.tell(GROUP);
+            story
+        }
+
+        fn base(&mut self, base: &[(u32, u64)]) {
+            let topic = StrBytes::from_static_str("orders");
+            let topics = (!base.is_empty()).then_some((&topic, base));
+            self.ledger.take_base(GROUP, topics.into_iter());
+        }
+
+        fn read(
+            &mut self,
+            of: &str,
+            partition: u32,
+            commit: Option<(u64, Millis)>,
+            read_ms: Millis,
+        ) {
+            let (key, value) = record(of, partition, commit);
+            let place = (SHARD, self.offset);
+            self.ledger
+                .take(place, (Some(&key), value.as_deref()), read_ms);
+            self.offset += 1;
+        }
+
+        /// Commits of partition 0, as `(offset, time)`; read at once.
+        fn commits(&mut self, commits: &[(u64, Millis)]) {
+            for (offset, at_ms) in commits {
+                self.read(GROUP, 0, Some((*offset, *at_ms)), *at_ms);
+            }
+        }
+
+        fn partitions(&mut self) -> Vec<(u32, u64)> {
+            let told = self.ledger.tell(GROUP).expect("it is followed");
+            told.into_iter()
+                .flat_map(|topic| topic.partitions)
+                .collect()
+        }
+
+        fn edges(&mut self) -> Option<Vec<(u32, u64, Millis)>> {
+            let told = self.ledger.tell(GROUP).expect("it is followed").pop()?;
+            let edges = told.edges?.into_iter();
+            Some(
+                edges
+                    .map(|edge| (edge.partition, edge.offset, edge.at_ms))
+                    .collect(),
+            )
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_holds_until_the_stream_tells_otherwise() {
+        let mut story = Story::begin();
+        story.read(GROUP, 1, Some((50, 1_000)), 1_000);
+        story.base(&[(0, 7), (1, 40), (2, 9)]);
+        assert_eq!(story.partitions(), [(0, 7), (1, 50), (2, 9)]);
+        story.read(GROUP, 0, Some((8, 2_000)), 2_000);
+        story.read(GROUP, 2, None, 2_000);
+        assert_eq!(story.partitions(), [(0, 8), (1, 50)]);
+        story.base(&[(0, 7), (3, 1)]);
+        assert_eq!(
+            story.partitions(),
+            [(0, 8), (1, 50), (3, 1)],
+            "and may be asked for again"
+        );
+    }
+
+    #[test]
+    fn what_was_asked_for_before_it_was_followed_does_not_count() {
+        let mut ledger = Ledger::new(2, 3_000);
+        ledger.follow(SHARD, GROUP);
+        let nothing = || std::iter::empty::<(&StrBytes, &[(u32, u64)])>();
+        ledger.take_base(GROUP, nothing());
+        assert_eq!(ledger.knows(GROUP), None);
+        ledger.begin_cycle();
+        ledger.take_base(GROUP, nothing());
+        assert_eq!(ledger.knows(GROUP), Some(SHARD));
+        ledger.forget_all_but(|_| false);
+        assert_eq!(ledger.knows(GROUP), None);
+    }
+
+    #[test]
+    fn a_shard_is_reached_when_all_before_its_end_was_read() {
+        let mut story = Story::told(&[]);
+        assert!(story.ledger.has_reached(SHARD, 100));
+        assert!(!story.ledger.has_reached(SHARD, 101));
+        assert!(!story.ledger.has_reached(0, 0), "nothing was read of it");
+        story.commits(&[(1, 1_000)]);
+        assert!(story.ledger.has_reached(SHARD, 101));
+        story.ledger.advance(SHARD, 103);
+        assert!(
+            story.ledger.has_reached(SHARD, 103),
+            "two ends of transactions"
+        );
+        story.ledger.advance(SHARD, 90);
+        assert!(story.ledger.has_reached(SHARD, 103));
+    }
+
+    #[test]
+    fn what_lies_beyond_the_end_waits_for_the_next_cycle() {
+        let mut story = Story::told(&[(0, 5)]);
+        story.ledger.close(&[(SHARD, 101)]);
+        story.commits(&[(6, 1_000), (7, 2_000)]);
+        assert!(
+            story.ledger.has_reached(SHARD, 102),
+            "it was read all the same"
+        );
+        assert_eq!(story.edges(), Some(vec![(0, 6, 1_000)]));
+        story.ledger.open();
+        assert_eq!(story.edges(), Some(vec![(0, 7, 2_000)]));
+    }
+
+    #[test]
+    fn edges_are_those_since_the_last_time_if_that_was_told_from_here_too() {
+        let mut story = Story::begin();
+        story.base(&[(0, 5)]);
+        story.commits(&[(6, 1_000)]);
+        assert_eq!(story.edges(), None, "nobody knows what was told before");
+        story.commits(&[(7, 2_000)]);
+        story.read(GROUP, 3, Some((1, 2_500)), 2_500);
+        let edges = vec![(0, 7, 2_000), (3, 1, 2_500)];
+        assert_eq!(story.edges(), Some(edges));
+        assert_eq!(story.edges(), Some(vec![]));
+        story.commits(&[(8, 3_000)]);
+        story.ledger.drop_edges(GROUP);
+        story.commits(&[(9, 4_000)]);
+        assert_eq!(story.edges(), None);
+    }
+
+    #[test]
+    fn edges_that_crowd_are_one_and_the_last_is_always_kept() {
+        let mut story = Story::told(&[(0, 0)]);
+        let each_second: Vec<_> = (1..=10).map(|n| (n * 10, 1_000 * n as Millis)).collect();
+        story.commits(&each_second);
+        let edges: Vec<Millis> = story.edges().expect("told").iter().map(|e| e.2).collect();
+        assert_eq!(edges, [1_000, 4_000, 7_000, 10_000]);
+    }
+
+    #[test]
+    fn a_commits_time_lies_between_the_last_look_and_when_it_was_read() {
+        let mut story = Story::told(&[(0, 0)]);
+        story.ledger.note_complete(SHARD, 10_000);
+        for (at_ms, read_ms) in [(60_000, 12_000), (3_000, 13_000), (14_000, 14_200)] {
+            story.read(GROUP, 0, Some((1, at_ms)), read_ms);
+        }
+        let edges: Vec<Millis> = story.edges().expect("told").iter().map(|e| e.2).collect();
+        assert_eq!(
+            edges,
+            [12_000, 14_000],
+            "the second one is no later than the first, and crowds"
+        );
+        assert_eq!(story.ledger.stamped_ahead(), 1);
+        assert_eq!(story.ledger.take_freshest(), Some(48_000));
+        assert_eq!(story.ledger.take_freshest(), None);
+    }
+
+    #[test]
+    fn a_topic_made_again_has_no_commits_of_the_former() {
+        let mut story = Story::told(&[]);
+        let place = |partition| Place {
+            group: GROUP,
+            topic: "orders",
+            partition,
+        };
+        let commit = |topic_id| Commit {
+            offset: 9,
+            at_ms: 1_000,
+            topic_id: Some(topic_id),
+        };
+        for (partition, id) in [(0, 1), (1, 1), (2, 2)] {
+            let said = Said::Committed(place(partition), commit(id));
+            story.ledger.note(SHARD, said, 1_000);
+        }
+        let told = story
+            .ledger
+            .tell(GROUP)
+            .expect("told")
+            .pop()
+            .expect("a topic");
+        assert_eq!((told.id, told.partitions), (Some(2), vec![(2, 9)]));
+    }
+
+    #[test]
+    fn generations_are_told_once_anew() {
+        let mut story = Story::told(&[]);
+        let mut generation = |number| {
+            let said = Said::Generation {
+                group: GROUP,
+                number,
+            };
+            story.ledger.note(SHARD, said, 0);
+            story.ledger.generation(GROUP)
+        };
+        assert_eq!(generation(3), (Some(3), true));
+        assert_eq!(
+            generation(3),
+            (Some(3), false),
+            "written again, as Kafka does"
+        );
+        assert_eq!(generation(4), (Some(4), true));
+    }
+
+    #[test]
+    fn a_group_that_commits_in_another_shard_makes_the_whole_strange() {
+        let mut story = Story::told(&[]);
+        story.read("somebody else", 0, Some((1, 0)), 0);
+        assert!(!story.ledger.is_strange());
+        let (key, value) = record(GROUP, 0, Some((1, 0)));
+        story.ledger.take((0, 5), (Some(&key), value.as_deref()), 0);
+        assert!(story.ledger.is_strange());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_counted() {
+        let mut story = Story::told(&[]);
+        story.ledger.take((SHARD, 100), (Some(b"\0\x63"), None), 0);
+        story.ledger.take((SHARD, 101), (None, None), 0);
+        let skipped = [("no_key", 1), ("unknown_key_version", 1)];
+        assert_eq!(story.ledger.skipped(), skipped);
+        assert!(story.ledger.has_reached(SHARD, 102));
+    }
+}

@@ -27,6 +27,9 @@ const POLL: Duration = Duration::from_millis(100);
 /// Records that are read between two words to whoever waits for an end.
 const RECORDS_BETWEEN: u32 = 128;
 
+/// How long it may be unknown that the last records were ends of transactions, when nobody waits to know.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
 /// Finding the beginning takes a question to each broker.
 const FIND_BEGINNING: Duration = Duration::from_secs(10);
 
@@ -227,7 +230,7 @@ impl Thread {
         if let Err(error) = self.assign(&consumer) {
             return Some(ended(&error));
         }
-        let mut read = 0_u32;
+        let (mut read, mut told_at) = (0_u32, Instant::now());
         while !self.shared.is_dropped.load(Ordering::Relaxed) {
             match consumer.poll(POLL) {
                 Some(Ok(record)) => {
@@ -240,7 +243,13 @@ impl Thread {
                 Some(Err(error)) if is_final(&error) => return Some(ended(&error)),
                 // It goes on by itself, or the shard stands still, which is noticed.
                 Some(Err(_)) => {}
-                None => self.tell_position(&consumer),
+                None => {
+                    let is_awaited = self.shared.is_awaited.load(Ordering::Relaxed);
+                    if is_awaited || told_at.elapsed() >= TELL_EVERY {
+                        self.tell_position(&consumer);
+                        told_at = Instant::now();
+                    }
+                }
             }
         }
         None
@@ -286,9 +295,6 @@ impl Thread {
     /// Everything that was fetched is taken. How far that reaches says the consumer: the last records may be ends of transactions,
     /// which it keeps to itself.
     fn tell_position(&self, consumer: &BaseConsumer<Voice>) {
-        if !self.shared.is_awaited.load(Ordering::Relaxed) {
-            return;
-        }
         if let Ok(position) = consumer.position() {
             let mut ledger = self.shared.ledger();
             for place in position.elements() {

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::asking::{AskStreamed, Told};
 use super::ledger::{Ledger, Millis, TopicTold};
 use super::reading::{Beginning, Ended, Reading, WallClock};
-use crate::analysis::sample::{Offsets as Facts, Time};
+use crate::analysis::sample::Offsets as Facts;
 use crate::kafka::client::tally::Tally;
 use crate::kafka::groups::Listing;
 use crate::kafka::offsets::{GroupCommits, Place, TopicOffsets};
@@ -31,17 +31,16 @@ const STEP_MS: Millis = 3_000;
 /// How far back the stream is read when nothing of the past is wanted: enough to be sure of what is being written.
 const PRESENT_SECONDS: f64 = 5.0;
 
-/// After it was refused, it is tried again: rights are given while we run.
-const REFUSED_PAUSE_SECONDS: f64 = 300.0;
+/// Cycles after which it is tried again when it was refused: rights are given while we run.
+const REFUSED_PAUSE: u32 = 30;
 
-/// After it failed otherwise.
-const FAILED_PAUSE_SECONDS: f64 = 30.0;
+/// … and when it failed otherwise.
+const FAILED_PAUSE: u32 = 3;
 
 /// The name under which its errors are counted.
 const API: &str = "CommitStream";
 
 /// The commit stream of a cluster.
-#[derive(Default)]
 pub(crate) struct Streamed {
     reading: Option<Reading>,
     /// Shards that were read to their ends in the last cycle.
@@ -51,8 +50,8 @@ pub(crate) struct Streamed {
     /// Where they ended in the last one.
     ends_before: Vec<(usize, u64)>,
     told_at: Vec<Option<Instant>>,
-    /// Not before then is it tried again; endless when it can't be.
-    pause_until: Option<Time>,
+    /// Cycles until it may be tried again; absent when that would be no use.
+    pause: Option<u32>,
     /// The label of the failure that was told, until it is read again.
     complaint: Option<&'static str>,
     /// That it is read was told.
@@ -61,6 +60,25 @@ pub(crate) struct Streamed {
     /// Of streams that were read before this one.
     skipped_before: BTreeMap<&'static str, u64>,
     stamped_ahead: u64,
+}
+
+impl Default for Streamed {
+    /// Not read yet.
+    fn default() -> Self {
+        Self {
+            reading: None,
+            complete: Vec::new(),
+            ends: Vec::new(),
+            ends_before: Vec::new(),
+            told_at: Vec::new(),
+            pause: Some(0),
+            complaint: None,
+            is_told: false,
+            facts: Facts::default(),
+            skipped_before: BTreeMap::new(),
+            stamped_ahead: 0,
+        }
+    }
 }
 
 impl Streamed {
@@ -75,20 +93,15 @@ impl Streamed {
     }
 
     /// A cycle begins; `shards` is how many there are, as far as the metadata tells.
-    pub(crate) fn begin_cycle(
-        &mut self,
-        settings: &Settings,
-        shards: usize,
-        clock: WallClock,
-        now: Time,
-    ) {
+    pub(crate) fn begin_cycle(&mut self, settings: &Settings, shards: usize, clock: WallClock) {
         self.ends_before = std::mem::take(&mut self.ends);
         self.told_at.clear();
+        self.pause = self.pause.map(|cycles| cycles.saturating_sub(1));
         let Some(reading) = &self.reading else {
             return;
         };
         if let Some(ended) = reading.ended() {
-            self.give_up(settings, &ended, now);
+            self.give_up(settings, &ended);
             return;
         }
         reading.set_clock(clock);
@@ -101,21 +114,20 @@ impl Streamed {
             self.give_up(
                 settings,
                 &Ended::Torn("the topic has another number of partitions".to_owned()),
-                now,
             );
         } else if is_strange {
             let why = "a group's commits are in another partition than its name says";
-            self.give_up(settings, &Ended::Unsupported(why.to_owned()), now);
+            self.give_up(settings, &Ended::Unsupported(why.to_owned()));
         }
     }
 
     /// What to ask of a broker that leads these shards.
-    pub(crate) fn ask(&self, settings: &Settings, shards: Vec<Place>, now: Time) -> AskStreamed {
+    pub(crate) fn ask(&self, settings: &Settings, shards: Vec<Place>) -> AskStreamed {
         let told = self.reading.as_ref().map(|reading| Told {
             shared: Arc::clone(reading.shared()),
             complete: self.complete.as_slice().into(),
         });
-        let is_wanted = told.is_some() || self.is_due(settings, now);
+        let is_wanted = told.is_some() || self.is_due(settings);
         AskStreamed {
             only: settings.offsets == Offsets::Stream,
             told,
@@ -260,10 +272,10 @@ impl Streamed {
         &mut self,
         settings: &Settings,
         groups: impl Iterator<Item = (&'a str, usize)> + Clone,
-        (clock, now): (WallClock, Time),
+        clock: WallClock,
     ) {
-        if self.reading.is_none() && self.is_due(settings, now) && !self.ends.is_empty() {
-            self.begin(settings, clock, now);
+        if self.reading.is_none() && self.is_due(settings) && !self.ends.is_empty() {
+            self.begin(settings, clock);
         }
         if let Some(reading) = &self.reading {
             let mut ledger = reading.ledger();
@@ -284,11 +296,11 @@ impl Streamed {
         self.facts.clone()
     }
 
-    fn is_due(&self, settings: &Settings, now: Time) -> bool {
-        settings.offsets != Offsets::Query && self.pause_until.is_none_or(|until| now >= until)
+    fn is_due(&self, settings: &Settings) -> bool {
+        settings.offsets != Offsets::Query && self.pause == Some(0)
     }
 
-    fn begin(&mut self, settings: &Settings, clock: WallClock, now: Time) {
+    fn begin(&mut self, settings: &Settings, clock: WallClock) {
         let shards = self.told_at.len();
         let mut ends = vec![None; shards];
         for (shard, end) in &self.ends {
@@ -306,23 +318,23 @@ impl Streamed {
                 self.stamped_ahead = 0;
                 self.reading = Some(reading);
             }
-            Err(why) => self.give_up(settings, &why, now),
+            Err(why) => self.give_up(settings, &why),
         }
     }
 
-    fn give_up(&mut self, settings: &Settings, why: &Ended, now: Time) {
+    fn give_up(&mut self, settings: &Settings, why: &Ended) {
         self.skipped_before = self.facts.skipped.iter().copied().collect();
         self.reading = None;
         self.complete.clear();
         self.facts.are_streamed = false;
         self.facts.skew_seconds = None;
         self.is_told = false;
-        self.pause_until = Some(match why {
-            Ended::Unsupported(_) => Time::INFINITY,
-            Ended::Refused(_) => now + REFUSED_PAUSE_SECONDS,
-            Ended::Failed(_) => now + FAILED_PAUSE_SECONDS,
-            Ended::Torn(_) => now,
-        });
+        self.pause = match why {
+            Ended::Unsupported(_) => None,
+            Ended::Refused(_) => Some(REFUSED_PAUSE),
+            Ended::Failed(_) => Some(FAILED_PAUSE),
+            Ended::Torn(_) => Some(0),
+        };
         if self.complaint.replace(why.label()) == Some(why.label()) {
             return;
         }

@@ -18,7 +18,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::Kafka;
+use super::{Kafka, unique};
 use crate::processes::wait_until;
 
 /// A fresh cluster's coordinators load for a moment, and three JVMs share the machine with the tests.
@@ -238,6 +238,43 @@ impl Kafka {
         Member::keep(consumer)
     }
 
+    /// The same with a text beside each offset, as some clients write it.
+    pub(crate) fn commit_with(
+        &self,
+        group: &str,
+        topic: &str,
+        committed: (i32, i64),
+        metadata: &str,
+    ) {
+        let consumer = consumer(&self.bootstrap(), group, &[]);
+        let list = offsets(topic, &[committed]);
+        list.elements()[0].set_metadata(metadata);
+        commit(&consumer, &list);
+    }
+
+    /// A transaction in which a group commits; it is open until it is ended, or its producer is dropped.
+    pub(crate) fn transaction(
+        &self,
+        group: &str,
+        topic: &str,
+        committed: &[(i32, i64)],
+    ) -> Transaction {
+        let producer: BaseProducer = config(&self.bootstrap())
+            .set("transactional.id", unique("transaction"))
+            .create()
+            .expect("a valid configuration");
+        let done = |result: Result<(), KafkaError>| result.ok();
+        let begin = || done(producer.init_transactions(REQUEST));
+        wait_until(DEADLINE, begin).expect("transactions can be begun");
+        producer.begin_transaction().expect("a transaction");
+        let consumer = consumer(&self.bootstrap(), group, &[]);
+        let metadata = consumer.group_metadata().expect("of a group");
+        let list = offsets(topic, committed);
+        let send = || done(producer.send_offsets_to_transaction(&list, &metadata, REQUEST));
+        wait_until(DEADLINE, send).expect("offsets in the transaction");
+        Transaction(producer)
+    }
+
     /// The next offset to be written, of each partition.
     pub(crate) fn log_end(&self, topic: &str, partition: i32) -> i64 {
         let consumer = consumer(&self.bootstrap(), "unused", &[]);
@@ -245,6 +282,15 @@ impl Kafka {
         wait_until(DEADLINE, ask)
             .expect("the partition has a leader")
             .1
+    }
+}
+
+/// A transaction that is open.
+pub(crate) struct Transaction(BaseProducer);
+
+impl Transaction {
+    pub(crate) fn commit(self) {
+        self.0.commit_transaction(DEADLINE).expect("committed");
     }
 }
 

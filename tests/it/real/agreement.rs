@@ -17,7 +17,7 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(60);
 const JAVA_READS_WITHIN: Duration = Duration::from_secs(90);
 
 /// KIP-848 is a preview in 3.9: the broker has to be told.
-const KAFKA_3_WITH_KIP_848: &[(&str, &str)] = &[
+pub(super) const KAFKA_3_WITH_KIP_848: &[(&str, &str)] = &[
     ("group.coordinator.rebalance.protocols", "classic,consumer"),
     ("unstable.api.versions.enable", "true"),
 ];

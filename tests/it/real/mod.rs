@@ -8,7 +8,17 @@ mod proxy;
 mod read_only;
 mod remembered;
 mod shares;
+mod stream;
 mod warm_start;
+
+/// The same, and where committed offsets are read.
+pub(crate) fn config_with_offsets(bootstrap: &str, offsets: &str) -> String {
+    let config = config(bootstrap);
+    config.replace(
+        "{name: test,",
+        &format!("{{name: test, offsets: {offsets},"),
+    )
+}
 
 /// A configuration for one cluster named `test`, sampled every second.
 pub(crate) fn config(bootstrap: &str) -> String {
