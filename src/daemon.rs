@@ -36,15 +36,21 @@ pub fn wall_clock() -> Time {
     clock::wall()
 }
 
+/// Samples one after another, each made when it is asked for: together they may be large.
+pub type Samples = Box<dyn Iterator<Item = Sample> + Send>;
+
 /// Where a cluster's samples come from: [`kafka::Sampler`](crate::kafka::Sampler), or a script in a test.
 pub trait Source: Send + 'static {
     /// Reads everything once, within its own deadline. What could not be read is absent.
     fn sample(&mut self, now: Moment) -> impl Future<Output = Sample> + Send;
 
-    /// What would have been read until `now`, had somebody watched; in order of time. Most clusters can't say: a sampler's first
-    /// sample tells of the past what logs themselves remember.
-    fn past(&mut self, _now: Moment) -> impl Iterator<Item = Sample> + Send + 'static {
-        std::iter::empty()
+    /// What would have been read every so many seconds until `now`, had somebody watched, as far as anybody can tell; in order of time.
+    fn past(
+        &mut self,
+        _now: Moment,
+        _interval_seconds: f64,
+    ) -> impl Future<Output = Samples> + Send {
+        std::future::ready(Box::new(std::iter::empty()) as Samples)
     }
 
     /// What it told last of the time before it was watched is of no use any more: where it can be told, it is to be told again.
@@ -57,6 +63,11 @@ pub trait Source: Send + 'static {
 impl Source for crate::kafka::Sampler {
     async fn sample(&mut self, now: Moment) -> Sample {
         crate::kafka::Sampler::sample(self, now).await
+    }
+
+    async fn past(&mut self, now: Moment, interval_seconds: f64) -> Samples {
+        let recalled = crate::kafka::Sampler::recall(self, now, interval_seconds);
+        Box::new(recalled.await.into_iter())
     }
 
     fn forget_past(&mut self) {

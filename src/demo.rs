@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use crate::analysis::sample::{Moment, Sample};
 use crate::cli;
 use crate::config::{self, Cluster, Settings, Start};
-use crate::daemon::{self, Ear, Reloading, Source};
+use crate::daemon::{self, Ear, Reloading, Samples, Source};
 use crate::kafka::Sampler;
 use crate::simulator::{self, Running, Simulator, World};
 use told::Teller;
@@ -242,10 +242,11 @@ impl Source for Actors {
         self.sampler.sample(now).await
     }
 
-    fn past(&mut self, now: Moment) -> impl Iterator<Item = Sample> + Send + 'static {
+    async fn past(&mut self, now: Moment, _: f64) -> Samples {
         let span = now.time - PAST_SECONDS..now.time;
         let world = Arc::clone(&self.world);
-        past::samples(world, 0..self.actors, span, SAMPLE_INTERVAL.as_secs_f64())
+        let interval = SAMPLE_INTERVAL.as_secs_f64();
+        Box::new(past::samples(world, 0..self.actors, span, interval))
     }
 
     fn forget_past(&mut self) {

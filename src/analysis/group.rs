@@ -122,6 +122,11 @@ impl GroupWatch {
         self.topics.values_mut().for_each(|watch| watch.interrupt());
     }
 
+    /// What was taken until now was the past.
+    pub(super) fn end_past(&mut self) {
+        self.topics.values_mut().for_each(|watch| watch.end_past());
+    }
+
     /// What is now known of it.
     pub(super) fn report(&mut self, group: &GroupSample, cycle: &Cycle) -> GroupReport {
         let (now, churn) = (cycle.sample.at, self.rebalances.churn.as_ref());

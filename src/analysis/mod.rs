@@ -7,6 +7,7 @@ mod history;
 pub mod learned;
 mod mute;
 pub mod past;
+pub mod recalled;
 pub mod report;
 mod rules;
 pub mod sample;
@@ -213,6 +214,11 @@ impl Analysis {
         self.groups
             .get(group)?
             .explain(topic, moment, &self.history)
+    }
+
+    /// What was taken until now was the past: events in it were counted by whoever watched then, and are not counted again.
+    pub fn end_past(&mut self) {
+        self.groups.values_mut().for_each(GroupWatch::end_past);
     }
 
     /// Takes one sample and says what is now known. Samples must come in order of time.

@@ -294,6 +294,28 @@ pub struct Counts {
     pub past_end: u64,
 }
 
+impl Counts {
+    /// What was counted after `past` was.
+    pub(super) fn since(self, past: Self) -> Self {
+        let rewinds = self.rewinds.map(|now| {
+            let past = past.rewinds.unwrap_or_default();
+            Rewinds {
+                times: now.times.saturating_sub(past.times),
+                reprocessed_messages: (now.reprocessed_messages)
+                    .saturating_sub(past.reprocessed_messages),
+            }
+        });
+        Self {
+            rewinds,
+            lost_messages: self.lost_messages.saturating_sub(past.lost_messages),
+            skipped: self.skipped.saturating_sub(past.skipped),
+            recreated: self.recreated.saturating_sub(past.recreated),
+            truncated: self.truncated.saturating_sub(past.truncated),
+            past_end: self.past_end.saturating_sub(past.past_end),
+        }
+    }
+}
+
 /// What is known of a group in one partition.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PartitionReport {

@@ -36,6 +36,15 @@ pub(super) struct Assignment<S> {
     pub(super) bell: Bell,
 }
 
+impl<S> Assignment<S> {
+    /// Goes on with what was learned of the cluster that this is a sample of, once it says which it is.
+    fn identify(&self, held: &mut Held, orders: &Orders, sample: &Sample) {
+        if let Some(identity) = orders.identity(sample) {
+            held.recognise(identity, |who| self.memory.claim(&self.cluster, who));
+        }
+    }
+}
+
 /// Watches one cluster until it is dropped, and starts over after a bug: a panic in here takes nothing else down.
 pub(super) async fn watch_for_ever<S: Source>(assignment: Assignment<S>) {
     let (assignment, lasting) = (Arc::new(assignment), Arc::new(Lasting::default()));
@@ -147,11 +156,18 @@ impl<S: Source> Watch<S> {
 
     /// What somebody knows of before it was watched is understood as if it had been read then.
     async fn recall(&mut self) {
-        let past = self.source.past(self.clock.look().now);
-        self.with_analysis(move |analysis| {
+        let now = self.clock.look().now;
+        let interval = self.in_force.common.sample_interval.as_secs_f64();
+        let past = self.source.past(now, interval).await;
+        let (orders, assignment) = (Arc::clone(&self.in_force), Arc::clone(&self.assignment));
+        self.with_mind(move |held| {
+            held.wall_ahead_seconds = now.wall_ahead_seconds;
             for sample in past {
-                analysis.observe(sample);
+                // Habits come first: what is understood now is judged by them.
+                assignment.identify(held, &orders, &sample);
+                held.analysis.observe(sample);
             }
+            held.analysis.end_past();
         })
         .await;
     }
@@ -269,10 +285,7 @@ impl<S: Source> Watch<S> {
         self.with_mind(move |held| {
             held.wall_ahead_seconds = wall_ahead_seconds;
             held.most_groups = orders.cluster.kafka.limits.max_groups;
-            if let Some(identity) = orders.identity(&sample) {
-                let memory = &assignment.memory;
-                held.recognise(identity, |who| memory.claim(&assignment.cluster, who));
-            }
+            assignment.identify(held, &orders, &sample);
             let report = held.analysis.observe(sample);
             (assignment.outside.ear)(&orders.cluster.name, &report);
             let granularity = orders.common.metrics.granularity;

@@ -1,6 +1,7 @@
 //! Where logs ended at past instants: ListOffsets by timestamp, asked once when a partition is first seen, so that what follows from
 //! its arrivals is known at once and not after hours. `wishes` is whom to ask about; the search itself is `analysis::past`.
 
+mod arrivals;
 mod wishes;
 mod witness;
 
@@ -12,6 +13,7 @@ use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
+pub(crate) use arrivals::{Arrivals, AskArrivals, instants as instants_of_arrivals};
 pub(crate) use wishes::{PastState, Wish, names, postpone, put, put_off, wishes};
 pub(crate) use witness::{AskNewest, Stamps, Verdict, witnesses};
 

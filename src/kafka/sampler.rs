@@ -8,6 +8,7 @@ mod ends;
 mod grown;
 mod listings;
 mod look_back;
+mod recall;
 mod returned;
 mod stream;
 mod turns;

@@ -60,6 +60,13 @@ impl TopicCeilings {
         hits.for_each(|(_, ceiling)| ceiling.look_back_anew());
     }
 
+    /// What is counted begins anew; what counts for the verdict stays.
+    pub(super) fn count_anew(&mut self) {
+        for (_, ceiling) in &mut self.hits {
+            (ceiling.hits_total, ceiling.seconds_total) = (0, 0.0);
+        }
+    }
+
     /// Seconds that the oldest uncommitted message may have waited.
     pub(super) fn delay_seconds(&self) -> Option<f64> {
         self.limits.delay_seconds

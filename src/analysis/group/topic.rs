@@ -33,6 +33,8 @@ pub(super) struct TopicWatch {
     divergence: Divergence,
     retries: Retries,
     counts: Counts,
+    /// Those of the past that was recalled, which others counted then.
+    counted_before: Counts,
     /// Of partitions before a restart, until they have a commit, in order of number.
     remembered: Vec<(u32, learned::Series)>,
     /// It was in the present answer.
@@ -54,6 +56,7 @@ impl TopicWatch {
             divergence,
             retries: Retries::new(cycle.sample.at),
             counts: Counts::default(),
+            counted_before: Counts::default(),
             remembered: Vec::new(),
             seen: false,
         }
@@ -174,6 +177,12 @@ impl TopicWatch {
     pub(super) fn set_share(&mut self, is_share: bool) {
         let known = self.counts.rewinds.take().unwrap_or_default();
         self.counts.rewinds = (!is_share).then_some(known);
+    }
+
+    /// What was taken until now was the past: what is counted begins anew.
+    pub(super) fn end_past(&mut self) {
+        self.counted_before = self.counts;
+        self.ceilings.count_anew();
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -26,6 +26,13 @@ pub(super) struct ClockTrust {
     doubt_told: bool,
 }
 
+impl ClockTrust {
+    /// They were seen to, a moment ago.
+    pub(super) fn is_agreed(&self) -> bool {
+        self.agreed_at.is_some()
+    }
+}
+
 impl Sampler {
     /// What was told of the time before partitions were watched is of no use any more, and neither is what the clocks agreed on.
     pub fn forget_past(&mut self) {

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use super::{Clock, CommitsByGroup, Sampler};
 use crate::analysis::sample::is_share;
 use crate::kafka::client::cluster::BrokerId;
+use crate::kafka::coordinators::Coordinators;
+use crate::kafka::groups::Groups;
 use crate::kafka::offsets::Place;
 use crate::kafka::stream::{AskStreamed, WallClock};
 use crate::kafka::topic::Topic;
@@ -58,16 +60,23 @@ impl Sampler {
             }
         }
         self.streamed.drop_edges(&dropped);
-        let coordinators = self.topics.coordinators();
-        let groups = self.groups.iter();
-        let groups = groups.filter(|(_, group)| !group.kind.as_deref().is_some_and(is_share));
-        let groups = groups.filter_map(|(name, _)| Some((&**name, coordinators.partition(name)?)));
+        let groups = committing(&self.groups, self.topics.coordinators());
         let now = wall_clock(clock);
         self.streamed.end_cycle(&self.settings, groups, now);
     }
 }
 
-fn wall_clock(clock: Clock) -> WallClock {
+/// The groups whose commits are in the stream, each with its shard.
+pub(super) fn committing<'a>(
+    groups: &'a Groups,
+    coordinators: &'a Coordinators,
+) -> impl Iterator<Item = (&'a str, usize)> + Clone {
+    let groups = groups.iter();
+    let groups = groups.filter(|(_, group)| !group.kind.as_deref().is_some_and(is_share));
+    groups.filter_map(|(name, _)| Some((&**name, coordinators.partition(name)?)))
+}
+
+pub(super) fn wall_clock(clock: Clock) -> WallClock {
     let at = Instant::now();
     WallClock {
         ms: clock.wall_ms(at),

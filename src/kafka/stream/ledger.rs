@@ -36,6 +36,8 @@ pub(crate) struct Ledger {
     freshest: Option<Millis>,
     /// Commits of a partition that are nearer in time than this make one edge.
     step_ms: Millis,
+    /// What is read is the past: its commits are told with their times.
+    is_past: bool,
     /// A group committed in another shard than its name says: this broker spreads groups in a way of its own.
     is_strange: bool,
 }
@@ -50,6 +52,10 @@ struct Shard {
     waiting: Vec<Waiting>,
     /// When it was last known to be complete: what is read after that was committed after that. Absent while it reads the past.
     complete_ms: Option<Millis>,
+    /// Records were missing before the next one.
+    is_torn: bool,
+    /// Since the commit of then none is known to be missing; absent when none is at all.
+    whole_since_ms: Option<Millis>,
 }
 
 /// A record beyond the barrier.
@@ -141,6 +147,7 @@ impl Ledger {
             ahead: 0,
             freshest: None,
             step_ms,
+            is_past: false,
             is_strange: false,
         }
     }
@@ -149,9 +156,15 @@ impl Ledger {
         self.shards.len()
     }
 
-    /// From now on edges are told apart from so many milliseconds on: the past needs fewer than the present.
-    #[allow(dead_code)]
-    pub(crate) fn set_step(&mut self, step_ms: Millis) {
+    /// What is read from now on, until [`Self::end_past`], is the past. Groups that begin to be followed in it are told with all their
+    /// commits.
+    pub(crate) fn begin_past(&mut self) {
+        self.is_past = true;
+    }
+
+    /// The past was told. From now on edges are told apart from so many milliseconds on: it needed fewer than the present.
+    pub(crate) fn end_past(&mut self, step_ms: Millis) {
+        self.is_past = false;
         self.step_ms = step_ms;
     }
 
@@ -173,6 +186,9 @@ impl Ledger {
         let Some(own) = self.shards.get_mut(shard) else {
             return;
         };
+        // Compaction took what was overwritten since: a commit before this and one after it have an unknown time in between. (Or it was
+        // the end of a transaction, which looks the same. In the present there is no compaction yet.)
+        own.is_torn |= self.is_past && own.position.is_some_and(|position| offset > position);
         own.position = Some(offset + 1);
         let waits = own.barrier.is_some_and(|barrier| offset >= barrier);
         match key.filter(|_| waits) {
@@ -228,7 +244,7 @@ impl Ledger {
                 base: Base::Early,
                 generation: None,
                 rebalanced: false,
-                is_timed: false,
+                is_timed: self.is_past,
             };
             self.groups.insert(group.into(), followed);
         }
@@ -283,8 +299,10 @@ impl Ledger {
     pub(crate) fn tell(&mut self, group: &str) -> Option<Vec<TopicTold>> {
         let followed = self.groups.get_mut(group)?;
         let is_timed = std::mem::replace(&mut followed.is_timed, true);
+        let whole_since = self.shards.get(followed.shard)?.whole_since_ms;
+        let whole_since = whole_since.filter(|_| self.is_past);
         let topics = followed.topics.iter_mut();
-        let told = topics.filter_map(|tail| tail.tell(is_timed));
+        let told = topics.filter_map(|tail| tail.tell(is_timed, whole_since));
         Some(told.collect())
     }
 
@@ -384,6 +402,10 @@ impl Ledger {
             return;
         };
         self.is_strange |= followed.shard != shard;
+        let own = &mut self.shards[shard];
+        if std::mem::take(&mut own.is_torn) {
+            own.whole_since_ms = Some(commit.at_ms);
+        }
         // It was made known after the last look and before it was read, whatever a clock elsewhere says.
         let earliest = complete_ms.unwrap_or(TIMELESS + 1).min(read_ms);
         let at_ms = commit.at_ms.clamp(earliest, read_ms);
@@ -494,11 +516,14 @@ impl TopicTail {
         })
     }
 
-    fn tell(&mut self, is_timed: bool) -> Option<TopicTold> {
+    fn tell(&mut self, is_timed: bool, whole_since: Option<Millis>) -> Option<TopicTold> {
         if self.keys.is_empty() {
             return None;
         }
-        let edges = is_timed.then(|| self.edges_by_partition());
+        let mut edges = is_timed.then(|| self.edges_by_partition());
+        if let (Some(edges), Some(since)) = (&mut edges, whole_since) {
+            forget_before(edges, since);
+        }
         self.drop_edges();
         let keys = self.keys.iter();
         Some(TopicTold {
@@ -536,6 +561,17 @@ impl TopicTail {
             key.newest = NONE;
         }
     }
+}
+
+/// Edges before a hole in the log; the last one of each partition is known to be that.
+fn forget_before(edges: &mut Vec<Timed>, since: Millis) {
+    let mut next = edges.iter().skip(1).map(|edge| edge.partition);
+    let last: Vec<bool> = edges
+        .iter()
+        .map(|edge| next.next() != Some(edge.partition))
+        .collect();
+    let mut is_last = last.into_iter();
+    edges.retain(|edge| is_last.next() == Some(true) || edge.at_ms >= since);
 }
 
 #[cfg(test)]
@@ -742,6 +778,24 @@ mod tests {
         assert_eq!(story.ledger.stamped_ahead(), 1);
         assert_eq!(story.ledger.take_freshest(), Some(48_000));
         assert_eq!(story.ledger.take_freshest(), None);
+    }
+
+    #[test]
+    fn before_a_hole_only_the_last_commits_are_known() {
+        let mut ledger = Ledger::new(2, 0);
+        ledger.begin_past();
+        ledger.advance(SHARD, 100);
+        ledger.follow(SHARD, GROUP);
+        let mut story = Story {
+            ledger,
+            offset: 100,
+        };
+        story.read(GROUP, 1, Some((4, 1_000)), 9_000);
+        story.commits(&[(1, 2_000), (2, 3_000)]);
+        story.offset += 5;
+        story.commits(&[(7, 4_000), (8, 5_000)]);
+        let edges = vec![(0, 7, 4_000), (0, 8, 5_000), (1, 4, 1_000)];
+        assert_eq!(story.edges(), Some(edges), "told with their times at once");
     }
 
     #[test]

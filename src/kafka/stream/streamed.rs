@@ -25,11 +25,22 @@ use crate::kafka::settings::{Offsets, Settings};
 /// were written, as brokers are asked twice a second.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
-/// Edges nearer in time than this are one: three a cycle at the usual interval.
-const STEP_MS: Millis = 3_000;
+/// Edges nearer in time than this are one: delays are the longer for it, by as much.
+const STEP_MS: Millis = 1_000;
 
-/// How far back the stream is read when nothing of the past is wanted: enough to be sure of what is being written.
-const PRESENT_SECONDS: f64 = 5.0;
+/// How far back the stream is read, and from how far apart on edges are told apart.
+pub(crate) struct Span {
+    pub(crate) seconds: f64,
+    pub(crate) step_ms: Millis,
+}
+
+impl Span {
+    /// When nothing of the past is wanted: enough to be sure of what is being written.
+    const PRESENT: Self = Self {
+        seconds: 5.0,
+        step_ms: STEP_MS,
+    };
+}
 
 /// Cycles after which it is tried again when it was refused: rights are given while we run.
 const REFUSED_PAUSE: u32 = 30;
@@ -52,6 +63,8 @@ pub(crate) struct Streamed {
     told_at: Vec<Option<Instant>>,
     /// Cycles until it may be tried again; absent when that would be no use.
     pause: Option<u32>,
+    /// A start wants to recall the past before anything is read.
+    is_held: bool,
     /// The label of the failure that was told, until it is read again.
     complaint: Option<&'static str>,
     /// That it is read was told.
@@ -72,6 +85,7 @@ impl Default for Streamed {
             ends_before: Vec::new(),
             told_at: Vec::new(),
             pause: Some(0),
+            is_held: false,
             complaint: None,
             is_told: false,
             facts: Facts::default(),
@@ -127,7 +141,8 @@ impl Streamed {
             shared: Arc::clone(reading.shared()),
             complete: self.complete.as_slice().into(),
         });
-        let is_wanted = told.is_some() || self.is_due(settings);
+        let may_begin = settings.offsets != Offsets::Query && self.pause == Some(0);
+        let is_wanted = told.is_some() || may_begin;
         AskStreamed {
             only: settings.offsets == Offsets::Stream,
             told,
@@ -274,8 +289,8 @@ impl Streamed {
         groups: impl Iterator<Item = (&'a str, usize)> + Clone,
         clock: WallClock,
     ) {
-        if self.reading.is_none() && self.is_due(settings) && !self.ends.is_empty() {
-            self.begin(settings, clock);
+        if self.is_due(settings) && !self.is_held {
+            self.begin(settings, clock, &Span::PRESENT);
         }
         if let Some(reading) = &self.reading {
             let mut ledger = reading.ledger();
@@ -296,11 +311,52 @@ impl Streamed {
         self.facts.clone()
     }
 
-    fn is_due(&self, settings: &Settings) -> bool {
-        settings.offsets != Offsets::Query && self.pause == Some(0)
+    /// The next cycle begins no reading by itself.
+    pub(crate) fn hold(&mut self) {
+        self.is_held = true;
     }
 
-    fn begin(&mut self, settings: &Settings, clock: WallClock) {
+    /// Begins to read the past of these groups, and says whether all of it was read in time: as far as shards had been written when the
+    /// cycle asked.
+    pub(crate) async fn read_past<'a>(
+        &mut self,
+        settings: &Settings,
+        groups: impl Iterator<Item = (&'a str, usize)> + Clone,
+        (clock, span): (WallClock, Span),
+        patience: Duration,
+    ) -> bool {
+        self.is_held = false;
+        if !self.is_due(settings) {
+            return false;
+        }
+        self.begin(settings, clock, &span);
+        let Some(reading) = &self.reading else {
+            return false;
+        };
+        {
+            let mut ledger = reading.ledger();
+            ledger.begin_past();
+            follow(&mut ledger, groups);
+        }
+        reading.reach(&self.ends, patience).await;
+        let ledger = reading.ledger();
+        let mut ends = self.ends.iter();
+        ends.all(|(shard, end)| ledger.has_reached(*shard, *end))
+    }
+
+    /// What is read from now on is the present.
+    pub(crate) fn end_past(&mut self) {
+        if let Some(reading) = &self.reading {
+            reading.ledger().end_past(STEP_MS);
+        }
+    }
+
+    fn is_due(&self, settings: &Settings) -> bool {
+        let is_wanted = settings.offsets != Offsets::Query && self.pause == Some(0);
+        is_wanted && self.reading.is_none() && !self.ends.is_empty()
+    }
+
+    fn begin(&mut self, settings: &Settings, clock: WallClock, span: &Span) {
         let shards = self.told_at.len();
         let mut ends = vec![None; shards];
         for (shard, end) in &self.ends {
@@ -308,8 +364,8 @@ impl Streamed {
         }
         let beginning = Beginning {
             ends,
-            from_ms: clock.ms - (PRESENT_SECONDS * 1000.0) as Millis,
-            step_ms: STEP_MS,
+            from_ms: clock.ms - (span.seconds * 1000.0) as Millis,
+            step_ms: span.step_ms,
             now: clock,
         };
         match Reading::begin(settings, beginning) {

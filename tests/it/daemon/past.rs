@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::stream;
 use lagslope::analysis::sample::{Moment, Sample};
 use lagslope::config::Cluster;
-use lagslope::daemon::{self, Reloading, Source, Watches};
+use lagslope::daemon::{self, Reloading, Samples, Source, Watches};
 use lagslope::demo::{cast, past};
 use lagslope::simulator::World;
 use tokio::net::TcpListener;
@@ -28,10 +28,10 @@ impl Source for Actors {
         past::sample(&self.world, 0..self.world.groups.len(), now.time)
     }
 
-    fn past(&mut self, now: Moment) -> impl Iterator<Item = Sample> + Send + 'static {
+    async fn past(&mut self, now: Moment, _: f64) -> Samples {
         let span = now.time - self.past_seconds..now.time;
         let groups = 0..self.world.groups.len();
-        past::samples(Arc::clone(&self.world), groups, span, 10.0)
+        Box::new(past::samples(Arc::clone(&self.world), groups, span, 10.0))
     }
 
     fn reconfigure(&mut self, _: &Cluster) {}

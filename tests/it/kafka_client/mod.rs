@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use kafka_protocol::messages::ApiKey;
 use lagslope::analysis::sample::{GroupSample, Sample};
-use lagslope::kafka::{Filter, IsolationLevel, Sampler, Settings};
+use lagslope::kafka::{Filter, IsolationLevel, Offsets, Sampler, Settings};
 use tokio::time::Instant;
 
 use scripted::{Mood, Scripted};
@@ -31,6 +31,8 @@ fn sampler(cluster: &Scripted, request_timeout: Duration) -> Sampler {
 fn settings(cluster: &Scripted, request_timeout: Duration) -> Settings {
     Settings {
         request_timeout,
+        // These brokers answer questions only.
+        offsets: Offsets::Query,
         ..Settings::new("test".to_owned(), vec![cluster.address(1)])
     }
 }

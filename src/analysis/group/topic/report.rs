@@ -77,7 +77,7 @@ impl TopicWatch {
             ceilings,
             habits_known: self.habits_known(),
             partitions_unknown: present.partitions_unknown,
-            counts: self.counts,
+            counts: self.counts.since(self.counted_before),
             partitions: present.partitions,
             muted: self.muted(now + cycle.sample.cycle.wall_ahead_seconds),
             evidence,
