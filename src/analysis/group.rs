@@ -195,7 +195,7 @@ impl GroupWatch {
                 self.topics.insert(sample.name.clone(), Box::new(watch));
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {
-                watch.take(group, &committed.partitions, sample, arrivals, cycle);
+                watch.take(group, committed, sample, arrivals, cycle);
             }
         }
         // A topic that is not in the answer has no commit any more.

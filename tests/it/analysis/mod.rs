@@ -26,7 +26,8 @@ use lagslope::analysis::evidence::Explanation;
 use lagslope::analysis::learned::Learned;
 use lagslope::analysis::report::{Report, TopicReport};
 use lagslope::analysis::sample::{
-    Commits, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits, TopicSample,
+    Commits, Edge, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits,
+    TopicSample,
 };
 use lagslope::analysis::{Analysis, Ceilings, Rules, Settings};
 
@@ -63,6 +64,8 @@ pub(crate) struct Told {
     pub(crate) retention: Option<Retention>,
     /// Bytes that a message takes, in every partition.
     pub(crate) message_bytes: Option<f32>,
+    /// The commits since the last cycle, where that is known.
+    pub(crate) edges: Option<Vec<Edge>>,
 }
 
 impl Told {
@@ -75,6 +78,7 @@ impl Told {
             topic_id: Some(1),
             retention: None,
             message_bytes: None,
+            edges: None,
         }
     }
 
@@ -172,7 +176,7 @@ impl Told {
                     topics: vec![TopicCommits {
                         topic: 0,
                         partitions: commits.collect(),
-                        edges: None,
+                        edges: self.edges.clone(),
                     }],
                 }),
             }],
