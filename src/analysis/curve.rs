@@ -136,6 +136,14 @@ impl Curve {
         None
     }
 
+    /// Messages per second between the last three points of different times, the newest last; `None` with fewer.
+    pub fn last_rates(&self) -> Option<[f64; 2]> {
+        let gaps = self.gaps.iter().rev().filter(|gap| gap.ms > 0);
+        let mut rates = gaps.map(|gap| f64::from(gap.messages) / gap.seconds());
+        let now = rates.next()?;
+        Some([rates.next()?, now])
+    }
+
     /// The points, oldest first: when, and the offset then.
     pub fn points(&self) -> impl Iterator<Item = (Time, f64)> {
         let points = self.exact_points();

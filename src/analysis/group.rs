@@ -211,7 +211,7 @@ impl GroupWatch {
             }
             if let Some(watch) = self.topics.get_mut(&sample.name) {
                 watch.set_share(self.is_share);
-                watch.take(group, &committed.partitions, sample, arrivals, cycle);
+                watch.take(group, committed, sample, arrivals, cycle);
             }
         }
         // A topic that is not in the answer has no commit any more.

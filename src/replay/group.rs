@@ -7,7 +7,7 @@ use super::recording::{Recording, Row};
 use super::retries::RetryTopics;
 use crate::analysis::report::Report;
 use crate::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
+    Commits, Cycle, Edge, GroupSample, PartitionSample, Reading, Sample, TopicCommits, TopicSample,
 };
 use crate::analysis::{Analysis, Ceilings, RetryNameOf, RulesOf};
 use crate::config::Settings;
@@ -25,6 +25,8 @@ struct Topic {
     name: Arc<str>,
     /// The last commit, by partition; absent = none. A partition without a row in a sample still has it.
     committed: Vec<Option<u64>>,
+    /// The commits of the present instant, by partition; `None` in a recording that does not say when they were made.
+    edges: Option<Vec<Edge>>,
 }
 
 impl GroupReplay {
@@ -51,6 +53,7 @@ impl GroupReplay {
         names: &Recording,
         retries: &RetryTopics,
     ) -> Report {
+        self.topics.iter_mut().for_each(Topic::begin);
         for row in rows {
             self.note(row, names);
         }
@@ -100,15 +103,11 @@ impl GroupReplay {
                 number: row.topic,
                 name: Arc::clone(names.name(row.topic)),
                 committed: Vec::new(),
+                edges: names.tells_commit_times().then(Vec::new),
             });
             self.topics.len() - 1
         });
-        let committed = &mut self.topics[place].committed;
-        let partition = row.partition as usize;
-        if committed.len() <= partition {
-            committed.resize(partition + 1, None);
-        }
-        committed[partition] = row.committed;
+        self.topics[place].note(row);
     }
 
     fn sample_of(&self, topic: &Topic) -> TopicSample {
@@ -130,7 +129,7 @@ impl GroupReplay {
             TopicCommits {
                 topic,
                 partitions: partitions.filter_map(committed).collect(),
-                edges: None,
+                edges: known.edges.clone(),
             }
         });
         Commits {
@@ -139,6 +138,36 @@ impl GroupReplay {
                 .filter(|topic| !topic.partitions.is_empty())
                 .collect(),
         }
+    }
+}
+
+impl Topic {
+    /// Another instant.
+    fn begin(&mut self) {
+        self.edges.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Takes a row. Several of one partition and instant are the commits since the instant before.
+    fn note(&mut self, row: &Row) {
+        let partition = row.partition as usize;
+        if self.committed.len() <= partition {
+            self.committed.resize(partition + 1, None);
+        }
+        let before = std::mem::replace(&mut self.committed[partition], row.committed);
+        let moved = row.committed.filter(|_| row.committed != before);
+        let (Some(edges), Some(committed), Some(at)) = (&mut self.edges, moved, row.committed_at)
+        else {
+            return;
+        };
+        let place = edges.partition_point(|edge| edge.partition <= row.partition);
+        edges.insert(
+            place,
+            Edge {
+                partition: row.partition,
+                committed,
+                at,
+            },
+        );
     }
 }
 

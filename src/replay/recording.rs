@@ -41,6 +41,8 @@ pub(super) struct Row {
     pub(super) log_end: u64,
     /// Absent = no commit.
     pub(super) committed: Option<u64>,
+    /// When that was committed, not after `t`; absent where it is not known.
+    pub(super) committed_at: Option<f64>,
     pub(super) generation: Option<u64>,
 }
 
@@ -61,6 +63,7 @@ struct Columns {
     log_start: usize,
     log_end: usize,
     committed: usize,
+    committed_at: Option<usize>,
     generation: Option<usize>,
 }
 
@@ -134,6 +137,11 @@ impl Recording {
         Ok((!rows.is_empty()).then_some(said))
     }
 
+    /// It says when commits were made, where that is known.
+    pub(super) fn tells_commit_times(&self) -> bool {
+        self.columns.committed_at.is_some()
+    }
+
     pub(super) fn name(&self, number: u32) -> &Arc<str> {
         self.names.name(number)
     }
@@ -166,7 +174,14 @@ impl Recording {
                 .get(column)
                 .ok_or_else(|| format!("{name} is missing"))
         };
-        let t = seconds(cell(columns.t, "t")?)?;
+        let t = seconds(cell(columns.t, "t")?, "t")?;
+        let committed_at = match columns.committed_at {
+            Some(column) => match cell(column, "committed_at")? {
+                [] => None,
+                cell => Some(seconds(cell, "committed_at")?.min(t)),
+            },
+            None => None,
+        };
         let optional = |cell: &[u8], name: &str| match cell {
             [] => Ok(None),
             cell => whole(cell, name).map(Some),
@@ -189,6 +204,7 @@ impl Recording {
             log_start: whole(cell(columns.log_start, "log_start")?, "log_start")?,
             log_end: whole(cell(columns.log_end, "log_end")?, "log_end")?,
             committed: optional(cell(columns.committed, "committed")?, "committed")?,
+            committed_at,
             generation: match columns.generation {
                 Some(column) => optional(cell(column, "generation")?, "generation")?,
                 None => None,
@@ -221,6 +237,7 @@ impl Columns {
             log_start: required("log_start")?,
             log_end: required("log_end")?,
             committed: required("committed")?,
+            committed_at: place("committed_at"),
             generation: place("generation"),
         })
     }
@@ -236,12 +253,12 @@ fn number(cell: &[u8], name: &str) -> Result<f64, String> {
 /// samples would be four hours, and no verdict would mean anything.
 const SECONDS_MAX: f64 = 1e11;
 
-fn seconds(cell: &[u8]) -> Result<f64, String> {
-    let t = number(cell, "t")?;
+fn seconds(cell: &[u8], name: &str) -> Result<f64, String> {
+    let t = number(cell, name)?;
     if t.abs() > SECONDS_MAX {
         let text = String::from_utf8_lossy(cell);
         return Err(format!(
-            "t is {text}: that is not in seconds (milliseconds? then divide it by 1000)"
+            "{name} is {text}: that is not in seconds (milliseconds? then divide it by 1000)"
         ));
     }
     Ok(t)

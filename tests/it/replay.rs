@@ -15,6 +15,9 @@ use crate::lagslope::{command, config_file};
 
 const HEADER: &str = "t,cluster,group,topic,partition,log_start,log_end,committed\n";
 
+/// The same with the times of commits.
+const TIMED: &str = "t,cluster,group,topic,partition,log_start,log_end,committed,committed_at\n";
+
 /// A debug build takes seconds for a recording of hours.
 const SOON: Duration = Duration::from_secs(60);
 
@@ -96,6 +99,75 @@ async fn a_line_for_each_minute_and_each_change() {
     assert!((90.0..110.0).contains(&slope), "{last}");
     assert_eq!(last["lag"], 100 * 60 * 60);
     assert!(last["ceiling_eta"]["lag"].is_null() && last["delay_p99"].is_number());
+}
+
+/// Ten minutes in which 100 messages a second arrive, and all are committed every 5 s, 1 s before each sample and in between; each row
+/// by what `tell` makes of the sample's seconds, its row so far, and its commits' offsets and times.
+fn commits_of_five_seconds(tell: impl Fn(u64, &str, &[(u64, f64)]) -> String) -> String {
+    let sample = |n: u64| {
+        let t = 15 * n;
+        let row = format!("{},prod,pay,orders,0,0,{}", BEGIN + t, 100 * t);
+        let commits: Vec<_> = [t - 11, t - 6, t - 1]
+            .map(|at| (100 * at, (BEGIN + at) as f64))
+            .to_vec();
+        tell(t, &row, &commits)
+    };
+    (1..40).map(sample).collect()
+}
+
+/// The last p50 and p99 that were said.
+async fn last_delays(recording: &str) -> (f64, f64) {
+    let output = replay(recording.as_bytes(), &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let last = lines(&output).pop().expect("lines");
+    let number = |name: &str| last[name].as_f64().expect("a number");
+    (number("delay_p50"), number("delay_p99"))
+}
+
+#[tokio::test]
+async fn delays_are_those_of_the_commits_whose_times_are_told() {
+    let all = commits_of_five_seconds(|_, row, commits| {
+        let rows = commits.iter().map(|(to, at)| format!("{row},{to},{at}\n"));
+        rows.collect()
+    });
+    let (p50, p99) = last_delays(&format!("{TIMED}{all}")).await;
+    assert!(
+        (p50 - 2.5).abs() < 0.15 && (p99 - 4.95).abs() < 0.2,
+        "{p50} {p99}"
+    );
+    // Of three commits the last: what the others took leaves with it.
+    let last = commits_of_five_seconds(|_, row, commits| {
+        let (to, at) = commits[2];
+        format!("{row},{to},{at}\n")
+    });
+    let (p50, p99) = last_delays(&format!("{TIMED}{last}")).await;
+    assert!(
+        (p50 - 7.5).abs() < 0.3 && (p99 - 14.85).abs() < 0.5,
+        "{p50} {p99}"
+    );
+    // Later than the sample is at it.
+    let late = commits_of_five_seconds(|t, row, commits| {
+        format!("{row},{},{}\n", commits[2].0, BEGIN + t + 9)
+    });
+    let (p50, p99) = last_delays(&format!("{TIMED}{late}")).await;
+    assert!(
+        (p50 - 8.5).abs() < 0.3 && (p99 - 15.85).abs() < 0.5,
+        "{p50} {p99}"
+    );
+}
+
+#[tokio::test]
+async fn commits_whose_times_are_not_told_are_sampled() {
+    let untold = |end: &'static str| {
+        commits_of_five_seconds(move |_, row, commits| format!("{row},{}{end}\n", commits[2].0))
+    };
+    let with_column = replay(format!("{TIMED}{}", untold(",")).as_bytes(), &[]).await;
+    let without = replay(format!("{HEADER}{}", untold("")).as_bytes(), &[]).await;
+    assert_eq!(out(&with_column), out(&without));
+    assert_eq!(
+        last_delays(&format!("{HEADER}{}", untold(""))).await,
+        (20.0, 20.0)
+    );
 }
 
 #[tokio::test]
@@ -215,6 +287,18 @@ async fn what_cannot_be_read_stops_it_with_its_line() {
         (
             format!("{HEADER}{good}1700000000000,c,g,t,0,0,5,5\n"),
             ":3: t is 1700000000000: that is not in seconds",
+        ),
+        (
+            format!("{TIMED}1,c,g,t,0,0,5,5,\n2,c,g,t,0,0,6,6,soon\n"),
+            ":3: committed_at is \"soon\", not a number",
+        ),
+        (
+            format!("{TIMED}1,c,g,t,0,0,5,5,1700000000000\n"),
+            ":2: committed_at is 1700000000000: that is not in seconds",
+        ),
+        (
+            format!("{TIMED}1,c,g,t,0,0,5,5,1\n2,c,g,t,0,0,6,6\n"),
+            ":3: committed_at is missing",
         ),
         (
             "t,cluster,group\n1,c,g\n".to_owned(),

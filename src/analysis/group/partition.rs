@@ -7,10 +7,10 @@ use crate::analysis::history::Arrivals;
 use crate::analysis::history::partition::{Offsets, Partition, Step};
 use crate::analysis::learned;
 use crate::analysis::report::{Eta, GrowthState, PartitionReport};
-use crate::analysis::sample::{PartitionSample, Time};
+use crate::analysis::sample::{Edge, PartitionSample, Time};
 use crate::analysis::signal::lag_growth::{Lag, Profile, Series};
 use crate::analysis::signal::straggler::Straggler;
-use crate::analysis::trend::delay::{OpenWindow, PartitionDelays};
+use crate::analysis::trend::delay::{OpenWindow, Pair, PartitionDelays};
 use crate::analysis::trend::forecast::APPROACH_WINDOW_SECONDS;
 use crate::analysis::trend::rates::{Rates, RecentLags, Window};
 use crate::analysis::trend::retention::Unread;
@@ -27,6 +27,10 @@ pub(super) struct Watched<'a> {
     pub(super) are_reckoned: bool,
     /// How much earlier than its sample a commit is taken to have been made, in seconds.
     pub(super) edge_shift: f64,
+    /// The partition's commits since the last sample, where that is known.
+    pub(super) edges: Option<&'a [Edge]>,
+    /// So many seconds after the last commit the next one may still come; absent where lags are not told by the commits.
+    pub(super) commit_patience: Option<f64>,
     /// The delays and the commit gaps of the open window.
     pub(super) window: OpenWindow<'a>,
 }
@@ -278,7 +282,7 @@ impl PartitionWatch {
     ) {
         self.time_lag = arrivals.curve.age(now.committed, at);
         self.recent.shift(step.rewound as f64);
-        self.recent.push(at, now.lag() as f64, watched.rate_window);
+        self.note_lag(at, now, arrivals, watched);
         match watched.profile {
             Some(profile) => self.judge(at, now, step, profile),
             None => self.judged = Judged::default(),
@@ -287,6 +291,28 @@ impl PartitionWatch {
         if let Some(rates) = &mut self.approach {
             rates.rewind(step.rewound as f64);
             rates.push(at, now.log_end as f64, now.committed as f64);
+        }
+    }
+
+    /// A lag that is sampled is that of any time between two commits. Where it is known when they were, the lag right after each is
+    /// what is compared: the samples in between say how long ago it was, and nothing of where it goes, until one is overdue.
+    fn note_lag(&mut self, at: Time, now: Offsets, arrivals: &Arrivals, watched: &Watched) {
+        let (lag, window) = (now.lag() as f64, watched.rate_window);
+        let Some(patience) = watched.commit_patience else {
+            return self.recent.push(at, lag, window);
+        };
+        let newest = watched.edges.and_then(<[Edge]>::last);
+        let just_after = newest.and_then(|edge| {
+            let left_at = edge.at.min(at);
+            let log_end = arrivals.curve.at(left_at)?;
+            Some((left_at, (log_end - now.committed as f64).max(0.0)))
+        });
+        let delays = self.delays.as_ref();
+        let may_come = delays.is_some_and(|delays| at - delays.waiting_since() <= patience);
+        if let Some((left_at, lag)) = just_after {
+            self.recent.push(left_at, lag, window);
+        } else if lag == 0.0 || !may_come {
+            self.recent.push(at, lag, window);
         }
     }
 
@@ -309,20 +335,30 @@ impl PartitionWatch {
         watched: &mut Watched,
     ) {
         let shift = watched.edge_shift;
+        let pair = Pair {
+            at,
+            log_end: now.log_end,
+            committed: now.committed,
+            edges: watched.edges.unwrap_or_default(),
+            is_exact: watched.edges.is_some(),
+        };
         match &mut self.delays {
             Some(delays) => {
-                if step.rewound > 0 {
+                // Where edges are known they say how it went.
+                if step.rewound > 0 && pair.edges.is_empty() {
                     delays.rewind(now.committed);
                 }
                 let (curve, into) = (&arrivals.curve, &mut watched.window);
-                delays.sample(at, now.log_end, now.committed, shift, curve, into);
+                if let Some(age) = delays.sample(&pair, shift, curve, into) {
+                    self.straggler.sample(age, true);
+                }
                 if let Some(age) = self.time_lag {
                     // Waiting since now: the commit advanced, or nothing waits.
                     self.straggler.sample(age, delays.waiting_since() == at);
                 }
             }
             none => {
-                *none = Some(PartitionDelays::new(at, now.log_end, now.committed, shift));
+                *none = Some(PartitionDelays::new(&pair, shift));
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::analysis::history::partition::Step;
 use crate::analysis::history::{Restart, TopicHistory};
 use crate::analysis::learned;
 use crate::analysis::report::Counts;
-use crate::analysis::sample::{PartitionSample, TopicSample};
+use crate::analysis::sample::{Edge, PartitionSample, TopicCommits, TopicSample};
 use crate::analysis::signal::divergence::Divergence;
 use crate::analysis::{Mute, Rules, Settings};
 
@@ -189,20 +189,20 @@ impl TopicWatch {
         self.partitions.is_empty()
     }
 
-    /// Takes `(partition, committed offset)` in order of partition; one that is not among them has no commit. `began` is when the
-    /// cycle did.
+    /// Takes the commits; a partition that is not among them has none.
     pub(super) fn take(
         &mut self,
         group: &str,
-        commits: &[(u32, u64)],
+        commits: &TopicCommits,
         topic: &TopicSample,
         arrivals: &TopicHistory,
         cycle: &Cycle,
     ) {
         self.seen = true;
-        self.forget_all_but(commits);
+        let committed = &*commits.partitions;
+        self.forget_all_but(committed);
         // A doubled room would hold half as many again for nothing.
-        let coming = commits.len().saturating_sub(self.partitions.len());
+        let coming = committed.len().saturating_sub(self.partitions.len());
         self.partitions.reserve_exact(coming);
         self.set_width(topic.partitions.len());
         let settings = &*Arc::clone(&self.settings);
@@ -210,7 +210,8 @@ impl TopicWatch {
         let profile = settings.profile_of_a_partition(self.width);
         let profile = self.judges_partitions().then_some(profile);
         let mut rewinds_now = 0;
-        for &(number, committed) in commits {
+        let mut edges = commits.edges.as_deref();
+        for &(number, committed) in committed {
             let index = self.index_of(number, settings);
             let watch = &mut self.partitions[index];
             watch.fresh = false;
@@ -222,6 +223,10 @@ impl TopicWatch {
                 profile,
                 are_reckoned: self.counts.rewinds.is_none(),
                 edge_shift,
+                commit_patience: self
+                    .divergence
+                    .commit_patience(settings.rate_window_seconds),
+                edges: edges.as_mut().map(|edges| edges_of(number, edges)),
                 window: self.divergence.open_window(),
             };
             let sample = topic.partitions.get(number as usize);
@@ -292,6 +297,15 @@ impl TopicWatch {
             index
         })
     }
+}
+
+/// The edges of a partition, out of those of partitions that were not asked for yet.
+fn edges_of<'a>(number: u32, edges: &mut &'a [Edge]) -> &'a [Edge] {
+    let from = edges.partition_point(|edge| edge.partition < number);
+    let until = edges.partition_point(|edge| edge.partition <= number);
+    let own = &edges[from..until];
+    *edges = &edges[until..];
+    own
 }
 
 fn count(counts: &mut Counts, step: &Step) {

@@ -9,7 +9,7 @@ use super::straggler::{Ordinary, Siblings};
 use super::tumbling::Tumbling;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::sample::Time;
-use crate::analysis::trend::delay::{CommitGaps, OpenWindow};
+use crate::analysis::trend::delay::{CommitGaps, Evenness, OpenWindow};
 use crate::analysis::trend::histogram::{DelayHistogram, Histogram};
 
 /// A window of delays.
@@ -19,6 +19,9 @@ pub const WINDOW_SECONDS: f64 = 60.0;
 const ASSUMED_COMMIT_GAP_SECONDS: f64 = 5.0;
 /// While so many samples with something to commit show an advance, the assumed gap is right.
 const ADVANCING_SHARE: f64 = 0.6;
+
+/// A commit is not overdue before so many usual gaps. Much more, and a stop would leave too few points for a slope.
+const PATIENT_GAPS: f64 = 1.25;
 
 /// Sample times of which the median interval is taken.
 const INTERVALS: usize = 30;
@@ -120,10 +123,15 @@ pub struct Divergence {
     /// The delays of the open window, and how often commits advance in it.
     pub window: Histogram,
     gaps: CommitGaps,
+    evenness: Evenness,
     times: VecDeque<Time>,
     /// The median of the last intervals between samples.
     interval_seconds: f64,
     commit_gap_seconds: f64,
+    /// When the commits of the last window that had any were made is known.
+    is_exact: bool,
+    /// What part of an interval arrivals may be off by, as of the last window.
+    uncertain_share: f64,
     /// `(samples with something to commit, those that showed an advance, gaps)` of the last windows.
     gap_windows: VecDeque<CommitGaps>,
     quantiles: Option<Quantiles>,
@@ -149,9 +157,12 @@ impl Divergence {
             windows: Tumbling::new(WINDOW_SECONDS, now, []),
             window: Histogram::default(),
             gaps: CommitGaps::default(),
+            evenness: Evenness::default(),
             times: VecDeque::from([now]),
             interval_seconds: 0.0,
             commit_gap_seconds: ASSUMED_COMMIT_GAP_SECONDS,
+            is_exact: false,
+            uncertain_share: 1.0,
             gap_windows: VecDeque::new(),
             quantiles: None,
             cumulative: None,
@@ -204,12 +215,13 @@ impl Divergence {
         self.accumulate();
         self.window.clear();
         self.gaps.clear();
+        self.evenness = Evenness::default();
         self.times.clear();
     }
 
-    /// Seconds between two commits, where that is not what is assumed anyway.
+    /// Seconds between two commits, where that is not what is assumed anyway, nor known again within a minute.
     pub fn learned_commit_gap(&self) -> Option<f32> {
-        (self.commit_gap_seconds != ASSUMED_COMMIT_GAP_SECONDS)
+        (self.commit_gap_seconds != ASSUMED_COMMIT_GAP_SECONDS && !self.is_exact)
             .then_some(self.commit_gap_seconds as f32)
     }
 
@@ -230,12 +242,14 @@ impl Divergence {
         OpenWindow {
             delays: &mut self.window,
             gaps: &mut self.gaps,
+            evenness: &mut self.evenness,
         }
     }
 
     /// Takes the window that ended, once all partitions have fed it.
     pub fn close(&mut self, p: &Profile) {
         self.learn_commit_gap(p.commit_gap_windows);
+        self.uncertain_share = std::mem::take(&mut self.evenness).uncertain_share();
         let enough = self.window.total() >= p.quantile_messages;
         let quantile = |q| self.window.quantile(q).unwrap_or(0.0);
         self.quantiles = enough.then(|| Quantiles {
@@ -277,14 +291,29 @@ impl Divergence {
         self.interval_seconds.min(self.commit_gap_seconds) / 2.0
     }
 
-    /// What is below it cannot be told apart, in seconds.
+    /// What is below it cannot be told apart, in seconds: a message arrived between two samples, and left between two commits,
+    /// unless it is known when.
     pub fn resolution(&self) -> f64 {
-        self.interval_seconds + self.commit_gap_seconds
+        if self.is_exact {
+            self.interval_seconds
+        } else {
+            self.interval_seconds + self.commit_gap_seconds
+        }
+    }
+
+    /// Quantiles are no smaller than this. Between samples messages are taken to arrive evenly, and where they do from one interval to
+    /// the next most of them are placed much better than to the interval.
+    fn floor(&self) -> f64 {
+        if self.is_exact {
+            self.interval_seconds * self.uncertain_share
+        } else {
+            self.resolution()
+        }
     }
 
     /// Those of the last window, no smaller than what can be resolved; absent when it had too few messages.
     pub fn quantiles(&self) -> Option<Quantiles> {
-        let floor = self.resolution();
+        let floor = self.floor();
         self.quantiles.map(|quantiles| Quantiles {
             p50: quantiles.p50.max(floor),
             p90: quantiles.p90.max(floor),
@@ -300,6 +329,13 @@ impl Divergence {
     /// The gap between commits that is usual here, in seconds.
     pub fn commit_gap(&self) -> f64 {
         self.commit_gap_seconds
+    }
+
+    /// For so many seconds after a commit nothing is said by there being no other. Absent where it is not known when commits are made,
+    /// or they are so rare that a window of that length would not hold enough of them for a slope.
+    pub fn commit_patience(&self, window_seconds: f64) -> Option<f64> {
+        let tells = self.is_exact && 2.0 * self.commit_gap_seconds <= window_seconds;
+        tells.then_some(PATIENT_GAPS * self.commit_gap_seconds)
     }
 
     /// It was called and is not over.
@@ -318,8 +354,11 @@ impl Divergence {
         median(&mut intervals).unwrap_or(0.0)
     }
 
-    /// The assumed one while most samples show an advance, else the median gap.
+    /// The assumed one while most samples show an advance and none says when it was, else the median gap.
     fn learn_commit_gap(&mut self, windows: usize) {
+        if self.gaps.edge_samples > 0 {
+            self.is_exact = self.gaps.inexact_samples == 0;
+        }
         let mut room = CommitGaps::default();
         while self.gap_windows.len() >= windows.max(1) {
             room = self.gap_windows.pop_front().unwrap_or_default();
@@ -329,7 +368,7 @@ impl Divergence {
             .push_back(std::mem::replace(&mut self.gaps, room));
         let waiting: u32 = self.gap_windows.iter().map(|w| w.waiting_samples).sum();
         let advancing: u32 = self.gap_windows.iter().map(|w| w.edge_samples).sum();
-        if f64::from(advancing) >= ADVANCING_SHARE * f64::from(waiting) {
+        if !self.is_exact && f64::from(advancing) >= ADVANCING_SHARE * f64::from(waiting) {
             self.commit_gap_seconds = ASSUMED_COMMIT_GAP_SECONDS;
             return;
         }

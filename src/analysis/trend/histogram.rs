@@ -27,15 +27,24 @@ impl Histogram {
 
     /// Adds messages that waited evenly between two delays in seconds: those of a straight piece of both curves.
     pub fn add_evenly(&mut self, from: f64, to: f64, messages: f64) {
+        self.add_in_parts((from, to), messages, SPREAD_PARTS);
+    }
+
+    /// The same, in parts that are no wider than the bucket of the longer delay: for delays that are known as well as that.
+    pub fn add_finely(&mut self, from: f64, to: f64, messages: f64) {
+        let parts = (to - from) / (to * (RATIO - 1.0));
+        self.add_in_parts((from, to), messages, parts.ceil().max(1.0) as u32);
+    }
+
+    fn add_in_parts(&mut self, (from, to): (f64, f64), messages: f64, parts: u32) {
         if bucket_of(from) == bucket_of(to) {
             return self.add(from, messages);
         }
-        for n in 0..SPREAD_PARTS {
-            let share = (f64::from(n) + 0.5) / f64::from(SPREAD_PARTS);
-            self.add(
-                from + (to - from) * share,
-                messages / f64::from(SPREAD_PARTS),
-            );
+        let parts = f64::from(parts);
+        let mut part = 0.5;
+        while part < parts {
+            self.add(from + (to - from) * (part / parts), messages / parts);
+            part += 1.0;
         }
     }
 

@@ -196,6 +196,7 @@ struct Step {
 impl RecentLags {
     /// Adds a lag in messages; forgets what is older than the window, but for the last point just before it.
     pub fn push(&mut self, at: Time, lag: f64, window: Window) {
+        let at = self.newest.map_or(at, |(before, _)| at.max(before));
         if let Some((before, lag_before)) = self.newest {
             let step = Step {
                 seconds: (at - before) as f32,

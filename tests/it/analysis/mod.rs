@@ -27,7 +27,8 @@ use lagslope::analysis::evidence::Explanation;
 use lagslope::analysis::learned::Learned;
 use lagslope::analysis::report::{Report, TopicReport};
 use lagslope::analysis::sample::{
-    Commits, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits, TopicSample,
+    Commits, Edge, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits,
+    TopicSample,
 };
 use lagslope::analysis::{Analysis, Ceilings, Rules, Settings};
 
@@ -66,6 +67,8 @@ pub(crate) struct Told {
     pub(crate) retention: Option<Retention>,
     /// Bytes that a message takes, in every partition.
     pub(crate) message_bytes: Option<f32>,
+    /// The commits since the last cycle, where that is known.
+    pub(crate) edges: Option<Vec<Edge>>,
 }
 
 impl Told {
@@ -79,6 +82,7 @@ impl Told {
             kind: None,
             retention: None,
             message_bytes: None,
+            edges: None,
         }
     }
 
@@ -176,7 +180,7 @@ impl Told {
                     topics: vec![TopicCommits {
                         topic: 0,
                         partitions: commits.collect(),
-                        edges: None,
+                        edges: self.edges.clone(),
                     }],
                 }),
             }],
