@@ -141,7 +141,7 @@ pub(crate) fn reckon(commits: &mut CommitsByGroup, topics: &Topics) {
             for ((number, offset), lag) in told.partitions.iter_mut().zip(lags) {
                 let ends = topic.and_then(|topic| topic.ends.get(*number as usize));
                 if let Some(end) = ends.and_then(|ends| ends.log_end) {
-                    *offset = end.offset.saturating_sub(*lag).max(*offset);
+                    *offset = end.offset.saturating_sub(*lag);
                 }
             }
         }

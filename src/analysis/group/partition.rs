@@ -15,16 +15,13 @@ use crate::analysis::trend::forecast::APPROACH_WINDOW_SECONDS;
 use crate::analysis::trend::rates::{Rates, RecentLags, Window};
 use crate::analysis::trend::retention::Unread;
 
-/// A lag is read a tenth of an interval before its log end at most; usually it is a thousandth.
-const ARRIVED_PER_NOISE: u64 = 10;
-
 /// What all partitions of a topic are watched with.
 pub(super) struct Watched<'a> {
     pub(super) rate_window: Window,
     /// Of signal 1, for a partition; absent where there is no need to judge it by itself.
     pub(super) profile: Option<&'a Profile>,
-    /// Commits are reckoned from a lag and a log end that were read a moment apart, as those of share groups are.
-    pub(super) are_reckoned: bool,
+    /// Of a share group, whose commits are reckoned from a lag and a log end: so many seconds may be between the two.
+    pub(super) apart_seconds: Option<f64>,
     /// How much earlier than its sample a commit is taken to have been made, in seconds.
     pub(super) edge_shift: f64,
     /// The partition's commits since the last sample, where that is known.
@@ -114,8 +111,8 @@ impl PartitionWatch {
             log_end: log_end.offset,
             committed,
         };
-        if watched.are_reckoned {
-            now.committed = self.steadied(now, arrivals);
+        if let Some(apart_seconds) = watched.apart_seconds {
+            now.committed = self.steadied(log_end.at, now, apart_seconds, arrivals);
         }
         let log_start = sample.log_start.map(|read| read.offset);
         let step = self.partition.take(now, log_start, arrivals);
@@ -258,14 +255,14 @@ impl PartitionWatch {
 
     /// What arrived between a lag and its log end looks like a commit that moved, or moved back: nobody would be seen to stop. A
     /// move is believed when it is more than that can be; a slow one adds up until it is.
-    fn steadied(&self, now: Offsets, arrivals: &Arrivals) -> u64 {
-        let Some(last) = self.present(arrivals) else {
+    fn steadied(&self, at: Time, now: Offsets, apart_seconds: f64, arrivals: &Arrivals) -> u64 {
+        let Some((last, read_at)) = self.present(arrivals).zip(self.read_at) else {
             return now.committed;
         };
-        let arrived = now.log_end.saturating_sub(last.log_end);
-        let moved = now.committed.abs_diff(last.committed);
-        let is_noise = moved.saturating_mul(ARRIVED_PER_NOISE) < arrived;
-        if is_noise {
+        let arrived = now.log_end.saturating_sub(last.log_end) as f64;
+        let noise = arrived * apart_seconds / (at - read_at).max(apart_seconds);
+        let moved = now.committed.abs_diff(last.committed) as f64;
+        if moved < noise {
             last.committed
         } else {
             now.committed

@@ -185,6 +185,12 @@ impl TopicWatch {
         self.ceilings.count_anew();
     }
 
+    /// By how much a lag may be older than its log end: far more than it is unless a broker hangs.
+    fn apart_seconds(&self) -> Option<f64> {
+        let is_share = self.counts.rewinds.is_none();
+        is_share.then_some(0.1 * self.settings.sample_interval_seconds)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.partitions.is_empty()
     }
@@ -209,6 +215,7 @@ impl TopicWatch {
         let edge_shift = self.divergence.edge_shift();
         let profile = settings.profile_of_a_partition(self.width);
         let profile = self.judges_partitions().then_some(profile);
+        let apart_seconds = self.apart_seconds();
         let mut rewinds_now = 0;
         let mut edges = commits.edges.as_deref();
         for &(number, committed) in committed {
@@ -221,7 +228,7 @@ impl TopicWatch {
             let mut watched = Watched {
                 rate_window: settings.rate_window(),
                 profile,
-                are_reckoned: self.counts.rewinds.is_none(),
+                apart_seconds,
                 edge_shift,
                 commit_patience: self
                     .divergence

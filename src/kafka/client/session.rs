@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_protocol::messages::{ApiVersionsRequest, SaslAuthenticateRequest};
-use tokio::time::Instant;
 
 use super::api::Api;
 use super::backoff::Backoff;
@@ -18,8 +17,8 @@ use super::security::Entrance;
 use super::tally::Tally;
 use crate::kafka::error::{Code, Error};
 
-/// For so long a question rests that took too long.
-const REST: Duration = Duration::from_secs(60);
+/// For so many cycles a question rests that took too long.
+const RESTS_CYCLES: u32 = 6;
 
 pub(crate) struct Session {
     name: String,
@@ -31,8 +30,8 @@ pub(crate) struct Session {
     backoff: Backoff,
     pace: Pace,
     budget: Budget,
-    /// Questions that took too long, and until when they are not asked.
-    resting: BTreeMap<&'static str, Instant>,
+    /// Questions that took too long, and for how many cycles more they are not asked.
+    resting: BTreeMap<&'static str, u32>,
     /// Causes that were told, by question and label, and how often each came. Both are constants of ours.
     complaints: BTreeMap<(&'static str, &'static str), Complaint>,
     /// Somebody else tells of its failures: the list of all bootstrap servers.
@@ -106,6 +105,10 @@ impl Session {
     pub(crate) fn begin_cycle(&mut self) {
         self.pace.begin_cycle();
         self.budget.begin_cycle();
+        self.resting.retain(|_, cycles| {
+            *cycles = cycles.saturating_sub(1);
+            *cycles > 0
+        });
     }
 
     /// How long the cycle should wait for its next answer: as long as that question says, or as is usual.
@@ -134,12 +137,11 @@ impl Session {
     /// A question that this broker can answer only with the help of others, and that it didn't answer in time, is left alone for a
     /// while: it would cost the broker's other answers in every cycle.
     pub(crate) fn rest<R: Api>(&mut self) {
-        self.resting.insert(R::NAME, Instant::now() + REST);
+        self.resting.insert(R::NAME, RESTS_CYCLES);
     }
 
     pub(crate) fn is_resting<R: Api>(&self) -> bool {
-        let until = self.resting.get(R::NAME);
-        until.is_some_and(|until| Instant::now() < *until)
+        self.resting.contains_key(R::NAME)
     }
 
     /// Counts what a broker answered instead of an answer.
@@ -331,6 +333,7 @@ mod tests {
     use kafka_protocol::messages::{ListGroupsRequest, MetadataRequest};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::time::Instant;
 
     use super::super::lookup::Lookups;
     use super::*;

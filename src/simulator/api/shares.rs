@@ -80,7 +80,8 @@ fn some(
     }
 }
 
-/// −1 for a start and a lag that there aren't. As Kafka's, a start offset is that of the acknowledgement before the last.
+/// −1 for a start and a lag that there aren't. As Kafka's, a start offset is that of the acknowledgement before the last, unless it
+/// was set back since.
 fn partition(view: &View<'_>, group: usize, topic: Option<usize>, number: i32) -> SharedPartition {
     let world = &view.cluster.world;
     let found = || {
@@ -90,6 +91,7 @@ fn partition(view: &View<'_>, group: usize, topic: Option<usize>, number: i32) -
             .log_end(topic, index, view.now)?
             .saturating_sub(acknowledged);
         let start = start(view, group, topic, index).unwrap_or(0);
+        let start = start.min(acknowledged);
         Some((start.try_into().ok()?, lag.try_into().ok()?))
     };
     let (start_offset, lag) = found().unwrap_or((-1, -1));

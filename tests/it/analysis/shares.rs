@@ -77,3 +77,32 @@ fn a_type_that_is_not_told_any_more_is_still_the_last_one() {
         assert_eq!(report.counts.rewinds.is_some(), cycle == 2, "cycle {cycle}");
     }
 }
+
+/// A lag is read some milliseconds before its log end: what arrives in between is no acknowledgement, or nobody would ever be seen to
+/// stop. Who acknowledges little is seen to do so all the same.
+#[test]
+fn what_arrives_between_two_readings_is_no_movement() {
+    let committed = |acknowledged_each_second: f64| {
+        let mut told = Told::new(Ceilings::default());
+        told.kind = Some("share");
+        let cycles = (0..60u32).map(|cycle| f64::from(cycle) * INTERVAL);
+        let lags = cycles.enumerate().map(|(cycle, t)| {
+            let end = 100_000 + 1_000 * t as u64;
+            // Read 0 to 80 ms before the end, by turns.
+            let noise = 20 * (cycle as u64 * 7 % 5);
+            let committed = 90_000 + (acknowledged_each_second * t) as u64 + noise;
+            let report = told.cycle(BEGIN + t, &[read(end, committed)]);
+            end - report
+                .and_then(|report| report.lag_messages)
+                .expect("known")
+        });
+        lags.collect::<Vec<u64>>()
+    };
+    let stopped = committed(0.0);
+    assert!(stopped.iter().all(|at| *at == stopped[0]), "{stopped:?}");
+    let slow = committed(30.0);
+    let steps = slow.windows(2).filter(|pair| pair[1] > pair[0]).count();
+    assert!(steps > 10, "{slow:?}");
+    let last = *slow.last().expect("sixty");
+    assert!(last.abs_diff(90_000 + 30 * 590) < 1_000, "{slow:?}");
+}

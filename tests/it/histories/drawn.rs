@@ -89,7 +89,12 @@ fn history() -> impl Strategy<Value = History> {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::Classic), Just(Kind::Consumer)]
+    prop::sample::select(vec![
+        Kind::Classic,
+        Kind::Consumer,
+        Kind::Share,
+        Kind::Streams,
+    ])
 }
 
 fn fault(begins: f64) -> impl Strategy<Value = Fault> {
@@ -111,6 +116,8 @@ fn fault(begins: f64) -> impl Strategy<Value = Fault> {
         ApiKey::ListOffsets,
         ApiKey::DescribeGroups,
         ApiKey::ConsumerGroupDescribe,
+        ApiKey::ShareGroupDescribe,
+        ApiKey::DescribeShareGroupOffsets,
         ApiKey::DescribeConfigs,
     ]);
     let name = prop::sample::select(vec!["topic-0", "topic-1", "group-0", "group-1"]);
