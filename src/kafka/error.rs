@@ -5,6 +5,7 @@
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod security;
+mod stream;
 
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use std::time::Duration;
 pub(crate) use kerberos::KerberosError;
 pub use security::BadFile;
 pub(crate) use security::{PAUSES, SecurityError};
+pub(crate) use stream::{
+    BEHIND, COMMIT_IN_FUTURE, STREAM_FAILED, STREAM_REFUSED, STREAM_TORN, STREAM_UNSUPPORTED,
+};
 
 /// Why a broker gave no answer. The text continues "broker 3 at kafka-3:9092: …".
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -154,7 +154,7 @@ pub(super) const DESCRIBE_LOG_DIRS: Question = Question {
 pub(super) const FETCH: Question = Question {
     of: "__consumer_offsets",
     needed: false,
-    note: "not asked by this version",
+    note: "read unless offsets is query",
     ..asked(
         "Fetch",
         Operation::Read,

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::ledger::{Ledger, Millis};
 use super::librdkafka::{Voice, configuration};
 use crate::kafka::coordinators::OFFSETS_TOPIC;
+use crate::kafka::error::{STREAM_FAILED, STREAM_REFUSED, STREAM_TORN, STREAM_UNSUPPORTED};
 use crate::kafka::settings::Settings;
 
 /// How long a poll waits for a record.
@@ -78,10 +79,10 @@ impl Ended {
     /// The `error` label of the metrics.
     pub(crate) fn label(&self) -> &'static str {
         match self {
-            Self::Unsupported(_) => "unsupported",
-            Self::Refused(_) => "authorization_failed",
-            Self::Torn(_) => "offset_out_of_range",
-            Self::Failed(_) => "failed",
+            Self::Unsupported(_) => STREAM_UNSUPPORTED,
+            Self::Refused(_) => STREAM_REFUSED,
+            Self::Torn(_) => STREAM_TORN,
+            Self::Failed(_) => STREAM_FAILED,
         }
     }
 

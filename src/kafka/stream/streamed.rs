@@ -17,6 +17,7 @@ use super::ledger::{Ledger, Millis, TopicTold};
 use super::reading::{Beginning, Ended, Reading, WallClock};
 use crate::analysis::sample::Offsets as Facts;
 use crate::kafka::client::tally::Tally;
+use crate::kafka::error::{BEHIND, COMMIT_IN_FUTURE};
 use crate::kafka::groups::Listing;
 use crate::kafka::offsets::{GroupCommits, Place, TopicOffsets};
 use crate::kafka::settings::{Offsets, Settings};
@@ -67,6 +68,8 @@ pub(crate) struct Streamed {
     is_held: bool,
     /// The label of the failure that was told, until it is read again.
     complaint: Option<&'static str>,
+    /// Failures that were not counted yet.
+    failures: Vec<&'static str>,
     /// That it is read was told.
     is_told: bool,
     facts: Facts,
@@ -87,6 +90,7 @@ impl Default for Streamed {
             pause: Some(0),
             is_held: false,
             complaint: None,
+            failures: Vec::new(),
             is_told: false,
             facts: Facts::default(),
             skipped_before: BTreeMap::new(),
@@ -219,6 +223,9 @@ impl Streamed {
 
     /// Notes which shards are read to their ends by now.
     pub(crate) fn note_complete(&mut self, wall_ms: impl Fn(Instant) -> Millis, tally: &Tally) {
+        for failure in self.failures.drain(..) {
+            tally.error(API, failure);
+        }
         let Some(reading) = &self.reading else {
             return;
         };
@@ -235,10 +242,10 @@ impl Streamed {
             .iter()
             .zip(&self.complete)
             .filter(|(before, now)| **before && !**now);
-        fell.for_each(|_| tally.error(API, "behind"));
+        fell.for_each(|_| tally.error(API, BEHIND));
         let skew_ms = ledger.take_freshest();
         let ahead = ledger.stamped_ahead();
-        (self.stamped_ahead..ahead).for_each(|_| tally.error(API, "timestamp_in_future"));
+        (self.stamped_ahead..ahead).for_each(|_| tally.error(API, COMMIT_IN_FUTURE));
         self.stamped_ahead = ahead;
         self.facts = Facts {
             are_streamed: self.complete.contains(&true),
@@ -391,6 +398,7 @@ impl Streamed {
             Ended::Failed(_) => Some(FAILED_PAUSE),
             Ended::Torn(_) => Some(0),
         };
+        self.failures.push(why.label());
         if self.complaint.replace(why.label()) == Some(why.label()) {
             return;
         }

@@ -146,12 +146,10 @@ const VALUES: &[Case] = &[
         &["f.yaml:3: clusters[1].name: another cluster is called \"a\" too"],
     ),
     (
-        "what this version can't",
-        "clusters:\n  - name: a\n    bootstrap_servers: [a:1]\n    offsets: stream\n",
+        "a source of offsets that isn't",
+        "clusters:\n  - name: a\n    bootstrap_servers: [a:1]\n    offsets: topic\n",
         &[],
-        &[
-            "f.yaml:4: clusters[0].offsets: reading __consumer_offsets (`stream`) is not supported in this version: use auto or query",
-        ],
+        &["f.yaml:4: clusters[0].offsets: expected auto or stream or query, got the text \"topic\""],
     ),
 ];
 

@@ -270,7 +270,7 @@ async fn published(
         scrape.value("up", &[]) == Some(1.0)
             && present.all(|(group, topic, _)| lag(scrape, (*group, *topic)).is_some())
             && counted.is_none_or(refusals)
-            && scrape.sum("kafka_requests_total", &[("api", "OffsetFetch")]) >= CYCLES
+            && scrape.sum("kafka_requests_total", &[("api", "ListGroups")]) >= CYCLES
     };
     let scrape = lagslope
         .wait_for("what is allowed", FIRST_WORD, is_told)
