@@ -92,7 +92,9 @@ fn what_arrives_between_two_readings_is_no_movement() {
             let noise = 20 * (cycle as u64 * 7 % 5);
             let committed = 90_000 + (acknowledged_each_second * t) as u64 + noise;
             let report = told.cycle(BEGIN + t, &[read(end, committed)]);
-            end - report.and_then(|report| report.lag_messages).expect("known")
+            end - report
+                .and_then(|report| report.lag_messages)
+                .expect("known")
         });
         lags.collect::<Vec<u64>>()
     };
