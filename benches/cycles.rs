@@ -19,6 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use flate2::read::GzDecoder;
+use kafka_protocol::messages::ApiKey;
 use lagslope::simulator::scale::Size;
 use lagslope::simulator::{Running, Settings, Simulator, World};
 
@@ -36,6 +37,9 @@ struct Arguments {
     /// Intervals measured.
     #[arg(long, default_value_t = 6)]
     intervals: u32,
+    /// Where committed offsets are read: query, stream, or (when it isn't given) the one after the other.
+    #[arg(long)]
+    offsets: Option<String>,
     /// What cargo hands to benchmarks.
     #[arg(long, hide = true)]
     bench: bool,
@@ -79,6 +83,23 @@ const SCALES: [Scale; 4] = [
 
 const BROKERS: u32 = 3;
 
+/// What is counted.
+const ASKED: [ApiKey; 13] = [
+    ApiKey::ApiVersions,
+    ApiKey::ConsumerGroupDescribe,
+    ApiKey::DescribeConfigs,
+    ApiKey::DescribeGroups,
+    ApiKey::DescribeLogDirs,
+    ApiKey::DescribeShareGroupOffsets,
+    ApiKey::Fetch,
+    ApiKey::FindCoordinator,
+    ApiKey::ListGroups,
+    ApiKey::ListOffsets,
+    ApiKey::Metadata,
+    ApiKey::OffsetFetch,
+    ApiKey::ShareGroupDescribe,
+];
+
 /// The daemon, killed when this is dropped.
 struct Daemon {
     child: Child,
@@ -94,14 +115,14 @@ impl Drop for Daemon {
 }
 
 impl Daemon {
-    fn start(bootstrap: &str, scale: &Scale, interval: u64) -> Self {
+    fn start(bootstrap: &str, scale: &Scale, interval: u64, offsets: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("lagslope.yaml");
         let brokers: Vec<String> = bootstrap.split(',').map(|b| format!("\"{b}\"")).collect();
         // All bounds out of the way: what is measured is what is asked for.
         let text = format!(
             "sample_interval: {interval}s\n\
-             clusters:\n  - name: simulated\n    bootstrap_servers: [{}]\n    max_partitions: 2000000\n\
+             clusters:\n  - name: simulated\n    bootstrap_servers: [{}]\n    offsets: {offsets}\n    max_partitions: 2000000\n\
              metrics:\n  granularity: {}\n  max_series: 10000000\n",
             brokers.join(", "),
             scale.granularity
@@ -166,19 +187,16 @@ async fn scrape(address: &str) -> Option<Scrape> {
     })
 }
 
-impl Scrape {
-    fn requests(&self) -> BTreeMap<String, f64> {
-        let lines = self.text.lines();
-        let counts = lines.filter_map(|line| {
-            let (labels, value) = line
-                .strip_prefix("lagslope_kafka_requests_total{")?
-                .split_once("} ")?;
-            let (_, api) = labels.split_once("api=\"")?;
-            Some((api.trim_end_matches('"').to_owned(), value.parse().ok()?))
-        });
-        counts.collect()
-    }
+/// What the simulated brokers were asked so far: by us, and by the client that reads the stream.
+fn requests(simulator: &Running) -> BTreeMap<String, f64> {
+    let asked = ASKED.iter().map(|api| {
+        let count = simulator.requests(*api) as f64;
+        (format!("{api:?}"), count)
+    });
+    asked.collect()
+}
 
+impl Scrape {
     fn series(&self, name: &str) -> usize {
         let lines = self.text.lines();
         lines.filter(|line| line.starts_with(name)).count()
@@ -203,17 +221,18 @@ async fn simulator(scale: &Scale) -> Running {
     Simulator::start(world, settings).await.unwrap()
 }
 
-async fn measure(scale: &Scale, arguments: &Arguments) {
+async fn measure(scale: &Scale, arguments: &Arguments, offsets: &str) {
     let simulator = simulator(scale).await;
     let interval = Duration::from_secs(arguments.interval);
-    let daemon = Daemon::start(&simulator.bootstrap(), scale, arguments.interval);
+    let bootstrap = simulator.bootstrap();
+    let daemon = Daemon::start(&bootstrap, scale, arguments.interval, offsets);
     let first = first_scrape(&daemon, scale).await;
     let start = tokio::time::Instant::now();
     for n in 1..=arguments.warm_up {
         tokio::time::sleep_until(start + interval * n).await;
         let _as_prometheus_does = scrape(&daemon.address).await;
     }
-    let (before, cpu) = (scrape(&daemon.address).await.unwrap(), daemon.cpu_seconds());
+    let (earlier, cpu) = (requests(&simulator), daemon.cpu_seconds());
     let mut scrapes = Vec::new();
     for n in 1..=arguments.intervals {
         tokio::time::sleep_until(start + interval * (arguments.warm_up + n)).await;
@@ -223,15 +242,14 @@ async fn measure(scale: &Scale, arguments: &Arguments) {
     let cpu = (daemon.cpu_seconds() - cpu) / intervals;
     let slowest = scrapes.iter().map(|s| s.seconds).fold(0.0, f64::max);
     let last = scrapes.last().unwrap();
-    let (counts, earlier) = (last.requests(), before.requests());
-    let requests: Vec<String> = counts
+    let requests: Vec<String> = requests(&simulator)
         .iter()
         .map(|(api, count)| (api, (count - earlier.get(api).unwrap_or(&0.0)) / intervals))
         .filter(|(_, count)| *count > 0.0)
         .map(|(api, count)| format!("{api} {count:.1}"))
         .collect();
     println!(
-        "| {} ({}) | {cpu:.3} | {:.0} / {:.0} MiB | {:.1} ms | {} kB | {} | {} |",
+        "| {} ({}) {offsets} | {cpu:.3} | {:.0} / {:.0} MiB | {:.1} ms | {} kB | {} | {} |",
         scale.group_partitions,
         scale.groups,
         daemon.mebibytes("VmHWM"),
@@ -272,7 +290,13 @@ fn main() {
         .enable_all()
         .build();
     let runtime = runtime.unwrap();
+    let offsets = match &arguments.offsets {
+        Some(one) => vec![one.as_str()],
+        None => vec!["query", "stream"],
+    };
     for scale in SCALES.iter().filter(chosen) {
-        runtime.block_on(measure(scale, &arguments));
+        for offsets in &offsets {
+            runtime.block_on(measure(scale, &arguments, offsets));
+        }
     }
 }

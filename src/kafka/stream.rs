@@ -13,4 +13,4 @@ mod streamed;
 pub(crate) use asking::AskStreamed;
 pub(crate) use ledger::{Millis, Timed};
 pub(crate) use reading::WallClock;
-pub(crate) use streamed::{Span, Streamed};
+pub(crate) use streamed::Streamed;

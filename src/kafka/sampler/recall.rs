@@ -16,16 +16,15 @@ use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::harvest;
 use crate::kafka::offsets::Wanted;
 use crate::kafka::past::{Arrivals, AskArrivals, instants_of_arrivals};
-use crate::kafka::stream::Span;
 
 /// How long the first page may be late for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Edges of a partition that the past has room for.
-const EDGES: f64 = 120.0;
+/// Commits are told apart from such a part of their age on: some 170 of an hour.
+const PARTS_MOST: usize = 30;
 
-/// The least time between two of them: what the present tells apart.
-const LEAST_STEP_MS: f64 = 1_000.0;
+/// Partitions of which so many are kept: 50 MB. Of more, fewer each.
+const PARTITIONS: usize = 20_000;
 
 impl Sampler {
     /// What would have been read until `now`, every so many seconds; nothing where the stream can't be read, where clocks don't agree
@@ -39,9 +38,9 @@ impl Sampler {
         let first = self.sample(now).await;
         let consumed = Arrivals::of(&first).consumed().len();
         let cycles = recalled::cycles(consumed, interval_seconds);
-        let span = span(cycles, interval_seconds);
+        let seconds = cycles as f64 * interval_seconds;
         let groups = committing(&self.groups, self.topics.coordinators());
-        let begin = (wall_clock(clock), span);
+        let begin = (wall_clock(clock), seconds, parts(consumed));
         let read = self
             .streamed
             .read_past(&self.settings, groups, begin, PATIENCE);
@@ -52,7 +51,6 @@ impl Sampler {
         }
         let second = self.sample(later(clock)).await;
         self.streamed.end_past();
-        let seconds = cycles as f64 * interval_seconds;
         let arrivals = self.ask_arrivals(&second, later(clock), seconds).await;
         // They were told of the time before, and nobody has heard it.
         self.forget_past();
@@ -97,10 +95,7 @@ fn later(clock: Clock) -> Moment {
     }
 }
 
-fn span(cycles: usize, interval_seconds: f64) -> Span {
-    let seconds = (cycles as f64 * interval_seconds).max(interval_seconds);
-    Span {
-        seconds,
-        step_ms: (seconds * 1000.0 / EDGES).max(LEAST_STEP_MS) as i64,
-    }
+fn parts(partitions: usize) -> i64 {
+    let parts = PARTS_MOST * PARTITIONS / partitions.max(PARTITIONS);
+    parts.max(1) as i64
 }

@@ -37,9 +37,18 @@ pub(crate) struct Ledger {
     /// Commits of a partition that are nearer in time than this make one edge.
     step_ms: Millis,
     /// What is read is the past: its commits are told with their times.
-    is_past: bool,
+    past: Option<PastTold>,
     /// A group committed in another shard than its name says: this broker spreads groups in a way of its own.
     is_strange: bool,
+}
+
+/// How the past is told: the older, the coarser.
+#[derive(Clone, Copy)]
+pub(crate) struct PastTold {
+    /// Where it ends.
+    pub(crate) until_ms: Millis,
+    /// Edges are told apart from such a part of their age on.
+    pub(crate) parts: i64,
 }
 
 /// One partition of `__consumer_offsets`.
@@ -147,7 +156,7 @@ impl Ledger {
             ahead: 0,
             freshest: None,
             step_ms,
-            is_past: false,
+            past: None,
             is_strange: false,
         }
     }
@@ -158,14 +167,20 @@ impl Ledger {
 
     /// What is read from now on, until [`Self::end_past`], is the past. Groups that begin to be followed in it are told with all their
     /// commits.
-    pub(crate) fn begin_past(&mut self) {
-        self.is_past = true;
+    pub(crate) fn begin_past(&mut self, past: PastTold) {
+        self.past = Some(past);
     }
 
-    /// The past was told. From now on edges are told apart from so many milliseconds on: it needed fewer than the present.
-    pub(crate) fn end_past(&mut self, step_ms: Millis) {
-        self.is_past = false;
-        self.step_ms = step_ms;
+    /// The past was told.
+    pub(crate) fn end_past(&mut self) {
+        self.past = None;
+    }
+
+    /// From how far apart on edges of this time are told apart.
+    fn step_ms(&self, at_ms: Millis) -> Millis {
+        let of_age = |past: PastTold| (past.until_ms - at_ms) / past.parts.max(1);
+        self.past
+            .map_or(self.step_ms, |past| of_age(past).max(self.step_ms))
     }
 
     /// Everything of a shard before `offset` that matters was read: it begins here, or there was nothing to tell in between. (Ends of
@@ -188,7 +203,8 @@ impl Ledger {
         };
         // Compaction took what was overwritten since: a commit before this and one after it have an unknown time in between. (Or it was
         // the end of a transaction, which looks the same. In the present there is no compaction yet.)
-        own.is_torn |= self.is_past && own.position.is_some_and(|position| offset > position);
+        own.is_torn |=
+            self.past.is_some() && own.position.is_some_and(|position| offset > position);
         own.position = Some(offset + 1);
         let waits = own.barrier.is_some_and(|barrier| offset >= barrier);
         match key.filter(|_| waits) {
@@ -244,7 +260,7 @@ impl Ledger {
                 base: Base::Early,
                 generation: None,
                 rebalanced: false,
-                is_timed: self.is_past,
+                is_timed: self.past.is_some(),
             };
             self.groups.insert(group.into(), followed);
         }
@@ -300,7 +316,7 @@ impl Ledger {
         let followed = self.groups.get_mut(group)?;
         let is_timed = std::mem::replace(&mut followed.is_timed, true);
         let whole_since = self.shards.get(followed.shard)?.whole_since_ms;
-        let whole_since = whole_since.filter(|_| self.is_past);
+        let whole_since = whole_since.filter(|_| self.past.is_some());
         let topics = followed.topics.iter_mut();
         let told = topics.filter_map(|tail| tail.tell(is_timed, whole_since));
         Some(told.collect())
@@ -398,7 +414,7 @@ impl Ledger {
             self.freshest = self.freshest.max(Some(commit.at_ms - read_ms));
             self.ahead += u64::from(commit.at_ms > read_ms + AHEAD_MS);
         }
-        let Some(followed) = self.groups.get_mut(place.group) else {
+        let Some(followed) = self.groups.get(place.group) else {
             return;
         };
         self.is_strange |= followed.shard != shard;
@@ -409,7 +425,10 @@ impl Ledger {
         // It was made known after the last look and before it was read, whatever a clock elsewhere says.
         let earliest = complete_ms.unwrap_or(TIMELESS + 1).min(read_ms);
         let at_ms = commit.at_ms.clamp(earliest, read_ms);
-        followed.put(place, commit, at_ms, self.step_ms);
+        let step_ms = self.step_ms(at_ms);
+        if let Some(followed) = self.groups.get_mut(place.group) {
+            followed.put(place, commit, at_ms, step_ms);
+        }
     }
 }
 
@@ -783,7 +802,10 @@ mod tests {
     #[test]
     fn before_a_hole_only_the_last_commits_are_known() {
         let mut ledger = Ledger::new(2, 0);
-        ledger.begin_past();
+        ledger.begin_past(PastTold {
+            until_ms: 9_000,
+            parts: 30,
+        });
         ledger.advance(SHARD, 100);
         ledger.follow(SHARD, GROUP);
         let mut story = Story {

@@ -13,7 +13,7 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
 use super::asking::{AskStreamed, Told};
-use super::ledger::{Ledger, Millis, TopicTold};
+use super::ledger::{Ledger, Millis, PastTold, TopicTold};
 use super::reading::{Beginning, Ended, Reading, WallClock};
 use crate::analysis::sample::Offsets as Facts;
 use crate::kafka::client::tally::Tally;
@@ -29,19 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// Edges nearer in time than this are one: delays are the longer for it, by as much.
 const STEP_MS: Millis = 1_000;
 
-/// How far back the stream is read, and from how far apart on edges are told apart.
-pub(crate) struct Span {
-    pub(crate) seconds: f64,
-    pub(crate) step_ms: Millis,
-}
-
-impl Span {
-    /// When nothing of the past is wanted: enough to be sure of what is being written.
-    const PRESENT: Self = Self {
-        seconds: 5.0,
-        step_ms: STEP_MS,
-    };
-}
+/// How far back the stream is read when nothing of the past is wanted: enough to be sure of what is being written.
+const PRESENT_SECONDS: f64 = 5.0;
 
 /// Cycles after which it is tried again when it was refused: rights are given while we run.
 const REFUSED_PAUSE: u32 = 30;
@@ -297,7 +286,7 @@ impl Streamed {
         clock: WallClock,
     ) {
         if self.is_due(settings) && !self.is_held {
-            self.begin(settings, clock, &Span::PRESENT);
+            self.begin(settings, clock, PRESENT_SECONDS);
         }
         if let Some(reading) = &self.reading {
             let mut ledger = reading.ledger();
@@ -323,26 +312,29 @@ impl Streamed {
         self.is_held = true;
     }
 
-    /// Begins to read the past of these groups, and says whether all of it was read in time: as far as shards had been written when the
+    /// Begins to read so many seconds of the past of these groups, to be told in such parts of their age, and says whether all of it was read in time: as far as shards had been written when the
     /// cycle asked.
     pub(crate) async fn read_past<'a>(
         &mut self,
         settings: &Settings,
         groups: impl Iterator<Item = (&'a str, usize)> + Clone,
-        (clock, span): (WallClock, Span),
+        (clock, seconds, parts): (WallClock, f64, i64),
         patience: Duration,
     ) -> bool {
         self.is_held = false;
         if !self.is_due(settings) {
             return false;
         }
-        self.begin(settings, clock, &span);
+        self.begin(settings, clock, seconds);
         let Some(reading) = &self.reading else {
             return false;
         };
         {
             let mut ledger = reading.ledger();
-            ledger.begin_past();
+            ledger.begin_past(PastTold {
+                until_ms: clock.ms,
+                parts,
+            });
             follow(&mut ledger, groups);
         }
         reading.reach(&self.ends, patience).await;
@@ -354,7 +346,7 @@ impl Streamed {
     /// What is read from now on is the present.
     pub(crate) fn end_past(&mut self) {
         if let Some(reading) = &self.reading {
-            reading.ledger().end_past(STEP_MS);
+            reading.ledger().end_past();
         }
     }
 
@@ -363,7 +355,7 @@ impl Streamed {
         is_wanted && self.reading.is_none() && !self.ends.is_empty()
     }
 
-    fn begin(&mut self, settings: &Settings, clock: WallClock, span: &Span) {
+    fn begin(&mut self, settings: &Settings, clock: WallClock, seconds: f64) {
         let shards = self.told_at.len();
         let mut ends = vec![None; shards];
         for (shard, end) in &self.ends {
@@ -371,8 +363,8 @@ impl Streamed {
         }
         let beginning = Beginning {
             ends,
-            from_ms: clock.ms - (span.seconds * 1000.0) as Millis,
-            step_ms: span.step_ms,
+            from_ms: clock.ms - (seconds * 1000.0) as Millis,
+            step_ms: STEP_MS,
             now: clock,
         };
         match Reading::begin(settings, beginning) {

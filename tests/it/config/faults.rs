@@ -149,7 +149,9 @@ const VALUES: &[Case] = &[
         "a source of offsets that isn't",
         "clusters:\n  - name: a\n    bootstrap_servers: [a:1]\n    offsets: topic\n",
         &[],
-        &["f.yaml:4: clusters[0].offsets: expected auto or stream or query, got the text \"topic\""],
+        &[
+            "f.yaml:4: clusters[0].offsets: expected auto or stream or query, got the text \"topic\"",
+        ],
     ),
 ];
 

@@ -10,6 +10,7 @@ mod librdkafka;
 mod picture;
 mod pressure;
 mod recordings;
+mod restart;
 
 /// Whether real-time demonstrations were asked for; says so when they were not, so that nothing is skipped in silence.
 fn asked_for(name: &str) -> bool {

@@ -7,6 +7,7 @@ mod lifecycle;
 mod proxy;
 mod read_only;
 mod remembered;
+mod restart;
 mod shares;
 mod stream;
 mod warm_start;
