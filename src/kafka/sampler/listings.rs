@@ -91,7 +91,10 @@ impl Sampler {
                 let known = self.groups.get_mut(&group.name);
                 let answered = known.is_some_and(|known| known.coordinator == broker);
                 if answered && !unsettled.has(&group.name) {
-                    self.streamed.take_base(&group);
+                    // How far share groups are is in no record.
+                    if group.lags.is_empty() {
+                        self.streamed.take_base(&group);
+                    }
                     commits.insert(group.name.clone(), group);
                 }
             }

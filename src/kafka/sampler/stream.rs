@@ -48,7 +48,7 @@ impl Sampler {
         self.streamed.note_complete(|at| clock.wall_ms(at), tally);
         let mut dropped = Vec::new();
         for (name, group) in self.groups.iter_mut() {
-            let listed = group.is_listed();
+            let listed = group.is_listed() && !group.kind.as_deref().is_some_and(is_share);
             let told = listed.then(|| self.streamed.tell(name)).flatten();
             group.tell_generation(told.as_ref().map(|(_, generation)| *generation));
             match told {

@@ -54,6 +54,8 @@ impl AskStreamed {
             topic: StrBytes::from_static_str(OFFSETS_TOPIC),
             partitions: self.shards.clone(),
         }];
+        // Log ends and log starts are asked for by the same question, and come after it.
+        session.take_room();
         let isolation = IsolationLevel::ReadUncommitted;
         let make = |_| list_offsets_of(&wanted, End::Latest as i64, isolation);
         match session.ask(make).await {

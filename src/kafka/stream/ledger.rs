@@ -414,10 +414,6 @@ impl Ledger {
             self.freshest = self.freshest.max(Some(commit.at_ms - read_ms));
             self.ahead += u64::from(commit.at_ms > read_ms + AHEAD_MS);
         }
-        let Some(followed) = self.groups.get(place.group) else {
-            return;
-        };
-        self.is_strange |= followed.shard != shard;
         let own = &mut self.shards[shard];
         if std::mem::take(&mut own.is_torn) {
             own.whole_since_ms = Some(commit.at_ms);
@@ -427,6 +423,7 @@ impl Ledger {
         let at_ms = commit.at_ms.clamp(earliest, read_ms);
         let step_ms = self.step_ms(at_ms);
         if let Some(followed) = self.groups.get_mut(place.group) {
+            self.is_strange |= followed.shard != shard;
             followed.put(place, commit, at_ms, step_ms);
         }
     }

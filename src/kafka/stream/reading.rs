@@ -25,8 +25,8 @@ use crate::kafka::settings::Settings;
 /// How long a poll waits for a record.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Records that are read between two words to whoever waits for an end.
-const RECORDS_BETWEEN: u32 = 128;
+/// Records that are taken at once: some milliseconds in which the sampler may have to wait.
+const RECORDS_IN_A_RUN: u32 = 1_000;
 
 /// How long it may be unknown that the last records were ends of transactions, when nobody waits to know.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -231,29 +231,47 @@ impl Thread {
         if let Err(error) = self.assign(&consumer) {
             return Some(ended(&error));
         }
-        let (mut read, mut told_at) = (0_u32, Instant::now());
+        let mut told_at = Instant::now();
         while !self.shared.is_dropped.load(Ordering::Relaxed) {
-            match consumer.poll(POLL) {
-                Some(Ok(record)) => {
-                    self.take(&record);
-                    read = read.wrapping_add(1);
-                    if read.is_multiple_of(RECORDS_BETWEEN) {
-                        self.shared.progress.notify_waiters();
-                    }
-                }
-                Some(Err(error)) if is_final(&error) => return Some(ended(&error)),
-                // It goes on by itself, or the shard stands still, which is noticed.
-                Some(Err(_)) => {}
-                None => {
-                    let is_awaited = self.shared.is_awaited.load(Ordering::Relaxed);
-                    if is_awaited || told_at.elapsed() >= TELL_EVERY {
-                        self.tell_position(&consumer);
-                        told_at = Instant::now();
-                    }
-                }
+            let next = consumer.poll(POLL);
+            let is_idle = next.is_none();
+            if let Err(why) = self.take_run(&consumer, next) {
+                return Some(why);
             }
+            let is_awaited = self.shared.is_awaited.load(Ordering::Relaxed);
+            if is_idle && (is_awaited || told_at.elapsed() >= TELL_EVERY) {
+                self.tell_position(&consumer);
+                told_at = Instant::now();
+            }
+            self.shared.progress.notify_waiters();
         }
         None
+    }
+
+    /// Takes a record, if there is one, and those that were fetched with it; all of them are read at this moment. A look at the clock
+    /// for each would cost more than reading it.
+    fn take_run<'a>(
+        &self,
+        consumer: &'a BaseConsumer<Voice>,
+        mut next: Option<Result<BorrowedMessage<'a>, KafkaError>>,
+    ) -> Result<(), Ended> {
+        let now_ms = self.shared.now_ms();
+        let mut ledger = self.shared.ledger();
+        let mut room = RECORDS_IN_A_RUN;
+        while let Some(read) = next {
+            match read {
+                Ok(record) => {
+                    let place = (record.partition() as usize, record.offset() as u64);
+                    ledger.take(place, (record.key(), record.payload()), now_ms);
+                }
+                Err(error) if is_final(&error) => return Err(ended(&error)),
+                // It goes on by itself, or the shard stands still, which is noticed.
+                Err(_) => {}
+            }
+            room -= 1;
+            next = (room > 0).then(|| consumer.poll(Duration::ZERO)).flatten();
+        }
+        Ok(())
     }
 
     fn assign(&self, consumer: &BaseConsumer<Voice>) -> Result<(), KafkaError> {
@@ -284,13 +302,6 @@ impl Thread {
             places.add_partition_offset(OFFSETS_TOPIC, shard, offset)?;
         }
         consumer.assign(&places)
-    }
-
-    fn take(&self, record: &BorrowedMessage<'_>) {
-        let place = (record.partition() as usize, record.offset() as u64);
-        let bytes = (record.key(), record.payload());
-        let now_ms = self.shared.now_ms();
-        self.shared.ledger().take(place, bytes, now_ms);
     }
 
     /// Everything that was fetched is taken. How far that reaches says the consumer: the last records may be ends of transactions,

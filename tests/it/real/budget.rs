@@ -1,4 +1,4 @@
-//! What a cycle costs Kafka: at most five requests per cycle and broker, and not one more when there are more groups. The first cycle
+//! What a cycle costs Kafka when commits are asked for: at most five requests per cycle and broker, and not one more when there are more groups. The first cycle
 //! after a start asks for the past as well.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::config;
+use super::config_with_offsets;
 use super::proxy::{CountingProxy, Request};
 use crate::evidence::Evidence;
 use crate::kafka::{Kafka, Version, unique};
@@ -70,7 +70,8 @@ async fn at_most_five_requests_a_cycle_whatever_the_number_of_groups() {
 /// Starts a daemon behind the proxy, and watches it for a while once it publishes that many groups.
 async fn watch(proxy: &CountingProxy, listen: SocketAddr, groups: usize) -> Watched {
     let before = proxy.requests().len();
-    let lagslope = Lagslope::start(&config(&listen.to_string())).await;
+    let config = config_with_offsets(&listen.to_string(), "query");
+    let lagslope = Lagslope::start(&config).await;
     let published = |scrape: &Scrape| scrape.all("lag_messages", &[]).count() == groups;
     lagslope
         .wait_for("all groups", Duration::from_secs(20), published)

@@ -96,6 +96,18 @@ struct Case {
     meanwhile: Seen,
     /// The `error` label under which it is counted.
     error: Option<&'static str>,
+    /// Where commits are read when it is so.
+    offsets: &'static [&'static str],
+}
+
+const WHEREVER: &[&str] = &["query", "stream", "auto"];
+const QUERY: &[&str] = &["query"];
+
+impl Case {
+    /// With the other source of commits it is another case.
+    fn when(self, offsets: &'static [&'static str]) -> Self {
+        Self { offsets, ..self }
+    }
 }
 
 fn case(
@@ -110,6 +122,7 @@ fn case(
         moved: Vec::new(),
         meanwhile,
         error: error.into(),
+        offsets: WHEREVER,
     }
 }
 
@@ -120,6 +133,7 @@ fn moves(why: &'static str, of: Moved, to: u32) -> Case {
         moved: vec![Move::new(of, Some(to)).between(NOW, f64::INFINITY)],
         meanwhile: ALL,
         error: None,
+        offsets: WHEREVER,
     }
 }
 
@@ -154,9 +168,10 @@ struct Watched {
 }
 
 impl Watched {
-    async fn start() -> Self {
+    async fn start(offsets: &str) -> Self {
         let cluster = at_rest(world()).await;
-        let file = config_file(&crate::real::config(&cluster.bootstrap()));
+        let config = crate::real::config_with_offsets(&cluster.bootstrap(), offsets);
+        let file = config_file(&config);
         let settings = config::load(&Start::File(file.path().to_owned()), &[]);
         let mut settings = settings.expect("a good configuration");
         settings.sample_interval = INTERVAL;
@@ -216,6 +231,24 @@ impl Watched {
         assert!(became, "{why}: {last:?}\n{}", self.watches.board.text());
     }
 
+    /// Looks until commits are read from the stream.
+    async fn is_streamed(&self, why: &str) {
+        let streamed = async {
+            loop {
+                let page = Scrape::parse(&self.watches.board.text());
+                if page
+                    .value("offsets_source", &[("source", "stream")])
+                    .is_some()
+                {
+                    return;
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let became = timeout(DEADLINE, streamed).await.is_ok();
+        assert!(became, "{why}\n{}", self.watches.board.text());
+    }
+
     async fn stays(&self, expected: Seen, why: &str) {
         let began = Instant::now();
         while began.elapsed() < WATCHED {
@@ -223,6 +256,17 @@ impl Watched {
             assert_eq!(seen, expected, "{why}\n{}", self.watches.board.text());
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// What changes nothing that is seen may be noticed later.
+    async fn is_counted(&self, error: &str, why: &str) {
+        let counted = async {
+            while self.counted(error) == 0.0 {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let became = timeout(DEADLINE, counted).await.is_ok();
+        assert!(became, "{why}: {error}\n{}", self.watches.board.text());
     }
 
     fn counted(&self, error: &str) -> f64 {
@@ -236,7 +280,12 @@ impl Watched {
 
 /// Acts them out at once, and writes down what was seen.
 async fn act_out(what: &str, cases: impl IntoIterator<Item = Case>) {
-    let seen = join_all(cases.into_iter().map(acts_out)).await;
+    let cases: Vec<Case> = cases.into_iter().collect();
+    let acts = cases.iter().flat_map(|case| {
+        let offsets = case.offsets.iter();
+        offsets.map(move |offsets| acts_out(case, offsets))
+    });
+    let seen = join_all(acts).await;
     EVIDENCE.entry(
         what,
         "LAGSLOPE_EVIDENCE=docs/evidence cargo test --test it simulator::faults",
@@ -248,26 +297,25 @@ async fn act_out(what: &str, cases: impl IntoIterator<Item = Case>) {
 }
 
 /// Gives what was seen meanwhile and afterwards.
-async fn acts_out(case: Case) -> String {
-    let why = case.why;
-    let watched = Watched::start().await;
+async fn acts_out(case: &Case, offsets: &str) -> String {
+    let why = &*format!("{} ({offsets})", case.why);
+    let watched = Watched::start(offsets).await;
     watched.becomes(ALL, why).await;
-    for fault in case.wrong {
-        watched.cluster.fault(fault);
+    if offsets != "query" {
+        watched.is_streamed(why).await;
     }
-    for moved in case.moved {
-        watched.cluster.shift(moved);
+    for fault in &case.wrong {
+        watched.cluster.fault(fault.clone());
+    }
+    for moved in &case.moved {
+        watched.cluster.shift(moved.clone());
     }
     watched.becomes(case.meanwhile, why).await;
     if case.meanwhile != ALL {
         watched.stays(case.meanwhile, why).await;
     }
     if let Some(error) = case.error {
-        assert!(
-            watched.counted(error) > 0.0,
-            "{why}\n{}",
-            watched.watches.board.text()
-        );
+        watched.is_counted(error, why).await;
     }
     watched.cluster.heal_all();
     let healed = Instant::now();
@@ -344,13 +392,15 @@ async fn an_error_takes_away_what_it_is_about() {
             error(16, ApiKey::OffsetFetch),
             NO_COMMITS_OF_ONE,
             "not_coordinator",
-        ),
+        )
+        .when(QUERY),
         case(
             "still loads",
             error(14, ApiKey::OffsetFetch),
             NO_COMMITS_OF_ONE,
             "coordinator_load_in_progress",
-        ),
+        )
+        .when(QUERY),
         case(
             "another leads",
             error(6, ApiKey::ListOffsets),
@@ -388,7 +438,8 @@ async fn without_a_right_there_is_nothing_and_no_zero() {
             denies(ApiKey::OffsetFetch),
             NOTHING,
             "group_authorization_failed",
-        ),
+        )
+        .when(QUERY),
         case(
             "no end is told",
             denies(ApiKey::ListOffsets),
@@ -403,6 +454,41 @@ async fn without_a_right_there_is_nothing_and_no_zero() {
         ),
     ];
     act_out("Without a right there is nothing, and no zero", cases).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_stream_tells_needs_no_question_and_what_it_does_not_is_asked() {
+    let denies = |api| Fault::new(Trouble::Denies).with(api);
+    let stream: &[&str] = &["stream", "auto"];
+    let cases = [
+        case("no commit is told", denies(ApiKey::OffsetFetch), ALL, None).when(stream),
+        case(
+            "another coordinates",
+            at_2(Trouble::Error { code: 16 }).with(ApiKey::OffsetFetch),
+            ALL,
+            None,
+        )
+        .when(stream),
+        case(
+            "the stream is refused",
+            denies(ApiKey::Fetch),
+            ALL,
+            "stream_refused",
+        )
+        .when(&["auto"]),
+        case(
+            "the stream is refused, and nothing else is wanted",
+            denies(ApiKey::Fetch),
+            NOTHING,
+            "stream_refused",
+        )
+        .when(&["stream"]),
+    ];
+    act_out(
+        "What the stream tells needs no question, and what it doesn't tell is asked",
+        cases,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@ use kafka_protocol::messages::{
     ApiKey, DescribeGroupsRequest, FindCoordinatorRequest, ListGroupsRequest, ListOffsetsRequest,
     MetadataRequest,
 };
-use lagslope::kafka::{Sampler, Settings};
+use lagslope::kafka::{Offsets, Sampler, Settings};
 use lagslope::simulator::arrivals::Arrivals;
 use lagslope::simulator::delay::Delay;
 use lagslope::simulator::fault::{Fault, Move, Moved, Trouble};
@@ -155,7 +155,8 @@ async fn a_cycle_of_twenty_thousand_partitions_is_a_handful_of_requests() {
     };
     world.add_scale(size, NOW - 3_600.0);
     let running = at_rest(world).await;
-    let settings = Settings::new("test".to_owned(), vec![running.addresses()[0].to_string()]);
+    let mut settings = Settings::new("test".to_owned(), vec![running.addresses()[0].to_string()]);
+    settings.offsets = Offsets::Query;
     let mut sampler = Sampler::new(settings);
     for cycle in 0..3_u64 {
         let sample = sampler.sample(NOW + 10.0 * cycle as f64).await;

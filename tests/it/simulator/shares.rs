@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lagslope::analysis::sample::{GroupSample, Sample};
-use lagslope::kafka::{Sampler, Settings};
+use lagslope::kafka::{Offsets, Sampler, Settings};
 use lagslope::simulator::arrivals::Arrivals;
 use lagslope::simulator::delay::Delay;
 use lagslope::simulator::fault::{Fault, Move, Moved, Trouble};
@@ -42,6 +42,7 @@ fn world(brokers: u32) -> World {
 fn sampler(running: &Running) -> Sampler {
     let mut settings = Settings::new("test".to_owned(), vec![running.addresses()[0].to_string()]);
     settings.request_timeout = Duration::from_millis(700);
+    settings.offsets = Offsets::Query;
     Sampler::new(settings)
 }
 
