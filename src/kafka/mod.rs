@@ -72,3 +72,69 @@ pub mod fuzzing {
         }
     }
 }
+
+/// The doors through which `benches/` and the demonstrations come in.
+#[doc(hidden)]
+pub mod measuring {
+    use std::time::{Duration, Instant};
+
+    use super::stream::{Beginning, Ledger, Reading, WallClock};
+    use super::{Settings, stream::Ended};
+
+    /// The commit stream, and what its records came to.
+    pub struct Stream(Ledger);
+
+    impl Stream {
+        /// Of one shard, in which these groups are followed.
+        pub fn following(groups: &[String]) -> Self {
+            let mut ledger = Ledger::new(1, 1_000);
+            groups.iter().for_each(|group| ledger.follow(0, group));
+            Self(ledger)
+        }
+
+        /// Takes a record that was read when it was written.
+        pub fn take(&mut self, offset: u64, key: &[u8], value: &[u8], at_ms: i64) {
+            self.0.take((0, offset), (Some(key), Some(value)), at_ms);
+        }
+
+        /// Hands out the commits of a group, as each cycle does; gives how many.
+        pub fn tell(&mut self, group: &str) -> usize {
+            let told = self.0.tell(group).unwrap_or_default();
+            told.iter().map(|topic| topic.partitions.len()).sum()
+        }
+    }
+
+    /// Reads the commit stream of a cluster from its beginning to these ends, by shard; gives how long that took.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't be read.
+    pub async fn read_to(
+        settings: &Settings,
+        groups: &[String],
+        ends: &[u64],
+        now_ms: i64,
+    ) -> Result<Duration, String> {
+        let began = Instant::now();
+        let beginning = Beginning {
+            ends: ends.iter().copied().map(Some).collect(),
+            from_ms: 0,
+            step_ms: 1_000,
+            now: WallClock {
+                ms: now_ms,
+                at: tokio::time::Instant::now(),
+            },
+        };
+        let reading = Reading::begin(settings, beginning);
+        let reading = reading.map_err(|ended: Ended| ended.reason().to_owned())?;
+        for group in groups {
+            reading.ledger().follow(0, group);
+        }
+        let ends: Vec<(usize, u64)> = ends.iter().copied().enumerate().collect();
+        reading.reach(&ends, Duration::from_secs(300)).await;
+        match reading.ended() {
+            Some(why) => Err(why.reason().to_owned()),
+            None => Ok(began.elapsed()),
+        }
+    }
+}

@@ -11,6 +11,6 @@ pub mod records;
 mod streamed;
 
 pub(crate) use asking::AskStreamed;
-pub(crate) use ledger::{Millis, Timed};
-pub(crate) use reading::WallClock;
+pub(crate) use ledger::{Ledger, Millis, Timed};
+pub(crate) use reading::{Beginning, Ended, Reading, WallClock};
 pub(crate) use streamed::Streamed;

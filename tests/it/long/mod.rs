@@ -2,6 +2,7 @@
 //! when `LAGSLOPE_LONG` is set (`./test --long`); what they see goes to docs/evidence.
 
 mod acts;
+mod commit_records;
 mod exact_times;
 mod faults;
 mod fresh_clone;
