@@ -1,30 +1,33 @@
 # Two images from one file: `lagslope` (the default), and `pressure`, the producer/consumer pair that docker-compose.yml puts it under.
 
 FROM rust:1.95-slim-bookworm AS sources
+# What librdkafka is built with.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends g++ make pkg-config libssl-dev zlib1g-dev \
+ && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
 
 FROM sources AS build-lagslope
-# Only the daemon: what the examples need (librdkafka) isn't compiled. The commit is told by lagslope_build_info:
+# The commit is told by lagslope_build_info:
 # docker build --build-arg LAGSLOPE_COMMIT=$(git rev-parse --short HEAD) .
 ARG LAGSLOPE_COMMIT
 RUN cargo build --locked --release --bin lagslope
 
 FROM sources AS build-pressure
-RUN apt-get update \
- && apt-get install -y --no-install-recommends g++ make pkg-config libssl-dev zlib1g-dev \
- && rm -rf /var/lib/apt/lists/*
 RUN cargo build --locked --release --example pressure
 
-FROM debian:bookworm-slim AS pressure
+FROM debian:bookworm-slim AS linked
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libssl3 zlib1g \
  && rm -rf /var/lib/apt/lists/*
+
+FROM linked AS pressure
 COPY --from=build-pressure /build/target/release/examples/pressure /usr/local/bin/pressure
 USER 65534:65534
 ENTRYPOINT ["/usr/local/bin/pressure"]
 
-FROM debian:bookworm-slim AS lagslope
+FROM linked AS lagslope
 # The platform's authorities, for TLS without ssl.ca.location. The image of the build has them; this one has none.
 COPY --from=build-lagslope /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build-lagslope /build/target/release/lagslope /usr/local/bin/lagslope

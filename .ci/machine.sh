@@ -2,8 +2,10 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# What cargo builds librdkafka with, what fetches Kafka's jars, and procps for `kill`, which the smallest Debian lacks.
-build_packages=(g++ make pkg-config libssl-dev zlib1g-dev curl git procps)
+# What cargo builds librdkafka with.
+link_packages=(g++ make pkg-config libssl-dev zlib1g-dev)
+# With what fetches Kafka's jars, and procps for `kill`, which the smallest Debian lacks.
+build_packages=("${link_packages[@]}" curl git procps)
 oldest_java=17
 
 fail() {

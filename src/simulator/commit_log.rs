@@ -12,8 +12,9 @@ use super::{Time, World};
 /// Partitions of the topic: Kafka's `offsets.topic.num.partitions`.
 pub(super) const PARTITIONS: u32 = 50;
 
-/// Records are worked out for so much of a partition's time at once: a few hundred for a reader in the middle of it to go through.
-const SLOT_SECONDS: f64 = 10.0;
+/// Records are worked out for so much of a partition's time at once: a few hundred for a reader in the middle of it to go through, of a
+/// crowd a few thousand.
+const SLOT_SECONDS: f64 = 2.0;
 
 /// A record, before it is bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
