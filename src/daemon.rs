@@ -67,7 +67,7 @@ impl Source for crate::kafka::Sampler {
 
     async fn past(&mut self, now: Moment, interval_seconds: f64) -> Samples {
         let recalled = crate::kafka::Sampler::recall(self, now, interval_seconds);
-        Box::new(recalled.await.into_iter())
+        Box::new(recalled.await)
     }
 
     fn forget_past(&mut self) {

@@ -24,16 +24,16 @@ pub fn cycles(partitions: usize, interval_seconds: f64) -> usize {
     if cycles < LEAST_CYCLES { 0 } else { cycles }
 }
 
-/// Recalls so many cycles before `now`, of the groups whose commits are told with their times, as far back as `now` has them.
+/// Recalls so many cycles up to `now`, of the groups whose commits are told with their times, as far back as `now` has them.
 /// `arrivals` is how far logs had reached, in order of time.
 pub fn samples(
     now: Sample,
-    arrivals: &[Past],
+    arrivals: Vec<Past>,
     (cycles, interval_seconds): (usize, f64),
 ) -> impl Iterator<Item = Sample> + Send + 'static {
     let mut recalled = Recalled::new(now, arrivals);
     let end = recalled.now.at;
-    (1..=cycles).rev().map(move |n| {
+    (0..cycles).rev().map(move |n| {
         let at = end - n as f64 * interval_seconds;
         recalled.sample(at)
     })
@@ -95,12 +95,12 @@ impl Walk {
 }
 
 impl Recalled {
-    fn new(mut now: Sample, arrivals: &[Past]) -> Self {
+    fn new(mut now: Sample, arrivals: Vec<Past>) -> Self {
         let groups = std::mem::take(&mut now.groups).into_iter();
         let groups: Vec<Group> = groups.filter_map(group).collect();
-        let walks = arrivals.iter().map(|past| {
-            let walk = Walk::new(past.points.clone());
-            ((past.topic, past.partition), walk)
+        let walks = arrivals.into_iter().map(|past| {
+            let place = (past.topic, past.partition);
+            (place, Walk::new(past.points))
         });
         Self {
             groups,
@@ -304,8 +304,9 @@ mod tests {
             (70.0, Some(20), Some(10)),
             (80.0, Some(30), Some(10)),
             (90.0, Some(40), Some(30)),
+            (100.0, Some(40), Some(30)),
         ];
-        assert_eq!(pairs(samples(now, &arrivals, (4, 10.0))), expected);
+        assert_eq!(pairs(samples(now, arrivals, (5, 10.0))), expected);
     }
 
     #[test]
@@ -314,7 +315,7 @@ mod tests {
             vec![(0, 30), (1, 7)],
             Some(vec![(0, 10, 65.0), (0, 20, 68.0), (0, 30, 85.0)]),
         );
-        let told: Vec<_> = samples(now, &arrivals(&[(0.0, 90)]), (4, 10.0))
+        let told: Vec<_> = samples(now, arrivals(&[(0.0, 90)]), (5, 10.0))
             .map(|sample| {
                 let commits = sample.groups[0].commits.as_ref().expect("told");
                 let topic = &commits.topics[0];
@@ -332,24 +333,13 @@ mod tests {
     #[test]
     fn no_commit_is_beyond_the_end() {
         let now = now(vec![(0, 30)], Some(vec![(0, 30, 75.0)]));
-        let told = pairs(samples(
-            now,
-            &arrivals(&[(50.0, 10), (95.0, 11)]),
-            (2, 10.0),
-        ));
-        assert_eq!(
-            told,
-            [(80.0, Some(30), Some(30)), (90.0, Some(30), Some(30))]
-        );
+        let told = pairs(samples(now, arrivals(&[(50.0, 10), (95.0, 11)]), (3, 10.0)));
+        assert_eq!(told, [80.0, 90.0, 100.0].map(|at| (at, Some(30), Some(30))));
     }
 
     #[test]
     fn groups_whose_commits_have_no_times_are_not_recalled() {
-        let told = samples(
-            now(vec![(0, 30)], None),
-            &arrivals(&[(50.0, 10)]),
-            (2, 10.0),
-        );
+        let told = samples(now(vec![(0, 30)], None), arrivals(&[(50.0, 10)]), (2, 10.0));
         assert!(told.into_iter().all(|sample| sample.groups.is_empty()));
     }
 

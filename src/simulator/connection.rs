@@ -91,19 +91,19 @@ impl Connection {
 
     /// The answer, when there is enough to tell or the client doesn't want to wait longer for it.
     async fn answer(&self, api: ApiKey, header: &RequestHeader, frame: Bytes) -> Option<Bytes> {
-        let (mut waited, mut step) = (Duration::ZERO, WAIT_EVERY);
+        let mut waited = Duration::ZERO;
         loop {
             let answer = {
                 let faults = self.cluster.switches.now();
                 let view = self.view(&faults, api);
                 api::answer(&view, api, header, frame.clone())?
             };
-            match answer {
+            let step = match answer {
                 Answer::Now(bytes) => return Some(bytes),
                 Answer::NothingNew(bytes, patience) if waited >= patience => return Some(bytes),
                 // To work it out costs more than to wait: who asks for much gets it a little late.
-                Answer::NothingNew(_, patience) => step = (patience / 2).max(WAIT_EVERY),
-            }
+                Answer::NothingNew(_, patience) => (patience / 2).max(WAIT_EVERY),
+            };
             tokio::time::sleep(step).await;
             waited += step;
         }

@@ -26,14 +26,14 @@ const INSTANTS_MAX: usize = 60;
 /// With fewer, the lines between them would be made up.
 const INSTANTS_MIN: usize = 6;
 
-/// No further instant is asked for after this.
-const BEGIN_WITHIN: Duration = Duration::from_secs(8);
+/// No further instant is asked for after this: what comes late is lost, all of it.
+const BEGIN_WITHIN: Duration = Duration::from_secs(3);
 
 /// Requests that are under way at once.
 const AHEAD: usize = 4;
 
 /// How long a broker may take for all of them.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks a leader how far partitions that it leads had reached at instants, newest first.
 pub(crate) struct AskArrivals {

@@ -29,9 +29,26 @@ const PARTITIONS: usize = 20_000;
 impl Sampler {
     /// What would have been read until `now`, every so many seconds; nothing where the stream can't be read, where clocks don't agree
     /// or where it would take too long.
-    pub async fn recall(&mut self, now: Moment, interval_seconds: f64) -> Vec<Sample> {
+    pub async fn recall(
+        &mut self,
+        now: Moment,
+        interval_seconds: f64,
+    ) -> impl Iterator<Item = Sample> + Send + 'static {
+        let recalled = self.recalled(now, interval_seconds).await;
+        let samples = recalled.map(|(last, arrivals, cycles)| {
+            recalled::samples(last, arrivals, (cycles, interval_seconds))
+        });
+        samples.into_iter().flatten()
+    }
+
+    /// The last sample of the past, how far logs had reached before it, and how many cycles that is to become.
+    async fn recalled(
+        &mut self,
+        now: Moment,
+        interval_seconds: f64,
+    ) -> Option<(Sample, Vec<Past>, usize)> {
         if self.settings.offsets == Offsets::Query {
-            return Vec::new();
+            return None;
         }
         let clock = Clock::start(now);
         self.streamed.hold();
@@ -47,14 +64,14 @@ impl Sampler {
         if !read.await || cycles == 0 || !self.clock_trust.is_agreed() {
             self.streamed.end_past();
             self.forget_past();
-            return Vec::new();
+            return None;
         }
         let second = self.sample(later(clock)).await;
         self.streamed.end_past();
         let arrivals = self.ask_arrivals(&second, later(clock), seconds).await;
         // They were told of the time before, and nobody has heard it.
         self.forget_past();
-        recalled::samples(second, &arrivals, (cycles, interval_seconds)).collect()
+        Some((second, arrivals, cycles))
     }
 
     async fn ask_arrivals(&mut self, sample: &Sample, now: Moment, seconds: f64) -> Vec<Past> {
