@@ -76,7 +76,9 @@ pub mod fuzzing {
 /// The doors through which `benches/` and the demonstrations come in.
 #[doc(hidden)]
 pub mod measuring {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
+
+    use tokio::time::Instant;
 
     use super::stream::{Beginning, Ledger, Reading, WallClock};
     use super::{Settings, stream::Ended};
@@ -122,7 +124,7 @@ pub mod measuring {
             step_ms: 1_000,
             now: WallClock {
                 ms: now_ms,
-                at: tokio::time::Instant::now(),
+                at: Instant::now(),
             },
         };
         let reading = Reading::begin(settings, beginning);

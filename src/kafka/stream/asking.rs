@@ -40,7 +40,7 @@ impl AskStreamed {
         let ledger = told.shared.ledger();
         groups.retain(|group| {
             let shard = ledger.knows(group);
-            !shard.is_some_and(|shard| told.complete.get(shard) == Some(&true))
+            shard.is_none_or(|shard| told.complete.get(shard) != Some(&true))
         });
         groups
     }

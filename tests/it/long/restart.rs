@@ -20,8 +20,10 @@ const AFTER: Duration = Duration::from_secs(30);
 
 const GROUPS: [&str; 2] = ["payments", "shipping"];
 
+type Labels = &'static [(&'static str, &'static str)];
+
 /// What is compared: the name, further labels, and by what share it may differ on a cluster that goes on working.
-const COMPARED: &[(&str, &[(&str, &str)], f64)] = &[
+const COMPARED: &[(&str, Labels, f64)] = &[
     ("production_rate", &[], 0.05),
     ("consumption_rate", &[], 0.05),
     ("lag_slope", &[("window", "rate")], 0.25),
