@@ -87,7 +87,6 @@ fn memory(rounds: &[Vec<Record>], names: &[String]) {
     let held = |region: &Region<'_, System>| {
         let change = region.change();
         change.bytes_allocated as i64 - change.bytes_deallocated as i64
-            + change.bytes_reallocated as i64
     };
     let keys = GROUPS as i64 * i64::from(PARTITIONS);
     let after = held(&region) / keys;

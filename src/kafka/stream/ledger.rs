@@ -297,6 +297,8 @@ impl Ledger {
         }
         for (name, partitions) in topics {
             let tail = followed.topic(name);
+            let more = partitions.len().saturating_sub(tail.keys.len());
+            tail.keys.reserve_exact(more);
             for (partition, offset) in partitions {
                 tail.put_base(*partition, *offset);
             }
@@ -433,6 +435,8 @@ impl Followed {
     fn topic(&mut self, name: &str) -> &mut TopicTail {
         let found = self.topics.binary_search_by(|tail| (*tail.name).cmp(name));
         let index = found.unwrap_or_else(|index| {
+            // Most groups read one topic: a doubled room would hold four.
+            self.topics.reserve_exact(1);
             self.topics.insert(index, TopicTail::new(name));
             index
         });
@@ -497,6 +501,9 @@ impl TopicTail {
                 partition,
                 newest: NONE,
             };
+            if self.keys.len() == self.keys.capacity() {
+                self.keys.reserve_exact(1 + self.keys.len() / 4);
+            }
             self.keys.insert(index, key);
             index
         });
@@ -568,11 +575,14 @@ impl TopicTail {
         edges
     }
 
-    /// The room for them stays, as they come again: no more than twice what the past needed.
+    /// The room for them stays, as they come again: what they needed now, or four a partition after more than that, and a little more.
     fn drop_edges(&mut self) {
-        let usual = 2 * self.edges.len().min(4 * self.keys.len());
+        let usual = self.edges.len().min(4 * self.keys.len());
+        let room = usual + usual / 8;
         self.edges.clear();
-        self.edges.shrink_to(usual);
+        if self.edges.capacity() > room + room / 4 {
+            self.edges.shrink_to(room);
+        }
         for key in &mut self.keys {
             key.newest = NONE;
         }
