@@ -2,7 +2,7 @@
 //! shared with another cluster but the board. It takes new orders between two cycles.
 
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch::Receiver;
@@ -84,6 +84,8 @@ fn reason(error: JoinError) -> String {
 /// What a watch that starts over goes on with: counters.
 #[derive(Debug, Default)]
 struct Lasting {
+    /// The past was recalled, or that was tried: a bug in it must not end every life.
+    has_recalled: AtomicBool,
     skipped: Skipped,
     totals: Mutex<Totals>,
 }
@@ -156,9 +158,16 @@ impl<S: Source> Watch<S> {
 
     /// What somebody knows of before it was watched is understood as if it had been read then.
     async fn recall(&mut self) {
+        if self.lasting.has_recalled.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let now = self.clock.look().now;
         let interval = self.in_force.common.sample_interval.as_secs_f64();
         let past = self.source.past(now, interval).await;
+        if self.clock.look().is_torn() {
+            self.source.forget_past();
+            return;
+        }
         let (orders, assignment) = (Arc::clone(&self.in_force), Arc::clone(&self.assignment));
         self.with_mind(move |held| {
             held.wall_ahead_seconds = now.wall_ahead_seconds;

@@ -71,9 +71,9 @@ impl Coordinators {
         usize::try_from(hash).ok()?.checked_rem(self.leaders.len())
     }
 
-    /// Partitions of Kafka's offsets; 0 while none are known.
-    pub(crate) fn count(&self) -> usize {
-        self.leaders.len()
+    /// How many partitions Kafka's offsets have (0 while none are known), and the topic's id.
+    pub(crate) fn topic(&self) -> (usize, Option<u128>) {
+        (self.leaders.len(), self.id)
     }
 }
 

@@ -119,7 +119,8 @@ pub mod measuring {
     ) -> Result<Duration, String> {
         let began = Instant::now();
         let beginning = Beginning {
-            ends: ends.iter().copied().map(Some).collect(),
+            shards: ends.len(),
+            ends: ends.iter().copied().enumerate().collect(),
             from_ms: 0,
             step_ms: 1_000,
             now: WallClock {

@@ -1,13 +1,15 @@
 //! The commit stream: what groups commit, read from the topic `__consumer_offsets` instead of being asked for.
 //!
 //! `reading` is the client that reads it (`librdkafka` how that is set up), `records` what its bytes mean, `ledger` what they came to.
-//! `streamed` says from cycle to cycle what of that can be relied on, and `asking` what the brokers are asked because of it.
+//! `streamed` says from cycle to cycle what of that can be relied on (`shards` of which parts), and `asking` what the brokers are asked
+//! because of it.
 
 mod asking;
 mod ledger;
 mod librdkafka;
 mod reading;
 pub mod records;
+mod shards;
 mod streamed;
 
 pub(crate) use asking::AskStreamed;

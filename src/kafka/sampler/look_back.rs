@@ -36,6 +36,12 @@ impl ClockTrust {
 impl Sampler {
     /// What was told of the time before partitions were watched is of no use any more, and neither is what the clocks agreed on.
     pub fn forget_past(&mut self) {
+        self.streamed.forget_times();
+        self.forget_told_past();
+    }
+
+    /// The same of what logs told; commits that are read go on.
+    pub(super) fn forget_told_past(&mut self) {
         self.topics.forget_pasts();
         self.clock_trust.agreed_at = None;
     }

@@ -63,14 +63,14 @@ impl Sampler {
             .read_past(&self.settings, groups, begin, PATIENCE);
         if !read.await || cycles == 0 || !self.clock_trust.is_agreed() {
             self.streamed.end_past();
-            self.forget_past();
+            self.forget_told_past();
             return None;
         }
         let second = self.sample(later(clock)).await;
         self.streamed.end_past();
         let arrivals = self.ask_arrivals(&second, later(clock), seconds).await;
         // They were told of the time before, and nobody has heard it.
-        self.forget_past();
+        self.forget_told_past();
         Some((second, arrivals, cycles))
     }
 

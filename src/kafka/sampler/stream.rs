@@ -16,9 +16,9 @@ use crate::kafka::topic::Topic;
 
 impl Sampler {
     pub(super) fn begin_stream_cycle(&mut self, clock: Clock) {
-        let shards = self.topics.coordinators().count();
+        let topic = self.topics.coordinators().topic();
         let wall = wall_clock(clock);
-        self.streamed.begin_cycle(&self.settings, shards, wall);
+        self.streamed.begin_cycle(&self.settings, topic, wall);
     }
 
     /// What a broker is to tell of the stream, or need not tell because of it.
@@ -45,7 +45,8 @@ impl Sampler {
     pub(super) async fn read_stream(&mut self, commits: &mut CommitsByGroup, clock: Clock) {
         self.streamed.catch_up().await;
         let tally = self.cluster.tally();
-        self.streamed.note_complete(|at| clock.wall_ms(at), tally);
+        let wall_ms = |at| clock.wall_ms(at);
+        self.streamed.note_complete(&self.settings, wall_ms, tally);
         let mut dropped = Vec::new();
         for (name, group) in self.groups.iter_mut() {
             let listed = group.is_listed() && !group.kind.as_deref().is_some_and(is_share);

@@ -17,7 +17,7 @@ use crate::kafka::settings::IsolationLevel;
 /// For one broker, in one cycle.
 #[derive(Default)]
 pub(crate) struct AskStreamed {
-    /// No commits are asked for: they are told by the stream, or not at all.
+    /// While the stream isn't read, no commits are asked for.
     pub(crate) only: bool,
     pub(crate) told: Option<Told>,
     /// The shards that it leads.

@@ -18,6 +18,9 @@ pub(crate) type Millis = i64;
 /// Commits in the place of time of one that was asked for: nobody said when it was made.
 const TIMELESS: Millis = Millis::MIN;
 
+/// The commit is gone: kept until a cycle has passed, or what was asked for just before would bring it back.
+const GONE: u64 = u64::MAX;
+
 /// No edge.
 const NONE: u32 = u32::MAX;
 
@@ -84,6 +87,8 @@ struct Followed {
     rebalanced: bool,
     /// Its edges are all since it was last told.
     is_timed: bool,
+    /// Some of its commits are gone.
+    has_gone: bool,
 }
 
 /// Whether a group's commits of before the stream are known.
@@ -191,6 +196,31 @@ impl Ledger {
         }
     }
 
+    /// How far a shard was read; absent when it isn't.
+    pub(crate) fn position(&self, shard: usize) -> Option<u64> {
+        self.shards.get(shard)?.position
+    }
+
+    /// The past of a shard begins later than was asked for: of what was committed before its first record, nothing is known.
+    pub(crate) fn clip(&mut self, shard: usize) {
+        if let Some(shard) = self.shards.get_mut(shard) {
+            shard.is_torn = true;
+            shard.whole_since_ms = Some(Millis::MAX);
+        }
+    }
+
+    /// What was told last was heard by nobody, or nobody knows how much time has passed since: no time of a commit until now is of use.
+    pub(crate) fn forget_times(&mut self) {
+        for followed in self.groups.values_mut() {
+            followed.is_timed = false;
+            followed.topics.iter_mut().for_each(TopicTail::drop_edges);
+        }
+        for shard in &mut self.shards {
+            shard.complete_ms = None;
+        }
+        self.freshest = None;
+    }
+
     /// Takes the next record of a shard, read at `read_ms`.
     pub(crate) fn take(
         &mut self,
@@ -261,6 +291,7 @@ impl Ledger {
                 generation: None,
                 rebalanced: false,
                 is_timed: self.past.is_some(),
+                has_gone: false,
             };
             self.groups.insert(group.into(), followed);
         }
@@ -271,6 +302,9 @@ impl Ledger {
         for followed in self.groups.values_mut() {
             if followed.base == Base::Early {
                 followed.base = Base::Wanted;
+            }
+            if std::mem::take(&mut followed.has_gone) {
+                followed.forget_gone();
             }
         }
     }
@@ -377,7 +411,13 @@ impl Ledger {
     ) {
         match records::read(key, value) {
             Ok(said) => self.note(shard, said, read_ms),
-            Err(skipped) => self.skip(skipped),
+            Err(skipped) => {
+                self.skip(skipped);
+                let group = key.and_then(records::committing_group);
+                if let Some(followed) = group.and_then(|group| self.groups.get_mut(group)) {
+                    followed.doubt();
+                }
+            }
         }
     }
 
@@ -455,13 +495,22 @@ impl Followed {
     }
 
     fn remove(&mut self, place: Place<'_>) {
-        let tail = self.topic(place.topic);
-        if let Ok(index) = tail.index(place.partition) {
-            tail.keys.remove(index);
+        self.has_gone = true;
+        self.topic(place.topic).put_gone(place.partition);
+    }
+
+    fn forget_gone(&mut self) {
+        for tail in &mut self.topics {
+            tail.keys.retain(|key| key.offset != GONE);
         }
-        if tail.keys.is_empty() {
-            self.topics.retain(|tail| *tail.name != *place.topic);
-        }
+        self.topics.retain(|tail| !tail.keys.is_empty());
+    }
+
+    /// It committed something that can't be read: it has to be asked for all of it, and what was read before is no news.
+    fn doubt(&mut self) {
+        self.topics.clear();
+        self.base = Base::Early;
+        self.is_timed = false;
     }
 }
 
@@ -479,6 +528,16 @@ impl TopicTail {
     fn index(&self, partition: u32) -> Result<usize, usize> {
         self.keys
             .binary_search_by_key(&partition, |key| key.partition)
+    }
+
+    fn put_gone(&mut self, partition: u32) {
+        let index = self.index(partition).unwrap_or_else(|index| {
+            self.put_base(partition, GONE);
+            index
+        });
+        // Not one that was asked for.
+        let key = &mut self.keys[index];
+        (key.offset, key.at_ms) = (GONE, TIMELESS + 1);
     }
 
     fn put_base(&mut self, partition: u32, offset: u64) {
@@ -540,15 +599,13 @@ impl TopicTail {
     }
 
     fn tell(&mut self, is_timed: bool, whole_since: Option<Millis>) -> Option<TopicTold> {
-        if self.keys.is_empty() {
-            return None;
-        }
-        let mut edges = is_timed.then(|| self.edges_by_partition());
+        let mut edges = is_timed.then(|| self.edges_by_partition(whole_since));
         if let (Some(edges), Some(since)) = (&mut edges, whole_since) {
             forget_before(edges, since);
         }
         self.drop_edges();
-        let keys = self.keys.iter();
+        let keys = self.keys.iter().filter(|key| key.offset != GONE);
+        keys.clone().next()?;
         Some(TopicTold {
             name: self.name.clone(),
             id: self.id,
@@ -557,10 +614,19 @@ impl TopicTail {
         })
     }
 
-    fn edges_by_partition(&self) -> Vec<Timed> {
+    /// Where nothing is known of before some time, a commit of before is told as of then.
+    fn edges_by_partition(&self, whole_since: Option<Millis>) -> Vec<Timed> {
         let mut edges = Vec::with_capacity(self.edges.len());
-        for key in &self.keys {
+        for key in self.keys.iter().filter(|key| key.offset != GONE) {
             let first = edges.len();
+            if let (TIMELESS, Some(at_ms)) = (key.at_ms, whole_since) {
+                edges.push(Timed {
+                    partition: key.partition,
+                    offset: key.offset,
+                    at_ms,
+                });
+                continue;
+            }
             let mut at = key.newest;
             while let Some(edge) = self.edges.get(at as usize) {
                 edges.push(Timed {
@@ -851,6 +917,73 @@ mod tests {
             .pop()
             .expect("a topic");
         assert_eq!((told.id, told.partitions), (Some(2), vec![(2, 9)]));
+    }
+
+    #[test]
+    fn a_group_whose_commit_cannot_be_read_is_asked_for_again() {
+        let mut story = Story::told(&[(0, 5), (1, 6)]);
+        story.commits(&[(7, 1_000)]);
+        let (key, _) = record(GROUP, 0, None);
+        let of_the_future = b"\0\x63\0\0";
+        let place = (SHARD, story.offset);
+        let bytes = (Some(&*key), Some(&of_the_future[..]));
+        story.ledger.take(place, bytes, 2_000);
+        assert_eq!(story.ledger.knows(GROUP), None, "what was read is old");
+        story.base(&[(0, 9)]);
+        assert_eq!(story.ledger.knows(GROUP), None, "asked for before, perhaps");
+        story.ledger.begin_cycle();
+        story.base(&[(0, 9), (1, 6)]);
+        assert_eq!(story.ledger.knows(GROUP), Some(SHARD));
+        assert_eq!(story.partitions(), [(0, 9), (1, 6)]);
+    }
+
+    #[test]
+    fn what_was_deleted_after_it_was_asked_for_does_not_come_back() {
+        let mut story = Story::begin();
+        story.read(GROUP, 0, None, 1_000);
+        story.base(&[(0, 5), (1, 6)]);
+        assert_eq!(story.partitions(), [(1, 6)]);
+        story.ledger.begin_cycle();
+        assert_eq!(story.partitions(), [(1, 6)]);
+        story.base(&[(0, 8), (1, 6)]);
+        assert_eq!(story.partitions(), [(0, 8), (1, 6)], "committed anew");
+    }
+
+    #[test]
+    fn times_that_nobody_heard_are_not_told() {
+        let mut story = Story::told(&[(0, 5)]);
+        story.ledger.note_complete(SHARD, 500);
+        story.commits(&[(6, 1_000)]);
+        story.ledger.forget_times();
+        story.commits(&[(7, 2_000)]);
+        assert_eq!(story.edges(), None);
+        assert_eq!(
+            story.ledger.take_freshest(),
+            None,
+            "it may be as old as it likes"
+        );
+        story.commits(&[(8, 3_000)]);
+        assert_eq!(story.edges(), Some(vec![(0, 8, 3_000)]));
+    }
+
+    #[test]
+    fn of_a_past_that_was_clipped_older_commits_are_known_from_its_beginning_on() {
+        let mut ledger = Ledger::new(2, 0);
+        ledger.begin_past(PastTold {
+            until_ms: 9_000,
+            parts: 30,
+        });
+        ledger.advance(SHARD, 100);
+        ledger.clip(SHARD);
+        ledger.follow(SHARD, GROUP);
+        ledger.begin_cycle();
+        let mut story = Story {
+            ledger,
+            offset: 100,
+        };
+        story.base(&[(0, 5), (1, 6)]);
+        story.commits(&[(7, 4_000)]);
+        assert_eq!(story.edges(), Some(vec![(0, 7, 4_000), (1, 6, 4_000)]));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! The thread ends by itself when its [`Reading`] is dropped, or when it cannot go on; it says why, and another has to begin anew.
 //! Whether it is anywhere near the end of the stream is judged by what the query client is told of the logs' ends.
 
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -31,16 +33,21 @@ const RECORDS_IN_A_RUN: u32 = 1_000;
 /// How long it may be unknown that the last records were ends of transactions, when nobody waits to know.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
+/// A clock that differs by more was set.
+const STEP_MS: Millis = 1_000;
+
 /// Finding the beginning takes a question to each broker.
 const FIND_BEGINNING: Duration = Duration::from_secs(10);
 
 /// Records of a shard's past that are read at most: a few seconds' work for all of them.
-const PAST_RECORDS_MAX: u64 = 200_000;
+const PAST_RECORDS_MAX: u64 = 40_000;
 
 /// Where reading begins, and how far its past goes back.
 pub(crate) struct Beginning {
-    /// The log ends of all shards, as far as they are known; reading begins there where nothing is younger than `from_ms`.
-    pub(crate) ends: Vec<Option<u64>>,
+    /// How many shards there are.
+    pub(crate) shards: usize,
+    /// Their log ends; those whose end is not known are not read.
+    pub(crate) ends: Vec<(usize, u64)>,
     /// Records from then on are read.
     pub(crate) from_ms: Millis,
     /// Edges are told apart from so many milliseconds on.
@@ -122,7 +129,7 @@ impl Reading {
     pub(crate) fn begin(settings: &Settings, beginning: Beginning) -> Result<Self, Ended> {
         let config = configuration(settings).map_err(Ended::Unsupported)?;
         let shared = Arc::new(Shared {
-            ledger: Mutex::new(Ledger::new(beginning.ends.len(), beginning.step_ms)),
+            ledger: Mutex::new(Ledger::new(beginning.shards, beginning.step_ms)),
             clock: Mutex::new(beginning.now),
             ended: Mutex::new(None),
             is_dropped: AtomicBool::new(false),
@@ -150,10 +157,15 @@ impl Reading {
         self.shared.ledger()
     }
 
-    /// What the machine's clock says by now: it may have been set.
+    /// What the machine's clock says by now. If it was set, or the machine slept, what was read meanwhile was timed wrongly.
     pub(crate) fn set_clock(&self, clock: WallClock) {
         let kept = self.shared.clock.lock();
-        *kept.unwrap_or_else(PoisonError::into_inner) = clock;
+        let mut kept = kept.unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *kept, clock);
+        drop(kept);
+        if (before.now_ms() - clock.now_ms()).abs() > STEP_MS {
+            self.ledger().forget_times();
+        }
     }
 
     /// Why it ended, if it did.
@@ -211,7 +223,8 @@ struct Thread {
 
 impl Thread {
     fn run(self) {
-        let ended = self.read();
+        let ended = catch_unwind(AssertUnwindSafe(|| self.read()));
+        let ended = ended.unwrap_or_else(|_| Some(Ended::Failed("a bug ended it".to_owned())));
         if let Some(why) = ended {
             let ended = self.shared.ended.lock();
             *ended.unwrap_or_else(PoisonError::into_inner) = Some(why);
@@ -275,33 +288,48 @@ impl Thread {
     }
 
     fn assign(&self, consumer: &BaseConsumer<Voice>) -> Result<(), KafkaError> {
-        let shards = self.beginning.ends.len();
-        let mut asked = TopicPartitionList::with_capacity(shards);
-        for shard in 0..shards {
-            let from = Offset::Offset(self.beginning.from_ms);
-            asked.add_partition_offset(OFFSETS_TOPIC, shard as i32, from)?;
-        }
-        let found = consumer.offsets_for_times(asked, FIND_BEGINNING)?;
-        let mut places = TopicPartitionList::with_capacity(shards);
-        for place in found.elements() {
-            place.error()?;
-            let shard = place.partition();
-            let end = usize::try_from(shard).ok();
-            let end = end.and_then(|shard| self.beginning.ends.get(shard).copied().flatten());
-            let offset = match (place.offset(), end) {
-                (Offset::Offset(found), Some(end)) if found >= 0 => {
-                    Offset::Offset(found.max(end.saturating_sub(PAST_RECORDS_MAX) as i64))
-                }
-                (Offset::Offset(found), None) if found >= 0 => Offset::Offset(found),
-                (_, Some(end)) => Offset::Offset(end as i64),
-                (_, None) => Offset::End,
-            };
-            if let (Offset::Offset(offset), Ok(shard)) = (offset, usize::try_from(shard)) {
-                self.shared.ledger().advance(shard, offset as u64);
+        let found = self.offsets(consumer, Offset::Offset(self.beginning.from_ms))?;
+        // Where the oldest open transaction begins, or the end: what it commits is told when it ends, and was not there when it was asked for.
+        let stable = self.offsets(consumer, Offset::End)?;
+        let mut places = TopicPartitionList::with_capacity(self.beginning.ends.len());
+        for (shard, end) in &self.beginning.ends {
+            let stable = stable.get(shard).copied().flatten().unwrap_or(*end);
+            let found = found.get(shard).copied().flatten().unwrap_or(*end);
+            let from = found.min(stable).min(*end);
+            let clipped = from.max(stable.min(*end).saturating_sub(PAST_RECORDS_MAX));
+            let mut ledger = self.shared.ledger();
+            ledger.advance(*shard, clipped);
+            if clipped > from {
+                ledger.clip(*shard);
             }
-            places.add_partition_offset(OFFSETS_TOPIC, shard, offset)?;
+            drop(ledger);
+            let offset = Offset::Offset(i64::try_from(clipped).unwrap_or(i64::MAX));
+            places.add_partition_offset(OFFSETS_TOPIC, *shard as i32, offset)?;
         }
         consumer.assign(&places)
+    }
+
+    /// Offsets of all shards that are read, by time; absent where no record is so young.
+    fn offsets(
+        &self,
+        consumer: &BaseConsumer<Voice>,
+        at: Offset,
+    ) -> Result<HashMap<usize, Option<u64>>, KafkaError> {
+        let mut asked = TopicPartitionList::with_capacity(self.beginning.ends.len());
+        for (shard, _) in &self.beginning.ends {
+            asked.add_partition_offset(OFFSETS_TOPIC, *shard as i32, at)?;
+        }
+        let found = consumer.offsets_for_times(asked, FIND_BEGINNING)?;
+        let mut offsets = HashMap::new();
+        for place in found.elements() {
+            place.error()?;
+            let offset = match place.offset() {
+                Offset::Offset(offset) => u64::try_from(offset).ok(),
+                _ => None,
+            };
+            offsets.extend(usize::try_from(place.partition()).map(|shard| (shard, offset)));
+        }
+        Ok(offsets)
     }
 
     /// Everything that was fetched is taken. How far that reaches says the consumer: the last records may be ends of transactions,

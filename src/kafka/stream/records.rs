@@ -118,6 +118,15 @@ pub fn read<'a>(key: Option<&'a [u8]>, value: Option<&[u8]>) -> Result<Said<'a>,
     }
 }
 
+/// The group of a commit by its key, whatever its value may be.
+pub(crate) fn committing_group(key: &[u8]) -> Option<&str> {
+    let mut key = Reader::new(key);
+    match key.i16().ok()? {
+        0 | 1 => key.text().ok(),
+        _ => None,
+    }
+}
+
 fn place<'a>(key: &mut Reader<'a>) -> Result<Place<'a>, Skipped> {
     let (group, topic) = (key.text()?, key.text()?);
     let partition = u32::try_from(key.i32()?).map_err(|_| Skipped::Malformed)?;

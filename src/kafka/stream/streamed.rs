@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::asking::{AskStreamed, Told};
 use super::ledger::{Ledger, Millis, PastTold, TopicTold};
 use super::reading::{Beginning, Ended, Reading, WallClock};
+use super::shards::Shards;
 use crate::analysis::sample::Offsets as Facts;
 use crate::kafka::client::tally::Tally;
 use crate::kafka::error::{BEHIND, COMMIT_IN_FUTURE};
@@ -38,21 +39,25 @@ const REFUSED_PAUSE: u32 = 30;
 /// … and when it failed otherwise.
 const FAILED_PAUSE: u32 = 3;
 
+/// … and when it can't be done: the brokers may be others by then.
+const UNSUPPORTED_PAUSE: u32 = 360;
+
+/// After so many cycles without getting on it begins anew.
+const IDLE_CYCLES_MAX: u32 = 30;
+
 /// The name under which its errors are counted.
 const API: &str = "CommitStream";
 
 /// The commit stream of a cluster.
 pub(crate) struct Streamed {
     reading: Option<Reading>,
-    /// Shards that were read to their ends in the last cycle.
-    complete: Vec<bool>,
-    /// Where they ended in this cycle, and when that was said.
-    ends: Vec<(usize, u64)>,
-    /// Where they ended in the last one.
-    ends_before: Vec<(usize, u64)>,
-    told_at: Vec<Option<Instant>>,
-    /// Cycles until it may be tried again; absent when that would be no use.
-    pause: Option<u32>,
+    shards: Shards,
+    /// Kafka's id of the topic that is read, where it has one.
+    topic_id: Option<u128>,
+    /// Cycles in which none of them was read to its end, or some weren't read at all.
+    idle_cycles: u32,
+    /// Cycles until it may be tried again.
+    pause: u32,
     /// A start wants to recall the past before anything is read.
     is_held: bool,
     /// The label of the failure that was told, until it is read again.
@@ -72,11 +77,10 @@ impl Default for Streamed {
     fn default() -> Self {
         Self {
             reading: None,
-            complete: Vec::new(),
-            ends: Vec::new(),
-            ends_before: Vec::new(),
-            told_at: Vec::new(),
-            pause: Some(0),
+            shards: Shards::default(),
+            topic_id: None,
+            idle_cycles: 0,
+            pause: 0,
             is_held: false,
             complaint: None,
             failures: Vec::new(),
@@ -95,36 +99,52 @@ impl Streamed {
             && old.bootstrap_servers == new.bootstrap_servers
             && (old.offsets == Offsets::Query) == (new.offsets == Offsets::Query);
         if !same {
-            *self = Self::default();
+            let skipped_before = std::mem::take(&mut self.skipped_before);
+            *self = Self {
+                skipped_before,
+                ..Self::default()
+            };
+        }
+        if old.offsets != new.offsets {
+            self.complaint = None;
         }
     }
 
-    /// A cycle begins; `shards` is how many there are, as far as the metadata tells.
-    pub(crate) fn begin_cycle(&mut self, settings: &Settings, shards: usize, clock: WallClock) {
-        self.ends_before = std::mem::take(&mut self.ends);
-        self.told_at.clear();
-        self.pause = self.pause.map(|cycles| cycles.saturating_sub(1));
+    /// A cycle begins; `topic` is how many shards there are, as far as the metadata tells, and the topic's id.
+    pub(crate) fn begin_cycle(
+        &mut self,
+        settings: &Settings,
+        (shards, topic_id): (usize, Option<u128>),
+        clock: WallClock,
+    ) {
+        self.pause = self.pause.saturating_sub(1);
         let Some(reading) = &self.reading else {
+            self.shards.begin_cycle(shards, None);
+            self.topic_id = topic_id;
             return;
         };
-        if let Some(ended) = reading.ended() {
-            self.give_up(settings, &ended);
-            return;
-        }
         reading.set_clock(clock);
         let mut ledger = reading.ledger();
         ledger.begin_cycle();
-        let has_changed = shards > 0 && ledger.shards() != shards;
+        // Nobody leads any when none are told: that says nothing of how many there are.
+        let count = if shards > 0 { shards } else { ledger.shards() };
+        self.shards.begin_cycle(count, Some(&ledger));
+        let is_another = matches!((self.topic_id, topic_id), (Some(a), Some(b)) if a != b);
+        let has_changed = is_another || count != ledger.shards();
         let is_strange = ledger.is_strange();
         drop(ledger);
-        if has_changed {
-            self.give_up(
-                settings,
-                &Ended::Torn("the topic has another number of partitions".to_owned()),
-            );
+        self.topic_id = topic_id.or(self.topic_id);
+        if let Some(ended) = reading.ended() {
+            self.give_up(settings, &ended);
+        } else if has_changed {
+            let why = "the topic was made anew, or has another number of partitions";
+            self.give_up(settings, &Ended::Torn(why.to_owned()));
         } else if is_strange {
             let why = "a group's commits are in another partition than its name says";
             self.give_up(settings, &Ended::Unsupported(why.to_owned()));
+        } else if self.idle_cycles >= IDLE_CYCLES_MAX {
+            let why = "it doesn't get on";
+            self.give_up(settings, &Ended::Failed(why.to_owned()));
         }
     }
 
@@ -132,9 +152,9 @@ impl Streamed {
     pub(crate) fn ask(&self, settings: &Settings, shards: Vec<Place>) -> AskStreamed {
         let told = self.reading.as_ref().map(|reading| Told {
             shared: Arc::clone(reading.shared()),
-            complete: self.complete.as_slice().into(),
+            complete: self.shards.relied_on(),
         });
-        let may_begin = settings.offsets != Offsets::Query && self.pause == Some(0);
+        let may_begin = settings.offsets != Offsets::Query && self.pause == 0;
         let is_wanted = told.is_some() || may_begin;
         AskStreamed {
             only: settings.offsets == Offsets::Stream,
@@ -146,11 +166,7 @@ impl Streamed {
     /// Takes where a broker said that its shards end.
     pub(crate) fn hear(&mut self, listing: &Listing) {
         for (shard, end) in &listing.shard_ends {
-            if self.told_at.len() <= *shard {
-                self.told_at.resize(*shard + 1, None);
-            }
-            self.told_at[*shard] = Some(listing.shards_told_at);
-            self.ends.push((*shard, *end));
+            self.shards.hear(*shard, *end, listing.shards_told_at);
         }
     }
 
@@ -166,7 +182,7 @@ impl Streamed {
     /// What is committed from now on waits.
     pub(crate) fn close(&self) {
         if let Some(reading) = &self.reading {
-            reading.ledger().close(&self.ends);
+            reading.ledger().close(&self.shards.ends());
         }
     }
 
@@ -198,20 +214,17 @@ impl Streamed {
         let Some(reading) = &self.reading else {
             return;
         };
-        let near = self.near(&reading.ledger());
+        let near = self.shards.near(&reading.ledger());
         reading.reach(&near, PATIENCE).await;
     }
 
-    fn near(&self, ledger: &Ledger) -> Vec<(usize, u64)> {
-        let reached = self.ends_before.iter();
-        let reached = reached.filter(|(shard, end)| ledger.has_reached(*shard, *end));
-        let reached: HashSet<usize> = reached.map(|(shard, _)| *shard).collect();
-        let ends = self.ends.iter().copied();
-        ends.filter(|(shard, _)| reached.contains(shard)).collect()
-    }
-
     /// Notes which shards are read to their ends by now.
-    pub(crate) fn note_complete(&mut self, wall_ms: impl Fn(Instant) -> Millis, tally: &Tally) {
+    pub(crate) fn note_complete(
+        &mut self,
+        settings: &Settings,
+        wall_ms: impl Fn(Instant) -> Millis,
+        tally: &Tally,
+    ) {
         for failure in self.failures.drain(..) {
             tally.error(API, failure);
         }
@@ -219,28 +232,26 @@ impl Streamed {
             return;
         };
         let mut ledger = reading.ledger();
-        let before = std::mem::replace(&mut self.complete, vec![false; ledger.shards()]);
-        for (shard, end) in &self.ends {
-            let at = self.told_at.get(*shard).copied().flatten();
-            if let (true, Some(at)) = (ledger.has_reached(*shard, *end), at) {
-                ledger.note_complete(*shard, wall_ms(at));
-                self.complete[*shard] = true;
-            }
-        }
-        let fell = before
-            .iter()
-            .zip(&self.complete)
-            .filter(|(before, now)| **before && !**now);
-        fell.for_each(|_| tally.error(API, BEHIND));
+        let judged = self.shards.judge(&mut ledger, wall_ms);
+        (0..judged.fell_behind).for_each(|_| tally.error(API, BEHIND));
+        let are_complete = self.shards.are_any_complete() && !judged.has_shrunk;
+        let is_idle = judged.are_unread || !are_complete && !self.shards.ends().is_empty();
+        self.idle_cycles = if is_idle { self.idle_cycles + 1 } else { 0 };
         let skew_ms = ledger.take_freshest();
         let ahead = ledger.stamped_ahead();
         (self.stamped_ahead..ahead).for_each(|_| tally.error(API, COMMIT_IN_FUTURE));
         self.stamped_ahead = ahead;
         self.facts = Facts {
-            are_streamed: self.complete.contains(&true),
+            are_streamed: are_complete,
             skipped: self.skipped(&ledger),
             skew_seconds: skew_ms.map(|ms| ms as f64 / 1000.0),
         };
+        drop(ledger);
+        if judged.has_shrunk {
+            // Nothing of what was read is told: it may be of a log that is gone.
+            let why = "it ends before what was read of it";
+            self.give_up(settings, &Ended::Torn(why.to_owned()));
+        }
     }
 
     fn skipped(&self, ledger: &Ledger) -> Vec<(&'static str, u64)> {
@@ -255,11 +266,7 @@ impl Streamed {
     pub(crate) fn tell(&self, group: &str) -> Option<(GroupCommits, (Option<u32>, bool))> {
         let reading = self.reading.as_ref()?;
         let mut ledger = reading.ledger();
-        let shard = ledger.knows(group)?;
-        let at = self.told_at.get(shard).copied().flatten()?;
-        if self.complete.get(shard) != Some(&true) {
-            return None;
-        }
+        let at = self.shards.complete_at(ledger.knows(group)?)?;
         let topics = ledger.tell(group)?;
         let commits = GroupCommits {
             name: StrBytes::from_string(group.to_owned()),
@@ -302,6 +309,13 @@ impl Streamed {
         }
     }
 
+    /// What was told last was heard by nobody, or nobody knows how much time has passed since: no time of a commit is of use.
+    pub(crate) fn forget_times(&self) {
+        if let Some(reading) = &self.reading {
+            reading.ledger().forget_times();
+        }
+    }
+
     /// Where committed offsets come from.
     pub(crate) fn facts(&self) -> Facts {
         self.facts.clone()
@@ -312,8 +326,8 @@ impl Streamed {
         self.is_held = true;
     }
 
-    /// Begins to read so many seconds of the past of these groups, to be told in such parts of their age, and says whether all of it was read in time: as far as shards had been written when the
-    /// cycle asked.
+    /// Begins to read so many seconds of the past of these groups, to be told in such parts of their age. Says whether all of it was read
+    /// in time, as far as shards had been written when the cycle asked.
     pub(crate) async fn read_past<'a>(
         &mut self,
         settings: &Settings,
@@ -337,10 +351,11 @@ impl Streamed {
             });
             follow(&mut ledger, groups);
         }
-        reading.reach(&self.ends, patience).await;
+        let ends = self.shards.ends();
+        reading.reach(&ends, patience).await;
         let ledger = reading.ledger();
-        let mut ends = self.ends.iter();
-        ends.all(|(shard, end)| ledger.has_reached(*shard, *end))
+        ends.iter()
+            .all(|(shard, end)| ledger.has_reached(*shard, *end))
     }
 
     /// What is read from now on is the present.
@@ -351,26 +366,22 @@ impl Streamed {
     }
 
     fn is_due(&self, settings: &Settings) -> bool {
-        let is_wanted = settings.offsets != Offsets::Query && self.pause == Some(0);
-        is_wanted && self.reading.is_none() && !self.ends.is_empty()
+        let is_wanted = settings.offsets != Offsets::Query && self.pause == 0;
+        is_wanted && self.reading.is_none() && !self.shards.ends().is_empty()
     }
 
     fn begin(&mut self, settings: &Settings, clock: WallClock, seconds: f64) {
-        let shards = self.told_at.len();
-        let mut ends = vec![None; shards];
-        for (shard, end) in &self.ends {
-            ends[*shard] = Some(*end);
-        }
         let beginning = Beginning {
-            ends,
+            shards: self.shards.count(),
+            ends: self.shards.ends(),
             from_ms: clock.ms - (seconds * 1000.0) as Millis,
             step_ms: STEP_MS,
             now: clock,
         };
         match Reading::begin(settings, beginning) {
             Ok(reading) => {
-                self.complete = vec![false; shards];
-                self.stamped_ahead = 0;
+                self.shards.begin_reading();
+                (self.stamped_ahead, self.idle_cycles) = (0, 0);
                 self.reading = Some(reading);
             }
             Err(why) => self.give_up(settings, &why),
@@ -380,15 +391,15 @@ impl Streamed {
     fn give_up(&mut self, settings: &Settings, why: &Ended) {
         self.skipped_before = self.facts.skipped.iter().copied().collect();
         self.reading = None;
-        self.complete.clear();
+        self.shards.begin_reading();
         self.facts.are_streamed = false;
         self.facts.skew_seconds = None;
         self.is_told = false;
         self.pause = match why {
-            Ended::Unsupported(_) => None,
-            Ended::Refused(_) => Some(REFUSED_PAUSE),
-            Ended::Failed(_) => Some(FAILED_PAUSE),
-            Ended::Torn(_) => Some(0),
+            Ended::Unsupported(_) => UNSUPPORTED_PAUSE,
+            Ended::Refused(_) => REFUSED_PAUSE,
+            Ended::Failed(_) => FAILED_PAUSE,
+            Ended::Torn(_) => 0,
         };
         self.failures.push(why.label());
         if self.complaint.replace(why.label()) == Some(why.label()) {
