@@ -33,6 +33,9 @@ const RECORDS_IN_A_RUN: u32 = 1_000;
 /// How long it may be unknown that the last records were ends of transactions, when nobody waits to know.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
+/// Records come every half second, if there are any.
+const GETS_ON_WITHIN: Duration = Duration::from_secs(2);
+
 /// A clock that differs by more was set.
 const STEP_MS: Millis = 1_000;
 
@@ -194,6 +197,28 @@ impl Reading {
         // Too late is too late: what was not reached is not told.
         let _ = tokio::time::timeout(patience, all).await;
         self.shared.is_awaited.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Reading {
+    /// The same, but gives up on shards that don't get on while all others are there.
+    pub(crate) async fn reach_most(&self, ends: &[(usize, u64)], patience: Duration) {
+        let until = Instant::now() + patience;
+        let mut before = None;
+        while Instant::now() < until && self.ended().is_none() {
+            self.reach(ends, GETS_ON_WITHIN).await;
+            let ledger = self.ledger();
+            let positions: Vec<_> = ends.iter().map(|(s, _)| ledger.position(*s)).collect();
+            let mut ends = ends.iter();
+            let all = ends.all(|(shard, end)| ledger.has_reached(*shard, *end));
+            drop(ledger);
+            // Nothing is known at first: finding the beginning takes its time.
+            let has_begun = positions.iter().any(Option::is_some);
+            if all || has_begun && before.as_ref() == Some(&positions) {
+                return;
+            }
+            before = Some(positions);
+        }
     }
 }
 
