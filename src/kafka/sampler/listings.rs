@@ -85,7 +85,8 @@ impl Sampler {
         let mut commits = CommitsByGroup::new();
         for (broker, listing) in listings {
             if self.trust.leads(broker) {
-                self.streamed.hear(&listing);
+                let (shards, _) = self.topics.coordinators().topic();
+                self.streamed.hear(&listing, shards);
             }
             for group in listing.commits {
                 let known = self.groups.get_mut(&group.name);

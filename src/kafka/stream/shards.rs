@@ -78,6 +78,13 @@ impl Shards {
         }
     }
 
+    /// The first metadata comes in the middle of the first cycle.
+    pub(super) fn meet(&mut self, count: usize) {
+        if self.0.is_empty() {
+            self.0.resize(count, Shard::NEW);
+        }
+    }
+
     /// Another reading knows nothing of what was read before.
     pub(super) fn begin_reading(&mut self) {
         for shard in &mut self.0 {

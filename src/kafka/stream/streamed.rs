@@ -163,8 +163,9 @@ impl Streamed {
         }
     }
 
-    /// Takes where a broker said that its shards end.
-    pub(crate) fn hear(&mut self, listing: &Listing) {
+    /// Takes where a broker said that its shards end, of so many.
+    pub(crate) fn hear(&mut self, listing: &Listing, shards: usize) {
+        self.shards.meet(shards);
         for (shard, end) in &listing.shard_ends {
             self.shards.hear(*shard, *end, listing.shards_told_at);
         }
