@@ -1,6 +1,7 @@
 //! The commit stream: what groups commit, read from the topic `__consumer_offsets` instead of being asked for.
 //!
-//! `reading` is the client that reads it (`librdkafka` how that is set up), `records` what its bytes mean, `ledger` what they came to.
+//! `reading` is the client that reads it (`librdkafka` how that is set up), `records` what its bytes mean, `ledger` what they came to (`tail`
+//! for one group and topic).
 //! `streamed` says from cycle to cycle what of that can be relied on (`shards` of which parts), and `asking` what the brokers are asked
 //! because of it.
 
@@ -11,8 +12,10 @@ mod reading;
 pub mod records;
 mod shards;
 mod streamed;
+mod tail;
 
 pub(crate) use asking::AskStreamed;
-pub(crate) use ledger::{Ledger, Millis, Timed};
+pub(crate) use ledger::{Ledger, Millis};
 pub(crate) use reading::{Beginning, Ended, Reading, WallClock};
 pub(crate) use streamed::Streamed;
+pub(crate) use tail::Timed;

@@ -11,18 +11,10 @@ use std::collections::btree_map::BTreeMap;
 use kafka_protocol::protocol::StrBytes;
 
 use super::records::{self, Commit, Place, Said, Skipped};
+use super::tail::{TIMELESS, TopicTail, TopicTold};
 
 /// Milliseconds since 1970, by the clock of whoever says so.
 pub(crate) type Millis = i64;
-
-/// Commits in the place of time of one that was asked for: nobody said when it was made.
-const TIMELESS: Millis = Millis::MIN;
-
-/// The commit is gone: kept until a cycle has passed, or what was asked for just before would bring it back.
-const GONE: u64 = u64::MAX;
-
-/// No edge.
-const NONE: u32 = u32::MAX;
 
 /// A commit that is so far in the future was stamped by a clock that is ahead of ours; less is an error of ours in reading it.
 const AHEAD_MS: Millis = 1_000;
@@ -100,55 +92,6 @@ enum Base {
     /// What is asked for now, and what the stream tells, are all there is.
     Wanted,
     Known,
-}
-
-/// A group in a topic.
-struct TopicTail {
-    name: StrBytes,
-    /// As the last commit told it.
-    id: Option<u128>,
-    /// In order of partition.
-    keys: Vec<Key>,
-    /// Commits since they were last taken, linked by partition.
-    edges: Vec<Edge>,
-    /// The time of the first of them.
-    since_ms: Millis,
-}
-
-/// The commit that holds in a partition.
-struct Key {
-    offset: u64,
-    at_ms: Millis,
-    partition: u32,
-    /// The newest of its edges.
-    newest: u32,
-}
-
-#[derive(Clone, Copy)]
-struct Edge {
-    offset: u64,
-    after_ms: u32,
-    /// The one before it in the same partition.
-    before: u32,
-}
-
-/// A commit, and when it was made.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Timed {
-    pub(crate) partition: u32,
-    pub(crate) offset: u64,
-    pub(crate) at_ms: Millis,
-}
-
-/// The commits of a group in a topic.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct TopicTold {
-    pub(crate) name: StrBytes,
-    pub(crate) id: Option<u128>,
-    /// `(partition, offset)`, in order of partition.
-    pub(crate) partitions: Vec<(u32, u64)>,
-    /// Those since the last time, in order of partition and time; absent when somebody else told the group then.
-    pub(crate) edges: Option<Vec<Timed>>,
 }
 
 impl Ledger {
@@ -326,16 +269,9 @@ impl Ledger {
         if followed.base == Base::Early {
             return;
         }
-        for tail in &mut followed.topics {
-            tail.keys.retain(|key| key.at_ms != TIMELESS);
-        }
+        followed.topics.iter_mut().for_each(TopicTail::forget_base);
         for (name, partitions) in topics {
-            let tail = followed.topic(name);
-            let more = partitions.len().saturating_sub(tail.keys.len());
-            tail.keys.reserve_exact(more);
-            for (partition, offset) in partitions {
-                tail.put_base(*partition, *offset);
-            }
+            followed.topic(name).take_base(partitions);
         }
         followed.base = Base::Known;
     }
@@ -378,7 +314,7 @@ impl Ledger {
     /// The topics in which groups have commits, each with the highest such partition; many of them more than once.
     pub(crate) fn topics(&self) -> impl Iterator<Item = (&StrBytes, u32)> {
         let topics = self.groups.values().flat_map(|followed| &followed.topics);
-        topics.filter_map(|tail| Some((&tail.name, tail.keys.last()?.partition)))
+        topics.filter_map(|tail| Some((&tail.name, tail.last_partition()?)))
     }
 
     /// Records that were not understood since the beginning, by reason.
@@ -487,8 +423,7 @@ impl Followed {
         let tail = self.topic(place.topic);
         if matches!((tail.id, commit.topic_id), (Some(before), Some(now)) if before != now) {
             // What was committed in a topic of the same name before says nothing of this one.
-            tail.keys.clear();
-            tail.drop_edges();
+            tail.begin_anew();
         }
         tail.id = commit.topic_id.or(tail.id);
         tail.put(place.partition, commit.offset, at_ms, step_ms);
@@ -500,10 +435,7 @@ impl Followed {
     }
 
     fn forget_gone(&mut self) {
-        for tail in &mut self.topics {
-            tail.keys.retain(|key| key.offset != GONE);
-        }
-        self.topics.retain(|tail| !tail.keys.is_empty());
+        self.topics.retain_mut(TopicTail::forget_gone);
     }
 
     /// It committed something that can't be read: it has to be asked for all of it, and what was read before is no news.
@@ -512,158 +444,6 @@ impl Followed {
         self.base = Base::Early;
         self.is_timed = false;
     }
-}
-
-impl TopicTail {
-    fn new(name: &str) -> Self {
-        Self {
-            name: StrBytes::from_string(name.to_owned()),
-            id: None,
-            keys: Vec::new(),
-            edges: Vec::new(),
-            since_ms: 0,
-        }
-    }
-
-    fn index(&self, partition: u32) -> Result<usize, usize> {
-        self.keys
-            .binary_search_by_key(&partition, |key| key.partition)
-    }
-
-    fn put_gone(&mut self, partition: u32) {
-        let index = self.index(partition).unwrap_or_else(|index| {
-            self.put_base(partition, GONE);
-            index
-        });
-        // Not one that was asked for.
-        let key = &mut self.keys[index];
-        (key.offset, key.at_ms) = (GONE, TIMELESS + 1);
-    }
-
-    fn put_base(&mut self, partition: u32, offset: u64) {
-        if let Err(index) = self.index(partition) {
-            let key = Key {
-                offset,
-                at_ms: TIMELESS,
-                partition,
-                newest: NONE,
-            };
-            self.keys.insert(index, key);
-        }
-    }
-
-    fn put(&mut self, partition: u32, offset: u64, at_ms: Millis, step_ms: Millis) {
-        let index = self.index(partition).unwrap_or_else(|index| {
-            let key = Key {
-                offset,
-                at_ms,
-                partition,
-                newest: NONE,
-            };
-            if self.keys.len() == self.keys.capacity() {
-                self.keys.reserve_exact(1 + self.keys.len() / 4);
-            }
-            self.keys.insert(index, key);
-            index
-        });
-        if self.edges.is_empty() {
-            self.since_ms = at_ms;
-        }
-        // Records are in order of their offsets, not quite of their times.
-        let after = (at_ms - self.since_ms).max(0);
-        let after_ms = u32::try_from(after).unwrap_or(u32::MAX);
-        let newest = self.keys[index].newest;
-        let replaced = newest != NONE && self.is_crowded(newest, step_ms);
-        let key = &mut self.keys[index];
-        (key.offset, key.at_ms) = (offset, at_ms);
-        if replaced {
-            let edge = &mut self.edges[newest as usize];
-            (edge.offset, edge.after_ms) = (offset, after_ms.max(edge.after_ms));
-            return;
-        }
-        key.newest = u32::try_from(self.edges.len()).unwrap_or(NONE);
-        self.edges.push(Edge {
-            offset,
-            after_ms,
-            before: newest,
-        });
-    }
-
-    /// Is an edge too near to the one before it to be kept when the next comes?
-    fn is_crowded(&self, newest: u32, step_ms: Millis) -> bool {
-        let edge = self.edges[newest as usize];
-        let before = self.edges.get(edge.before as usize);
-        before.is_some_and(|before| {
-            Millis::from(edge.after_ms - before.after_ms.min(edge.after_ms)) < step_ms
-        })
-    }
-
-    fn tell(&mut self, is_timed: bool, whole_since: Option<Millis>) -> Option<TopicTold> {
-        let mut edges = is_timed.then(|| self.edges_by_partition(whole_since));
-        if let (Some(edges), Some(since)) = (&mut edges, whole_since) {
-            forget_before(edges, since);
-        }
-        self.drop_edges();
-        let keys = self.keys.iter().filter(|key| key.offset != GONE);
-        keys.clone().next()?;
-        Some(TopicTold {
-            name: self.name.clone(),
-            id: self.id,
-            partitions: keys.map(|key| (key.partition, key.offset)).collect(),
-            edges,
-        })
-    }
-
-    /// Where nothing is known of before some time, a commit of before is told as of then.
-    fn edges_by_partition(&self, whole_since: Option<Millis>) -> Vec<Timed> {
-        let mut edges = Vec::with_capacity(self.edges.len());
-        for key in self.keys.iter().filter(|key| key.offset != GONE) {
-            let first = edges.len();
-            if let (TIMELESS, Some(at_ms)) = (key.at_ms, whole_since) {
-                edges.push(Timed {
-                    partition: key.partition,
-                    offset: key.offset,
-                    at_ms,
-                });
-                continue;
-            }
-            let mut at = key.newest;
-            while let Some(edge) = self.edges.get(at as usize) {
-                edges.push(Timed {
-                    partition: key.partition,
-                    offset: edge.offset,
-                    at_ms: self.since_ms + Millis::from(edge.after_ms),
-                });
-                at = edge.before;
-            }
-            edges[first..].reverse();
-        }
-        edges
-    }
-
-    /// The room for them stays, as they come again: what they needed now, or four a partition after more than that, and a little more.
-    fn drop_edges(&mut self) {
-        let usual = self.edges.len().min(4 * self.keys.len());
-        let room = usual + usual / 8;
-        self.edges.clear();
-        if self.edges.capacity() > room + room / 4 {
-            self.edges.shrink_to(room);
-        }
-        for key in &mut self.keys {
-            key.newest = NONE;
-        }
-    }
-}
-
-/// Edges before a hole in the log; the last one of each partition is known to be that.
-fn forget_before(edges: &mut Vec<Timed>, since: Millis) {
-    let mut next = edges.iter().skip(1).map(|edge| edge.partition);
-    let last: Vec<bool> = edges
-        .iter()
-        .map(|edge| next.next() != Some(edge.partition))
-        .collect();
-    let mut is_last = last.into_iter();
-    edges.retain(|edge| is_last.next() == Some(true) || edge.at_ms >= since);
 }
 
 #[cfg(test)]

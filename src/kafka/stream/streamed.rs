@@ -13,9 +13,10 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
 use super::asking::{AskStreamed, Told};
-use super::ledger::{Ledger, Millis, PastTold, TopicTold};
+use super::ledger::{Ledger, Millis, PastTold};
 use super::reading::{Beginning, Ended, Reading, WallClock};
 use super::shards::Shards;
+use super::tail::TopicTold;
 use crate::analysis::sample::Offsets as Facts;
 use crate::kafka::client::tally::Tally;
 use crate::kafka::error::{BEHIND, COMMIT_IN_FUTURE};
