@@ -35,6 +35,13 @@ impl Budget {
         }
     }
 
+    /// What was asked until now by this question was about something else than usual: its regular turn is still to come.
+    pub(crate) fn set_apart(&mut self, api: &'static str) {
+        let before = self.regular.len();
+        self.regular.retain(|asked| *asked != api);
+        self.more += (before - self.regular.len()) as u32;
+    }
+
     /// So many requests besides.
     pub(crate) fn count(&mut self, requests: u32) {
         self.more += requests;
@@ -92,6 +99,20 @@ mod tests {
         assert_eq!(shared, [starts, seldom, starts, seldom], "in turns");
         let greeted = cycles(&groups, 1);
         assert_eq!(greeted[0], (false, false), "six at the first sight");
+    }
+
+    #[test]
+    fn what_is_set_apart_takes_room_and_no_turn() {
+        let mut budget = Budget::default();
+        for api in ["ListGroups", "OffsetFetch", "ListOffsets"] {
+            budget.count_regular(api);
+        }
+        budget.set_apart("ListOffsets");
+        assert_eq!(budget.asked(), 3);
+        assert!(budget.log_starts_fit());
+        budget.count_regular("ListOffsets");
+        budget.count(1);
+        assert!(!budget.has_room_for(1), "five were asked");
     }
 
     #[test]

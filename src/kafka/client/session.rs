@@ -129,6 +129,11 @@ impl Session {
         self.budget.log_starts_fit()
     }
 
+    /// What was asked until now by this question was about something else than usual.
+    pub(crate) fn set_apart(&mut self, api: &'static str) {
+        self.budget.set_apart(api);
+    }
+
     /// A regular question is asked a second time: that takes the room of others.
     pub(crate) fn take_room(&mut self) {
         self.budget.count(1);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kafka_protocol::messages::ListOffsetsResponse;
+use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use kafka_protocol::protocol::StrBytes;
 
 use super::reading::Shared;
@@ -54,11 +54,12 @@ impl AskStreamed {
             topic: StrBytes::from_static_str(OFFSETS_TOPIC),
             partitions: self.shards.clone(),
         }];
-        // Log ends and log starts are asked for by the same question, and come after it.
-        session.take_room();
         let isolation = IsolationLevel::ReadUncommitted;
         let make = |_| list_offsets_of(&wanted, End::Latest as i64, isolation);
-        match session.ask(make).await {
+        let answer = session.ask(make).await;
+        // Log ends and log starts are asked for by the same question, and come after it.
+        session.set_apart(ListOffsetsRequest::NAME);
+        match answer {
             Ok(answer) => ends(&answer, session),
             // Counted, and told, by the session.
             Err(_) => Vec::new(),
@@ -83,6 +84,7 @@ fn ends(answer: &Answer<ListOffsetsResponse>, session: &Session) -> Vec<(usize, 
 }
 
 fn count(code: Code, session: &Session) {
-    let api = kafka_protocol::messages::ListOffsetsRequest::NAME;
-    session.tally().error(api, code.label());
+    session
+        .tally()
+        .error(ListOffsetsRequest::NAME, code.label());
 }

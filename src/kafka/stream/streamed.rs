@@ -144,7 +144,7 @@ impl Streamed {
             let why = "a group's commits are in another partition than its name says";
             self.give_up(settings, &Ended::Unsupported(why.to_owned()));
         } else if self.idle_cycles >= IDLE_CYCLES_MAX {
-            let why = "it doesn't get on";
+            let why = "parts of it are not read, or it doesn't get on";
             self.give_up(settings, &Ended::Failed(why.to_owned()));
         }
     }
@@ -237,8 +237,12 @@ impl Streamed {
         let judged = self.shards.judge(&mut ledger, wall_ms);
         (0..judged.fell_behind).for_each(|_| tally.error(API, BEHIND));
         let are_complete = self.shards.are_any_complete() && !judged.has_shrunk;
-        let is_idle = judged.are_unread || !are_complete && !self.shards.ends().is_empty();
-        self.idle_cycles = if is_idle { self.idle_cycles + 1 } else { 0 };
+        // One that had no leader when reading began waits for a new beginning; a client that stands still may yet get on.
+        self.idle_cycles = match (judged.are_unread, are_complete) {
+            (true, _) => self.idle_cycles + IDLE_CYCLES_MAX / 3,
+            (false, false) if !self.shards.ends().is_empty() => self.idle_cycles + 1,
+            _ => 0,
+        };
         let skew_ms = ledger.take_freshest();
         let ahead = ledger.stamped_ahead();
         (self.stamped_ahead..ahead).for_each(|_| tally.error(API, COMMIT_IN_FUTURE));
