@@ -170,3 +170,27 @@ fn bad_files_are_named_before_anything_is_asked() {
         assert!(!told.contains("wrong-one"), "{told}");
     }
 }
+
+/// librdkafka, which reads the stream, knows no more of the settings than it is told.
+#[tokio::test]
+async fn the_stream_is_read_by_each_way_in_but_tokens() {
+    let kafka = secured(Version::Kafka4);
+    let ways = entries(kafka, "http://127.0.0.1:1/token").into_iter();
+    for (what, listener, security) in ways.filter(|(what, ..)| *what != "OAUTHBEARER") {
+        let settings = Settings {
+            offsets: Offsets::Stream,
+            ..settings(vec![kafka.address(listener)], security)
+        };
+        let mut sampler = Sampler::new(settings);
+        let began = Instant::now();
+        loop {
+            let sample = sampler.sample(1000.0 + began.elapsed().as_secs_f64()).await;
+            if sample.cycle.offsets.are_streamed && lag(&sample) == Some(LAG) {
+                break;
+            }
+            let errors = &sample.cycle.errors;
+            assert!(began.elapsed() < DEADLINE, "{what}: never: {errors:?}");
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+}

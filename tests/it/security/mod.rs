@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use lagslope::analysis::sample::Sample;
 use lagslope::kafka::security::{Identity, Login, Oidc, Sasl, Security, Tls, TokenSource};
-use lagslope::kafka::{Sampler, Secret, Settings};
+use lagslope::kafka::{Offsets, Sampler, Secret, Settings};
 use tokio::time::{Instant, sleep};
 
 use crate::kafka::secured::{GROUP, KEY_PASSWORD, LAG, Listener, PASSWORD, Secured, TOPIC, USER};
@@ -27,6 +27,8 @@ fn settings(addresses: Vec<String>, security: Security) -> Settings {
     Settings {
         request_timeout: Duration::from_secs(10),
         security,
+        // The stream's client signs in by itself.
+        offsets: Offsets::Query,
         ..Settings::new("test".to_owned(), addresses)
     }
 }
