@@ -158,7 +158,8 @@ impl Streamed {
         let may_begin = settings.offsets != Offsets::Query && self.pause == 0;
         let is_wanted = told.is_some() || may_begin;
         AskStreamed {
-            only: settings.offsets == Offsets::Stream,
+            // A start that wants the past has to know who commits, before there is a stream to tell it.
+            only: settings.offsets == Offsets::Stream && !self.is_held,
             told,
             shards: if is_wanted { shards } else { Vec::new() },
         }

@@ -15,6 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_knows_what_went_on_before_it() {
+    tokio::join!(knows_the_past("auto"), knows_the_past("stream"));
+}
+
+async fn knows_the_past(offsets: &str) {
     let kafka = shared(Version::Kafka4);
     let (topic, group) = (unique("orders"), unique("payments"));
     kafka.create_topic(&topic, 1, 1);
@@ -31,7 +35,7 @@ async fn the_first_page_knows_what_went_on_before_it() {
     let (arrived, left) = (f64::from(produced) / seconds, committed as f64 / seconds);
 
     // A window that lies in that time.
-    let config = config_with_offsets(&kafka.bootstrap(), "auto") + "signals: {rate_window: 20s}\n";
+    let config = config_with_offsets(&kafka.bootstrap(), offsets) + "signals: {rate_window: 20s}\n";
     let lagslope = Lagslope::start(&config).await;
     let of = [("group", group.as_str()), ("topic", topic.as_str())];
     let there = |page: &Scrape| page.value("lag_messages", &of).is_some();
