@@ -11,7 +11,7 @@ use std::collections::btree_map::BTreeMap;
 use kafka_protocol::protocol::StrBytes;
 
 use super::records::{self, Commit, Place, Said, Skipped};
-use super::tail::{TIMELESS, TopicTail, TopicTold};
+use super::tail::{TopicTail, TopicTold};
 
 /// Milliseconds since 1970, by the clock of whoever says so.
 pub(crate) type Millis = i64;
@@ -387,18 +387,18 @@ impl Ledger {
     }
 
     fn note_commit(&mut self, shard: usize, place: Place<'_>, commit: Commit, read_ms: Millis) {
-        let complete_ms = self.shards[shard].complete_ms;
-        if complete_ms.is_some() {
-            self.freshest = self.freshest.max(Some(commit.at_ms - read_ms));
-            self.ahead += u64::from(commit.at_ms > read_ms + AHEAD_MS);
-        }
         let own = &mut self.shards[shard];
-        if std::mem::take(&mut own.is_torn) {
-            own.whole_since_ms = Some(commit.at_ms);
+        if own.complete_ms.is_some() {
+            let ahead = commit.at_ms.saturating_sub(read_ms);
+            self.freshest = self.freshest.max(Some(ahead));
+            self.ahead += u64::from(ahead > AHEAD_MS);
         }
-        // It was made known after the last look and before it was read, whatever a clock elsewhere says.
-        let earliest = complete_ms.unwrap_or(TIMELESS + 1).min(read_ms);
+        // It was made known after the last look and before it was read, whatever a clock elsewhere says; and after 1970.
+        let earliest = own.complete_ms.unwrap_or(0).min(read_ms);
         let at_ms = commit.at_ms.clamp(earliest, read_ms);
+        if std::mem::take(&mut own.is_torn) {
+            own.whole_since_ms = Some(at_ms);
+        }
         let step_ms = self.step_ms(at_ms);
         if let Some(followed) = self.groups.get_mut(place.group) {
             self.is_strange |= followed.shard != shard;
@@ -671,6 +671,28 @@ mod tests {
         story.commits(&[(7, 4_000), (8, 5_000)]);
         let edges = vec![(0, 7, 4_000), (0, 8, 5_000), (1, 4, 1_000)];
         assert_eq!(story.edges(), Some(edges), "told with their times at once");
+    }
+
+    #[test]
+    fn no_time_is_too_strange() {
+        for complete_ms in [None, Some(10_000)] {
+            let mut story = Story::told(&[(0, 0)]);
+            if let Some(complete_ms) = complete_ms {
+                story.ledger.note_complete(SHARD, complete_ms);
+            }
+            let times = [Millis::MIN, -1, 0, Millis::MAX, 5_000];
+            for (offset, at_ms) in (1..).zip(times) {
+                story.read(GROUP, 0, Some((offset, at_ms)), 20_000);
+            }
+            let edges = story.edges().expect("told");
+            let earliest = complete_ms.unwrap_or(0);
+            assert!(
+                edges
+                    .iter()
+                    .all(|edge| (earliest..=20_000).contains(&edge.2))
+            );
+            assert_eq!(edges.last().map(|edge| edge.1), Some(5), "{edges:?}");
+        }
     }
 
     #[test]

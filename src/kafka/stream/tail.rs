@@ -5,7 +5,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::ledger::Millis;
 
 /// Commits in the place of time of one that was asked for: nobody said when it was made.
-pub(super) const TIMELESS: Millis = Millis::MIN;
+const TIMELESS: Millis = Millis::MIN;
 
 /// The commit is gone: kept until a cycle has passed, or what was asked for just before would bring it back.
 const GONE: u64 = u64::MAX;
