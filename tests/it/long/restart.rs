@@ -37,8 +37,9 @@ const COMPARED: &[(&str, Labels, f64)] = &[
     ("habits_known", &[], 0.0),
 ];
 
-/// Differences in seconds, or messages a second, that nobody would call one: half a second of reading, and the noise of a quiet slope.
-const SMALL: f64 = 5.0;
+/// Differences in seconds, or messages a second, that nobody would call one: half a second of reading, and the noise of the quick slope of
+/// a group that keeps up: a hundredth of its 1,000 messages a second (9.3 was seen).
+const SMALL: f64 = 10.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_kill_it_says_what_it_said() {
