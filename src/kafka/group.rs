@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::client::cluster::BrokerId;
 use super::seldom::MEMBERS_SECONDS;
-use crate::analysis::sample::Time;
+use crate::analysis::sample::{Time, is_share};
 
 /// A group that two complete listings in a row lack is gone. One is not enough: a group that moves between brokers can be
 /// missed once by both.
@@ -100,6 +100,11 @@ impl Group {
         };
         group.change_state(state);
         group
+    }
+
+    /// It keeps no commits that others could read.
+    pub(crate) fn is_share(&self) -> bool {
+        self.kind.as_deref().is_some_and(is_share)
     }
 
     pub(crate) fn begin_listing(&mut self) {

@@ -6,7 +6,6 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
 use super::{Clock, CommitsByGroup, Sampler};
-use crate::analysis::sample::is_share;
 use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::coordinators::Coordinators;
 use crate::kafka::groups::Groups;
@@ -49,7 +48,7 @@ impl Sampler {
         self.streamed.note_complete(&self.settings, wall_ms, tally);
         let mut dropped = Vec::new();
         for (name, group) in self.groups.iter_mut() {
-            let listed = group.is_listed() && !group.kind.as_deref().is_some_and(is_share);
+            let listed = group.is_listed() && !group.is_share();
             let told = listed.then(|| self.streamed.tell(name)).flatten();
             group.tell_generation(told.as_ref().map(|(_, generation)| *generation));
             match told {
@@ -73,7 +72,7 @@ pub(super) fn committing<'a>(
     coordinators: &'a Coordinators,
 ) -> impl Iterator<Item = (&'a str, usize)> + Clone {
     let groups = groups.iter();
-    let groups = groups.filter(|(_, group)| !group.kind.as_deref().is_some_and(is_share));
+    let groups = groups.filter(|(_, group)| !group.is_share());
     groups.filter_map(|(name, _)| Some((&**name, coordinators.partition(name)?)))
 }
 

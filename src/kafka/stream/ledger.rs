@@ -217,6 +217,12 @@ impl Ledger {
         position.is_some_and(|position| position >= end)
     }
 
+    /// Were all these shards read up to their ends?
+    pub(crate) fn has_reached_all(&self, ends: &[(usize, u64)]) -> bool {
+        let mut ends = ends.iter();
+        ends.all(|(shard, end)| self.has_reached(*shard, *end))
+    }
+
     /// At this moment a shard's log ended where it was read to by now.
     pub(crate) fn note_complete(&mut self, shard: usize, at_ms: Millis) {
         if let Some(shard) = self.shards.get_mut(shard) {

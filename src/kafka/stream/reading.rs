@@ -180,15 +180,10 @@ impl Reading {
     /// Waits, but not longer than this, until the shards are read to these ends.
     pub(crate) async fn reach(&self, ends: &[(usize, u64)], patience: Duration) {
         self.shared.is_awaited.store(true, Ordering::Relaxed);
-        let reached = || {
-            let ledger = self.ledger();
-            ends.iter()
-                .all(|(shard, end)| ledger.has_reached(*shard, *end))
-        };
         let all = async {
             loop {
                 let progress = self.shared.progress.notified();
-                if reached() || self.ended().is_some() {
+                if self.ledger().has_reached_all(ends) || self.ended().is_some() {
                     return;
                 }
                 progress.await;
@@ -198,9 +193,7 @@ impl Reading {
         let _ = tokio::time::timeout(patience, all).await;
         self.shared.is_awaited.store(false, Ordering::Relaxed);
     }
-}
 
-impl Reading {
     /// The same, but gives up on shards that don't get on while all others are there.
     pub(crate) async fn reach_most(&self, ends: &[(usize, u64)], patience: Duration) {
         let until = Instant::now() + patience;
@@ -209,8 +202,7 @@ impl Reading {
             self.reach(ends, GETS_ON_WITHIN).await;
             let ledger = self.ledger();
             let positions: Vec<_> = ends.iter().map(|(s, _)| ledger.position(*s)).collect();
-            let mut ends = ends.iter();
-            let all = ends.all(|(shard, end)| ledger.has_reached(*shard, *end));
+            let all = ledger.has_reached_all(ends);
             drop(ledger);
             // Nothing is known at first: finding the beginning takes its time.
             let has_begun = positions.iter().any(Option::is_some);

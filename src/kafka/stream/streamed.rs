@@ -100,9 +100,14 @@ impl Streamed {
             && old.bootstrap_servers == new.bootstrap_servers
             && (old.offsets == Offsets::Query) == (new.offsets == Offsets::Query);
         if !same {
-            let skipped_before = std::mem::take(&mut self.skipped_before);
+            // Counts go on.
+            let skipped = std::mem::take(&mut self.facts.skipped);
             *self = Self {
-                skipped_before,
+                skipped_before: skipped.iter().copied().collect(),
+                facts: Facts {
+                    skipped,
+                    ..Facts::default()
+                },
                 ..Self::default()
             };
         }
@@ -202,13 +207,14 @@ impl Streamed {
         topics
     }
 
-    /// Those of them that pass.
+    /// The names of those that pass.
     pub(crate) fn topic_names(&self, passes: impl Fn(&str) -> bool) -> BTreeSet<StrBytes> {
-        let topics = self.topics().into_iter();
-        topics
-            .map(|(name, _)| name)
-            .filter(|name| passes(name))
-            .collect()
+        let Some(reading) = &self.reading else {
+            return BTreeSet::new();
+        };
+        let ledger = reading.ledger();
+        let names = ledger.topics().map(|(name, _)| name);
+        names.filter(|name| passes(name)).cloned().collect()
     }
 
     /// Waits until the shards are read as far as they were written when this cycle asked: those that are nearly there. One that stood

@@ -27,7 +27,8 @@ async fn knows_the_past(offsets: &str) {
     while began.elapsed() < LIVED {
         kafka.produce(&topic, 0, 100);
         produced += 100;
-        committed += 90;
+        // Half of it: a slope that is a small difference of large rates would show the lines between log ends, not what is known.
+        committed += 50;
         kafka.commit(&group, &topic, &[(0, committed)]);
         sleep(Duration::from_millis(500)).await;
     }
