@@ -8,8 +8,22 @@ const FROM_SECONDS: f64 = 0.05;
 /// The last bucket begins at more than a century.
 const BUCKETS: u16 = 640;
 
-/// A straight piece of both curves is entered as so many equal parts.
-const SPREAD_PARTS: u32 = 4;
+/// A straight piece of both curves whose ends were sampled is entered as so many equal parts: it is known no better.
+const SAMPLED_PARTS: u32 = 4;
+
+/// Where buckets begin, in seconds; the last one has no end.
+const BEGINNINGS: [f64; BUCKETS as usize] = beginnings();
+
+const fn beginnings() -> [f64; BUCKETS as usize] {
+    let mut bounds = [0.0; BUCKETS as usize];
+    let (mut bucket, mut seconds) = (1, FROM_SECONDS);
+    while bucket < bounds.len() {
+        bounds[bucket] = seconds;
+        seconds *= RATIO;
+        bucket += 1;
+    }
+    bounds
+}
 
 /// Messages by their delay in seconds.
 #[derive(Clone, Debug, Default)]
@@ -25,27 +39,47 @@ impl Histogram {
         self.add_to(bucket_of(delay_seconds), messages);
     }
 
-    /// Adds messages that waited evenly between two delays in seconds: those of a straight piece of both curves.
+    /// Adds messages that waited about evenly between two delays in seconds: those of a straight piece of both curves.
     pub fn add_evenly(&mut self, from: f64, to: f64, messages: f64) {
-        self.add_in_parts((from, to), messages, SPREAD_PARTS);
-    }
-
-    /// The same, in parts that are no wider than the bucket of the longer delay: for delays that are known as well as that.
-    pub fn add_finely(&mut self, from: f64, to: f64, messages: f64) {
-        let parts = (to - from) / (to * (RATIO - 1.0));
-        self.add_in_parts((from, to), messages, parts.ceil().max(1.0) as u32);
-    }
-
-    fn add_in_parts(&mut self, (from, to): (f64, f64), messages: f64, parts: u32) {
         if bucket_of(from) == bucket_of(to) {
             return self.add(from, messages);
         }
-        let parts = f64::from(parts);
-        let mut part = 0.5;
-        while part < parts {
-            self.add(from + (to - from) * (part / parts), messages / parts);
-            part += 1.0;
+        let parts = f64::from(SAMPLED_PARTS);
+        for part in 0..SAMPLED_PARTS {
+            let middle = (f64::from(part) + 0.5) / parts;
+            self.add(from + (to - from) * middle, messages / parts);
         }
+    }
+
+    /// The same for delays that are known well: each bucket gets what lies in it.
+    pub fn add_finely(&mut self, from: f64, to: f64, messages: f64) {
+        let (first, last) = (bucket_of(from), bucket_of(to));
+        if first >= last {
+            return self.add(from, messages);
+        }
+        let a_second = messages / (to - from);
+        self.total += messages;
+        for (bucket, held) in self.used_between(first, last) {
+            let end = BEGINNINGS.get(usize::from(*bucket) + 1).unwrap_or(&to);
+            let begin = BEGINNINGS[usize::from(*bucket)].max(from);
+            *held += a_second * (end.min(to) - begin).max(0.0);
+        }
+    }
+
+    /// All buckets from the first to the last of these.
+    fn used_between(&mut self, first: u16, last: u16) -> &mut [(u16, f64)] {
+        let from = self.used.partition_point(|(bucket, _)| *bucket < first);
+        let to = from + self.used[from..].partition_point(|(bucket, _)| *bucket <= last);
+        let wanted = usize::from(last - first) + 1;
+        if to - from < wanted {
+            let mut there = self.used[from..to].to_vec().into_iter().peekable();
+            let all = (first..=last).map(|bucket| {
+                let found = there.next_if(|(used, _)| *used == bucket);
+                found.unwrap_or((bucket, 0.0))
+            });
+            self.used.splice(from..to, all);
+        }
+        &mut self.used[from..from + wanted]
     }
 
     fn add_to(&mut self, bucket: u16, messages: f64) {
@@ -156,6 +190,37 @@ mod tests {
         }
         delays.clear();
         assert_eq!((delays.quantile(0.5), delays.total()), (None, 0.0));
+    }
+
+    #[test]
+    fn what_is_known_well_is_spread_over_the_buckets_it_lies_in() {
+        let (mut at_once, mut one_by_one) = (Histogram::default(), Histogram::default());
+        for (from, to, messages) in [
+            (0.0, 5.0, 1000.0),
+            (2.0, 2.01, 7.0),
+            (1.0, 90.0, 300.0),
+            (0.02, 0.3, 50.0),
+            (4.0, 4.0, 3.0),
+            (1e12, 1e13, 2.0),
+        ] {
+            at_once.add_finely(from, to, messages);
+            let parts = 100_000;
+            for part in 0..parts {
+                let share = (f64::from(part) + 0.5) / f64::from(parts);
+                one_by_one.add(from + (to - from) * share, messages / f64::from(parts));
+            }
+        }
+        let (found, expected) = (&at_once.used, &one_by_one.used);
+        assert!((at_once.total() - one_by_one.total()).abs() < 1e-6);
+        let buckets = |all: &[(u16, f64)]| all.iter().map(|(bucket, _)| *bucket).collect();
+        let (found_in, expected_in): (Vec<_>, Vec<_>) = (buckets(found), buckets(expected));
+        assert_eq!(found_in, expected_in);
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(
+                (found.1 - expected.1).abs() < 0.02,
+                "{found:?} {expected:?}"
+            );
+        }
     }
 
     #[test]
