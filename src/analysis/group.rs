@@ -205,7 +205,7 @@ impl GroupWatch {
                 let topic = (&*sample.name, arrivals.id());
                 if let Some(learned) = remembered.take_topic(group, topic, cycle.sample.at, oldest)
                 {
-                    watch.remember(learned);
+                    watch.remember(learned, cycle.sample.at);
                 }
                 self.topics.insert(sample.name.clone(), Box::new(watch));
             }

@@ -17,29 +17,46 @@ const MOST_PAIRS: usize = 3_000_000;
 /// Fewer cycles are not worth asking for.
 const LEAST_CYCLES: usize = 12;
 
-/// How many cycles to recall of so many partitions with commits; none where that would take too long.
-pub fn cycles(partitions: usize, interval_seconds: f64) -> usize {
+/// How many cycles to recall of so many partitions with commits, each group's counted; none where that would take too long.
+pub fn cycles(pairs: usize, interval_seconds: f64) -> usize {
     let longest = (LONGEST_SECONDS / interval_seconds) as usize;
-    let cycles = longest.min(MOST_PAIRS / partitions.max(1));
+    let cycles = longest.min(MOST_PAIRS / pairs.max(1));
     if cycles < LEAST_CYCLES { 0 } else { cycles }
 }
 
-/// Recalls so many cycles up to `now`, of the groups whose commits are told with their times, as far back as `now` has them.
-/// `arrivals` is how far logs had reached, in order of time.
-pub fn samples(
-    now: Sample,
-    arrivals: Vec<Past>,
-    (cycles, interval_seconds): (usize, f64),
-) -> impl Iterator<Item = Sample> + Send + 'static {
-    let mut recalled = Recalled::new(now, arrivals);
-    let end = recalled.now.at;
-    (0..cycles).rev().map(move |n| {
-        let at = end - n as f64 * interval_seconds;
-        recalled.sample(at)
-    })
+/// What there is to put together.
+#[derive(Debug)]
+pub struct Recalled {
+    /// What was read last. Groups are recalled whose commits it tells with their times, as far back as it does.
+    pub now: Sample,
+    /// How far logs had reached, in order of time.
+    pub arrivals: Vec<Past>,
+    /// When the last cycle before that would have been: commits are known exactly as of such moments.
+    pub until: Time,
+    /// How many cycles there are up to then.
+    pub cycles: usize,
+    /// Seconds between them.
+    pub interval_seconds: f64,
 }
 
-struct Recalled {
+/// The cycles, in order of time; the last one is what was read.
+pub fn samples(recalled: Recalled) -> impl Iterator<Item = Sample> + Send + 'static {
+    let Recalled {
+        now,
+        arrivals,
+        until,
+        cycles,
+        interval_seconds,
+    } = recalled;
+    let end = now.at;
+    let mut walks = Walks::new(now, arrivals);
+    let before = (0..cycles).rev();
+    let before = before.map(move |n| until - n as f64 * interval_seconds);
+    let times = before.filter(move |at| *at < end).chain([end]);
+    times.map(move |at| walks.sample(at))
+}
+
+struct Walks {
     now: Sample,
     groups: Vec<Group>,
     /// By topic and partition.
@@ -94,7 +111,7 @@ impl Walk {
     }
 }
 
-impl Recalled {
+impl Walks {
     fn new(mut now: Sample, arrivals: Vec<Past>) -> Self {
         let groups = std::mem::take(&mut now.groups).into_iter();
         let groups: Vec<Group> = groups.filter_map(group).collect();
@@ -276,6 +293,17 @@ mod tests {
         }]
     }
 
+    /// So many cycles with the last one, every ten seconds.
+    fn recalled(now: Sample, arrivals: Vec<Past>, cycles: usize) -> impl Iterator<Item = Sample> {
+        samples(Recalled {
+            until: now.at - 10.0,
+            now,
+            arrivals,
+            cycles: cycles - 1,
+            interval_seconds: 10.0,
+        })
+    }
+
     /// `(time, log end, committed)` of partition 0.
     fn pairs(samples: impl Iterator<Item = Sample>) -> Vec<(Time, Option<u64>, Option<u64>)> {
         let pair = |sample: Sample| {
@@ -306,7 +334,7 @@ mod tests {
             (90.0, Some(40), Some(30)),
             (100.0, Some(40), Some(30)),
         ];
-        assert_eq!(pairs(samples(now, arrivals, (5, 10.0))), expected);
+        assert_eq!(pairs(recalled(now, arrivals, 5)), expected);
     }
 
     #[test]
@@ -315,7 +343,7 @@ mod tests {
             vec![(0, 30), (1, 7)],
             Some(vec![(0, 10, 65.0), (0, 20, 68.0), (0, 30, 85.0)]),
         );
-        let told: Vec<_> = samples(now, arrivals(&[(0.0, 90)]), (5, 10.0))
+        let told: Vec<_> = recalled(now, arrivals(&[(0.0, 90)]), 5)
             .map(|sample| {
                 let commits = sample.groups[0].commits.as_ref().expect("told");
                 let topic = &commits.topics[0];
@@ -333,13 +361,13 @@ mod tests {
     #[test]
     fn no_commit_is_beyond_the_end() {
         let now = now(vec![(0, 30)], Some(vec![(0, 30, 75.0)]));
-        let told = pairs(samples(now, arrivals(&[(50.0, 10), (95.0, 11)]), (3, 10.0)));
+        let told = pairs(recalled(now, arrivals(&[(50.0, 10), (95.0, 11)]), 3));
         assert_eq!(told, [80.0, 90.0, 100.0].map(|at| (at, Some(30), Some(30))));
     }
 
     #[test]
     fn groups_whose_commits_have_no_times_are_not_recalled() {
-        let told = samples(now(vec![(0, 30)], None), arrivals(&[(50.0, 10)]), (2, 10.0));
+        let told = recalled(now(vec![(0, 30)], None), arrivals(&[(50.0, 10)]), 2);
         assert!(told.into_iter().all(|sample| sample.groups.is_empty()));
     }
 

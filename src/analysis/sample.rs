@@ -190,13 +190,36 @@ pub struct Cycle {
 /// Where committed offsets come from, and what the commit stream had in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Offsets {
-    /// From the commit stream; else the brokers are asked for them.
-    pub are_streamed: bool,
+    /// The source in use.
+    pub source: Source,
     /// Records of the stream that were not understood since it is read, by reason, sorted.
     pub skipped: Vec<(&'static str, u64)>,
     /// By how many seconds the freshest commit of this cycle was ahead of when it was read: a little below zero where the brokers'
     /// clocks agree with this machine's, for reading takes a moment. Absent while none was read.
     pub skew_seconds: Option<f64>,
+}
+
+/// A source of committed offsets.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Source {
+    /// The brokers are asked for all of them.
+    #[default]
+    Query,
+    /// The commit stream, of which some is read to its end.
+    Stream,
+    /// The commit stream, which isn't read now, is the only one that may be used.
+    None,
+}
+
+impl Source {
+    /// The `source` label of the metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Stream => "stream",
+            Self::None => "none",
+        }
+    }
 }
 
 /// How much is beyond the bounds of a cluster; not a total, but now.

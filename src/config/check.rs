@@ -166,6 +166,9 @@ fn cluster(
     }
     if let Some(Text(offsets)) = &written.offsets {
         kafka.offsets = *offsets;
+        if let Some(why) = kafka.contradiction() {
+            return Err((at.key("offsets"), why));
+        }
     }
     if let Some(Text(level)) = &written.isolation_level {
         kafka.isolation_level = *level;

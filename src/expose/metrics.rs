@@ -169,12 +169,8 @@ impl Renderer {
     }
 
     fn offsets(&mut self, labels: &Labels, offsets: &Offsets) {
-        let source = if offsets.are_streamed {
-            "stream"
-        } else {
-            "query"
-        };
-        self.add(Family::OffsetsSource, labels, &[("source", source)], 1.0);
+        let source = [("source", offsets.source.label())];
+        self.add(Family::OffsetsSource, labels, &source, 1.0);
         for (reason, count) in &offsets.skipped {
             let extra = [("reason", *reason)];
             self.add(Family::CommitRecordsSkipped, labels, &extra, *count as f64);

@@ -33,6 +33,8 @@ pub(crate) struct Group {
     pub(crate) members: Option<u32>,
     /// Partitions of its commits that are followed.
     pub(crate) partitions: usize,
+    /// Its commits are more partitions than there is room for.
+    pub(crate) is_refused: bool,
     /// Its generation or epoch, where the commit stream told it.
     pub(crate) generation: Option<u32>,
     /// The commit stream would tell if its members changed.
@@ -44,6 +46,8 @@ pub(crate) struct Group {
     /// Cycles for which they have been due to be told again.
     members_overdue: usize,
     listed: bool,
+    /// By more than one broker: it moves, or one of them doesn't know that it has moved.
+    is_disputed: bool,
     /// Cycles since it was last listed.
     unlisted: u32,
     listed_at: Time,
@@ -60,12 +64,13 @@ impl Group {
         self.listed && !matches!(self.state.as_deref(), Some("Empty" | "Dead"))
     }
 
-    /// Takes what the commit stream told: nothing, if it doesn't tell of this group now. After a rebalance its members are asked for.
+    /// Takes what the commit stream told: nothing, if it doesn't tell of this group now. After a rebalance its members are asked for,
+    /// and when it may have missed one.
     pub(crate) fn tell_generation(&mut self, told: Option<(Option<u32>, bool)>) {
-        self.is_streamed = told.is_some();
+        let was_streamed = std::mem::replace(&mut self.is_streamed, told.is_some());
         let (generation, rebalanced) = told.unwrap_or_default();
         self.generation = generation.or(self.generation);
-        if rebalanced {
+        if rebalanced || self.is_streamed && !was_streamed {
             self.members_asked = None;
         }
     }
@@ -87,12 +92,14 @@ impl Group {
             kind,
             members: None,
             partitions: 0,
+            is_refused: false,
             generation: None,
             is_streamed: false,
             members_asked: None,
             members_told: None,
             members_overdue: 0,
             listed: true,
+            is_disputed: false,
             unlisted: 0,
             listed_at: now,
             missed: 0,
@@ -108,7 +115,17 @@ impl Group {
     }
 
     pub(crate) fn begin_listing(&mut self) {
-        self.listed = false;
+        (self.listed, self.is_disputed) = (false, false);
+    }
+
+    /// Another broker lists it, too.
+    pub(crate) fn dispute(&mut self) {
+        self.is_disputed = true;
+    }
+
+    /// Since [`Self::begin_listing`].
+    pub(crate) fn is_disputed(&self) -> bool {
+        self.is_disputed
     }
 
     /// Since [`Self::begin_listing`].

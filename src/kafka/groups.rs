@@ -127,7 +127,8 @@ impl Groups {
                 continue;
             };
             let more = told.saturating_sub(group.partitions);
-            if more > room {
+            group.is_refused = more > room;
+            if group.is_refused {
                 commits.remove(name.as_bytes());
                 refused += told;
                 continue;
@@ -200,8 +201,12 @@ impl Groups {
             self.known.insert(Arc::from(&**listed.group_id), group);
             return;
         };
-        if !group.is_listed() || answers {
+        let is_second = group.is_listed();
+        if !is_second || answers {
             group.list(broker, state, kind, now);
+        }
+        if is_second {
+            group.dispute();
         }
     }
 }
@@ -332,7 +337,9 @@ mod tests {
         for order in [[(1, &yes), (2, &no)], [(2, &no), (1, &yes)]] {
             let mut groups = Groups::default();
             groups.hear(order.into_iter(), Reach::Complete, 0.0);
-            assert_eq!(groups.get_mut("a").unwrap().coordinator, 1);
+            let group = groups.get_mut("a").unwrap();
+            assert_eq!(group.coordinator, 1);
+            assert!(group.is_disputed());
         }
     }
 

@@ -13,7 +13,7 @@ use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
-pub(crate) use arrivals::{Arrivals, AskArrivals, instants as instants_of_arrivals};
+pub(crate) use arrivals::{Arrivals, AskArrivals, committed, instants as instants_of_arrivals};
 pub(crate) use wishes::{PastState, Wish, names, postpone, put, put_off, wishes};
 pub(crate) use witness::{AskNewest, Stamps, Verdict, witnesses};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::bounds::Limits;
 use super::filter::Filter;
+use super::stream;
 use security::Security;
 
 /// What rates are taken over unless the configuration says otherwise.
@@ -54,6 +55,13 @@ impl Settings {
             topics: Filter::all(),
             limits: Limits::default(),
         }
+    }
+
+    /// Why `offsets` can never be what it says, in words for whoever wrote it.
+    pub fn contradiction(&self) -> Option<String> {
+        let only = self.offsets == Offsets::Stream;
+        let why = only.then(|| stream::configuration(self).err()).flatten()?;
+        Some(format!("stream: the commit stream can't be read: {why}"))
     }
 }
 

@@ -16,6 +16,7 @@ mod tail;
 
 pub(crate) use asking::AskStreamed;
 pub(crate) use ledger::{Ledger, Millis};
+pub(crate) use librdkafka::configuration;
 pub(crate) use reading::{Beginning, Ended, Reading, WallClock};
-pub(crate) use streamed::Streamed;
+pub(crate) use streamed::{PastWanted, Streamed};
 pub(crate) use tail::Timed;

@@ -40,6 +40,13 @@ impl Judged {
         }
     }
 
+    /// Only these rises were learned; habits are no sums, and may be learned twice.
+    pub(super) fn put_back(&mut self, learned: &learned::Series, p: &Profile) {
+        if let Some(series) = &mut self.series {
+            series.put_back(learned, p);
+        }
+    }
+
     pub(super) fn forget_learned(&mut self) {
         self.remembered = None;
         if let Some(series) = &mut self.series {

@@ -144,6 +144,11 @@ impl PartitionWatch {
         self.judged.learned(p)
     }
 
+    /// Only these rises were learned.
+    pub(super) fn put_back(&mut self, learned: &learned::Series, p: &Profile) {
+        self.judged.put_back(learned, p);
+    }
+
     pub(super) fn forget_learned(&mut self) {
         self.straggler.note_called();
         self.judged.forget_learned();

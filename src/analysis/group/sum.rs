@@ -85,6 +85,11 @@ impl Sum {
         self.judged.learned(p)
     }
 
+    /// Only these rises were learned.
+    pub(super) fn put_back(&mut self, learned: &learned::Series, p: &Profile) {
+        self.judged.put_back(learned, p);
+    }
+
     pub(super) fn forget_learned(&mut self) {
         self.judged.forget_learned();
     }

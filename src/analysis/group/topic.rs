@@ -16,7 +16,7 @@ use crate::analysis::history::partition::Step;
 use crate::analysis::history::{Restart, TopicHistory};
 use crate::analysis::learned;
 use crate::analysis::report::Counts;
-use crate::analysis::sample::{Edge, PartitionSample, TopicCommits, TopicSample};
+use crate::analysis::sample::{Edge, PartitionSample, Time, TopicCommits, TopicSample};
 use crate::analysis::signal::divergence::Divergence;
 use crate::analysis::{Mute, Rules, Settings};
 
@@ -35,6 +35,8 @@ pub(super) struct TopicWatch {
     counts: Counts,
     /// Those of the past that was recalled, which others counted then.
     counted_before: Counts,
+    /// What was learned before a restart, if that was later than this began: until the past was taken, that is learned a second time.
+    learned_later: Option<Box<learned::Topic>>,
     /// Of partitions before a restart, until they have a commit, in order of number.
     remembered: Vec<(u32, learned::Series)>,
     /// It was in the present answer.
@@ -57,13 +59,17 @@ impl TopicWatch {
             retries: Retries::new(cycle.sample.at),
             counts: Counts::default(),
             counted_before: Counts::default(),
+            learned_later: None,
             remembered: Vec::new(),
             seen: false,
         }
     }
 
-    /// Goes on with what was learned before a restart.
-    pub(super) fn remember(&mut self, learned: learned::Topic) {
+    /// Goes on at `now` with what was learned before a restart.
+    pub(super) fn remember(&mut self, learned: learned::Topic, now: Time) {
+        if learned.seen_at > now {
+            self.learned_later = Some(Box::new(learned.clone()));
+        }
         if let Some(series) = learned.sum {
             self.sum.remember(series);
         }
@@ -183,6 +189,24 @@ impl TopicWatch {
     pub(super) fn end_past(&mut self) {
         self.counted_before = self.counts;
         self.ceilings.count_anew();
+        if let Some(learned) = self.learned_later.take() {
+            self.put_back(&learned);
+        }
+    }
+
+    /// The rises of the past were learned when they were the present.
+    fn put_back(&mut self, learned: &learned::Topic) {
+        let settings = &*Arc::clone(&self.settings);
+        if let Some(series) = &learned.sum {
+            self.sum.put_back(series, &settings.lag_growth);
+        }
+        let profile = settings.profile_of_a_partition(self.width);
+        for (number, series) in &learned.partitions {
+            let found = self.partitions.binary_search_by_key(number, |p| p.number);
+            if let Ok(index) = found {
+                self.partitions[index].put_back(series, profile);
+            }
+        }
     }
 
     /// By how much a lag may be older than its log end: far more than it is unless a broker hangs.
@@ -221,6 +245,9 @@ impl TopicWatch {
         for &(number, committed) in committed {
             let index = self.index_of(number, settings);
             let watch = &mut self.partitions[index];
+            let own_edges = edges.as_mut().map(|edges| edges_of(number, edges));
+            // Those of a cycle without a pair were told then, and are lost.
+            let misses_some = watch.known().is_some() && !watch.fresh;
             watch.fresh = false;
             let Some(arrived) = arrivals.partition(number) else {
                 continue;
@@ -233,7 +260,7 @@ impl TopicWatch {
                 commit_patience: self
                     .divergence
                     .commit_patience(settings.rate_window_seconds),
-                edges: edges.as_mut().map(|edges| edges_of(number, edges)),
+                edges: own_edges.filter(|_| !misses_some),
                 window: self.divergence.open_window(),
             };
             let sample = topic.partitions.get(number as usize);

@@ -72,12 +72,13 @@ impl Histogram {
         let to = from + self.used[from..].partition_point(|(bucket, _)| *bucket <= last);
         let wanted = usize::from(last - first) + 1;
         if to - from < wanted {
-            let mut there = self.used[from..to].to_vec().into_iter().peekable();
-            let all = (first..=last).map(|bucket| {
-                let found = there.next_if(|(used, _)| *used == bucket);
-                found.unwrap_or((bucket, 0.0))
-            });
-            self.used.splice(from..to, all);
+            let held = &self.used[from..to];
+            let is_missing =
+                |bucket: &u16| held.binary_search_by_key(bucket, |used| used.0).is_err();
+            let missing: Vec<u16> = (first..=last).filter(is_missing).collect();
+            let empty = missing.into_iter().map(|bucket| (bucket, 0.0));
+            self.used.extend(empty);
+            self.used.sort_unstable_by_key(|used| used.0);
         }
         &mut self.used[from..from + wanted]
     }

@@ -8,7 +8,7 @@ use kafka_protocol::messages::ListOffsetsRequest;
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
-use crate::analysis::past::Millis;
+use crate::analysis::past::{AHEAD_MS, Millis, Record};
 use crate::analysis::sample::{Past, Reading, Sample};
 use crate::kafka::client::api::Api;
 use crate::kafka::client::broker::Question;
@@ -35,6 +35,9 @@ const AHEAD: usize = 4;
 /// How long a broker may take for all of them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// By how much the time of a record and that of its arrival may differ where both are right: it waits in a batch.
+const SLACK_SECONDS: f64 = 2.0;
+
 /// Asks a leader how far partitions that it leads had reached at instants, newest first.
 pub(crate) struct AskArrivals {
     pub(crate) isolation: IsolationLevel,
@@ -42,19 +45,25 @@ pub(crate) struct AskArrivals {
     pub(crate) instants: Vec<Millis>,
 }
 
-/// The first message at or after an instant: topic, partition, instant, and its offset; absent where there is none.
-pub(crate) type Reached = (StrBytes, i32, Millis, Option<u64>);
+/// What a leader said of an instant.
+pub(crate) struct FirstSince {
+    topic: StrBytes,
+    partition: i32,
+    asked: Millis,
+    /// The first message at or after it; absent where nothing had come since.
+    found: Option<Record>,
+}
 
 impl Question for AskArrivals {
     const NAME: &'static str = ListOffsetsRequest::NAME;
     /// Of the instants that there was time for.
-    type Answer = Vec<Reached>;
+    type Answer = Vec<FirstSince>;
 
     fn own_patience(&self) -> Option<Duration> {
         Some(PATIENCE)
     }
 
-    async fn put(self, session: &mut Session) -> Result<Vec<Reached>, Error> {
+    async fn put(self, session: &mut Session) -> Result<Vec<FirstSince>, Error> {
         let began = Instant::now();
         let mut told = Vec::new();
         for instants in self.instants.chunks(AHEAD) {
@@ -68,14 +77,17 @@ impl Question for AskArrivals {
                     .collect()
             };
             let answers = session.ask_all(make).await?;
-            for (at, answer) in instants.iter().zip(answers) {
+            for (at_asked, answer) in instants.iter().zip(answers) {
                 for topic in answer.body.topics {
                     for partition in &topic.partitions {
-                        // No offset: nothing had come since.
-                        if let Ok(offset) = end_of(partition) {
-                            let offset = offset.map(|(_, offset)| offset);
-                            let index = partition.partition_index;
-                            told.push((topic.name.0.clone(), index, *at, offset));
+                        if let Ok(found) = end_of(partition) {
+                            let at = partition.timestamp;
+                            told.push(FirstSince {
+                                topic: topic.name.0.clone(),
+                                partition: partition.partition_index,
+                                asked: *at_asked,
+                                found: found.map(|(_, offset)| Record { offset, at }),
+                            });
                         }
                     }
                 }
@@ -85,11 +97,19 @@ impl Question for AskArrivals {
     }
 }
 
-/// What was told, as curves that end with what a sample read.
+/// What was told, as curves that end with what a sample read. Records' times are those of whoever set them: what contradicts what was
+/// read is not believed, nor anything else of that partition.
 pub(crate) struct Arrivals<'a> {
     sample: &'a Sample,
     topics: HashMap<&'a str, usize>,
-    points: BTreeMap<(usize, u32), Vec<Reading>>,
+    told: BTreeMap<(usize, u32), Told>,
+}
+
+/// Of a partition.
+#[derive(Default)]
+struct Told {
+    points: Vec<Reading>,
+    is_doubted: bool,
 }
 
 impl<'a> Arrivals<'a> {
@@ -98,43 +118,33 @@ impl<'a> Arrivals<'a> {
         Self {
             sample,
             topics: names.map(|(index, topic)| (&*topic.name, index)).collect(),
-            points: BTreeMap::new(),
+            told: BTreeMap::new(),
         }
     }
 
     /// The partitions in which somebody has committed, as topic and number.
     pub(crate) fn consumed(&self) -> BTreeSet<(usize, u32)> {
-        let commits = self
-            .sample
-            .groups
-            .iter()
-            .filter_map(|group| group.commits.as_ref());
-        let topics = commits.flat_map(|commits| &commits.topics);
-        let partitions = topics.flat_map(|told| {
-            let partitions = told.partitions.iter();
-            partitions.map(|(number, _)| (told.topic, *number))
-        });
-        partitions.collect()
+        committed(self.sample).collect()
     }
 
     /// Takes what a broker told; the clock that the instants are by is so many seconds ahead of ours.
-    pub(crate) fn take(&mut self, told: Vec<Reached>, ahead_seconds: f64) {
-        for (topic, partition, at, offset) in told {
-            let topic = self.topics.get(&*topic).copied();
-            let (Some(topic), Ok(partition)) = (topic, u32::try_from(partition)) else {
+    pub(crate) fn take(&mut self, told: Vec<FirstSince>, ahead_seconds: f64) {
+        for first in told {
+            let topic = self.topics.get(&*first.topic).copied();
+            let (Some(topic), Ok(partition)) = (topic, u32::try_from(first.partition)) else {
                 continue;
             };
-            let Some((end, start)) = self.ends(topic, partition) else {
+            let Some((end, _)) = self.ends(topic, partition) else {
                 continue;
             };
-            let offset = offset.map_or(end.offset, |offset| offset.min(end.offset));
-            // What arrived before the oldest message that is kept, nobody knows; unless nothing arrived since.
-            let is_known = offset == 0 || offset == end.offset || Some(offset) > start;
-            if is_known {
-                let at = at as f64 / 1000.0 - ahead_seconds;
-                let points = self.points.entry((topic, partition)).or_default();
-                points.push(Reading { offset, at });
-            }
+            let own = self.told.entry((topic, partition)).or_default();
+            // What came after the end was read is as good as nothing.
+            let found = first.found.filter(|record| record.offset < end.offset);
+            let read_ms = ((end.at + ahead_seconds) * 1000.0) as Millis;
+            own.is_doubted |= found.is_some_and(|record| record.at > read_ms + AHEAD_MS);
+            let at = first.asked as f64 / 1000.0 - ahead_seconds;
+            let offset = found.map_or(end.offset, |record| record.offset);
+            own.points.push(Reading { offset, at });
         }
     }
 
@@ -145,25 +155,85 @@ impl<'a> Arrivals<'a> {
         Some((read.log_end?, read.log_start.map(|start| start.offset)))
     }
 
-    /// In order of time; offsets only rise.
-    pub(crate) fn pasts(mut self) -> Vec<Past> {
-        let points = std::mem::take(&mut self.points).into_iter();
-        let past = |((topic, partition), mut points): ((usize, u32), Vec<Reading>)| {
-            points.extend(self.ends(topic, partition).map(|(end, _)| end));
+    /// In order of time; offsets only rise. `before` is a sample of some time ago: where logs had grown since, the told must agree
+    /// with it.
+    pub(crate) fn pasts(mut self, before: &Sample) -> Vec<Past> {
+        let before = log_ends(before);
+        let told = std::mem::take(&mut self.told).into_iter();
+        let past = |((topic, partition), mut told): ((usize, u32), Told)| {
+            let (end, start) = self.ends(topic, partition)?;
+            let name = &*self.sample.topics[topic].name;
+            let read_before = before.get(&(name, partition));
+            if told.is_doubted || read_before.is_some_and(|read| told.contradicts(*read)) {
+                return None;
+            }
+            told.forget_beginning(start, end.offset);
+            let mut points = told.points;
+            if points.is_empty() {
+                return None;
+            }
+            points.push(end);
             points.sort_by(|a, b| a.at.total_cmp(&b.at));
             let mut reached = 0;
             for point in &mut points {
                 reached = point.offset.max(reached);
                 point.offset = reached;
             }
-            Past {
+            Some(Past {
                 topic,
                 partition,
                 points,
-            }
+            })
         };
-        points.map(past).collect()
+        told.filter_map(past).collect()
     }
+}
+
+impl Told {
+    /// What had arrived well before a log end was read is not beyond it, and what arrived well after it is not before it: or records'
+    /// times are not those of their arrival.
+    fn contradicts(&self, read: Reading) -> bool {
+        self.points.iter().any(|point| {
+            let (is_before, is_after) = (
+                point.at < read.at - SLACK_SECONDS,
+                point.at > read.at + SLACK_SECONDS,
+            );
+            is_before && point.offset > read.offset || is_after && point.offset < read.offset
+        })
+    }
+
+    /// What arrived before the oldest message that is kept, nobody knows; unless nothing arrived since. Where it isn't known which
+    /// that is, it may be the oldest one told.
+    fn forget_beginning(&mut self, start: Option<u64>, end: u64) {
+        let oldest = self.points.iter().map(|point| point.offset).min();
+        let Some(start) = start.or(oldest) else {
+            return;
+        };
+        self.points.retain(|Reading { offset, .. }| {
+            let offset = *offset;
+            offset == 0 || offset == end || offset > start
+        });
+    }
+}
+
+/// The partitions of groups' commits, as topic and number; each as often as there are groups.
+pub(crate) fn committed(sample: &Sample) -> impl Iterator<Item = (usize, u32)> {
+    let groups = sample.groups.iter();
+    let commits = groups.filter_map(|group| group.commits.as_ref());
+    let topics = commits.flat_map(|commits| &commits.topics);
+    topics.flat_map(|told| {
+        let partitions = told.partitions.iter();
+        partitions.map(|(number, _)| (told.topic, *number))
+    })
+}
+
+/// By topic and partition.
+fn log_ends(sample: &Sample) -> HashMap<(&str, u32), Reading> {
+    let ends = sample.topics.iter().flat_map(|topic| {
+        let partitions = (0..).zip(&topic.partitions);
+        partitions.filter_map(|(number, read)| Some(((&*topic.name, number), read.log_end?)))
+    });
+    ends.collect()
 }
 
 /// The instants to ask for, newest first, of so many partitions of a broker: the nearer the denser.
@@ -197,15 +267,29 @@ mod tests {
         }
     }
 
-    /// The curve of what was told, as `(milliseconds, offset)`.
+    /// The curve of what was told, as `(seconds, offset)`. Each record was stamped at the instant that it was found for.
     fn curve(sample: &Sample, told: &[(Millis, Option<u64>)]) -> Vec<(f64, u64)> {
+        let stamped = |(at, offset): &(Millis, Option<u64>)| {
+            (*at, offset.map(|offset| Record { offset, at: *at }))
+        };
+        let told: Vec<_> = told.iter().map(stamped).collect();
+        curve_of_records(sample, &Sample::default(), &told)
+    }
+
+    fn curve_of_records(
+        sample: &Sample,
+        before: &Sample,
+        told: &[(Millis, Option<Record>)],
+    ) -> Vec<(f64, u64)> {
         let mut arrivals = Arrivals::of(sample);
-        let name = StrBytes::from_static_str("orders");
-        let told = told
-            .iter()
-            .map(|(at, offset)| (name.clone(), 0, *at, *offset));
+        let told = told.iter().map(|(asked, found)| FirstSince {
+            topic: StrBytes::from_static_str("orders"),
+            partition: 0,
+            asked: *asked,
+            found: *found,
+        });
         arrivals.take(told.collect(), 5.0);
-        let pasts = arrivals.pasts();
+        let pasts = arrivals.pasts(before);
         let points = pasts.first().map_or(&[][..], |past| &past.points);
         points
             .iter()
@@ -235,6 +319,50 @@ mod tests {
             3,
             "nothing arrived since"
         );
+    }
+
+    #[test]
+    fn where_the_log_begins_is_not_known_the_oldest_that_is_told_may_be_that() {
+        let mut read = read(10, 40);
+        read.topics[0].partitions[0].log_start = None;
+        let told = [(80_000, Some(30)), (60_000, Some(10)), (50_000, Some(10))];
+        assert_eq!(curve(&read, &told), [(75.0, 30), (100.0, 40)]);
+    }
+
+    #[test]
+    fn records_from_the_future_tell_nothing() {
+        let late = |offset| {
+            Some(Record {
+                offset,
+                at: 7_200_000,
+            })
+        };
+        let told = [(90_000, late(20)), (60_000, late(20))];
+        let nothing = Sample::default();
+        assert!(curve_of_records(&read(0, 40), &nothing, &told).is_empty());
+        let after_the_end = [(90_000, late(40)), (60_000, late(40))];
+        let curve = curve_of_records(&read(0, 40), &nothing, &after_the_end);
+        assert_eq!(curve.len(), 3, "it came later: {curve:?}");
+    }
+
+    #[test]
+    fn records_whose_times_are_not_those_of_their_arrival_tell_nothing() {
+        let at = |offset, at| Some(Record { offset, at });
+        let mut before = read(0, 30);
+        before.topics[0].partitions[0].log_end = Some(Reading {
+            offset: 30,
+            at: 80.0,
+        });
+        let cases: [(&[_], bool, &str); 4] = [
+            (&[(60_000, at(20, 60_000))], true, "it agrees"),
+            (&[(60_000, None)], false, "ten had not come by then"),
+            (&[(95_000, at(25, 95_000))], false, "five more had"),
+            (&[(84_000, at(32, 84_000))], true, "about then"),
+        ];
+        for (told, is_known, why) in cases {
+            let curve = curve_of_records(&read(0, 40), &before, told);
+            assert_eq!(!curve.is_empty(), is_known, "{why}: {curve:?}");
+        }
     }
 
     #[test]

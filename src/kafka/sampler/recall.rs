@@ -9,21 +9,22 @@ use tokio::time::Instant;
 
 use super::stream::{committing, wall_clock};
 use super::{Clock, Sampler};
-use crate::analysis::recalled;
+use crate::analysis::recalled::{self, Recalled};
 use crate::analysis::sample::{Moment, Past, Sample};
 use crate::kafka::Offsets;
 use crate::kafka::client::cluster::BrokerId;
 use crate::kafka::harvest;
 use crate::kafka::offsets::Wanted;
-use crate::kafka::past::{Arrivals, AskArrivals, instants_of_arrivals};
+use crate::kafka::past::{Arrivals, AskArrivals, committed, instants_of_arrivals};
+use crate::kafka::stream::{Millis, PastWanted};
 
 /// How long the first page may be late for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Commits are told apart from such a part of their age on: some 170 of an hour.
+/// Commits of a partition are told apart from such a part of their age on: with the last ones of each cycle some 400 of an hour.
 const PARTS_MOST: usize = 30;
 
-/// Partitions of which so many are kept: 50 MB. Of more, fewer each.
+/// Of how many partitions, each group's counted, commits are told apart as finely as that; of more, more coarsely. 16 bytes each.
 const PARTITIONS: usize = 20_000;
 
 impl Sampler {
@@ -35,46 +36,56 @@ impl Sampler {
         interval_seconds: f64,
     ) -> impl Iterator<Item = Sample> + Send + 'static {
         let recalled = self.recalled(now, interval_seconds).await;
-        let samples = recalled.map(|(last, arrivals, cycles)| {
-            recalled::samples(last, arrivals, (cycles, interval_seconds))
-        });
-        samples.into_iter().flatten()
+        recalled.into_iter().flat_map(recalled::samples)
     }
 
-    /// The last sample of the past, how far logs had reached before it, and how many cycles that is to become.
-    async fn recalled(
-        &mut self,
-        now: Moment,
-        interval_seconds: f64,
-    ) -> Option<(Sample, Vec<Past>, usize)> {
+    /// The last sample of the past, how far logs had reached before it, and the cycles that is to become.
+    async fn recalled(&mut self, now: Moment, interval_seconds: f64) -> Option<Recalled> {
         if self.settings.offsets == Offsets::Query {
             return None;
         }
         let clock = Clock::start(now);
         self.streamed.hold();
         let first = self.sample(now).await;
-        let consumed = Arrivals::of(&first).consumed().len();
-        let cycles = recalled::cycles(consumed, interval_seconds);
-        let seconds = cycles as f64 * interval_seconds;
+        let pairs = committed(&first).count();
+        let cycles = recalled::cycles(pairs, interval_seconds);
         let groups = committing(&self.groups, self.topics.coordinators());
-        let begin = (wall_clock(clock), seconds, parts(consumed));
-        let read = self
-            .streamed
-            .read_past(&self.settings, groups, begin, PATIENCE);
-        if !read.await || cycles == 0 || !self.clock_trust.is_agreed() {
+        let until = wall_clock(clock);
+        let wanted = PastWanted {
+            until,
+            interval_ms: (interval_seconds * 1000.0) as Millis,
+            cycles,
+            parts: parts(pairs),
+        };
+        let (settings, streamed) = (&self.settings, &mut self.streamed);
+        let read = streamed.read_past(settings, groups, wanted, PATIENCE).await;
+        if !read || cycles == 0 || !self.clock_trust.is_agreed() {
             self.streamed.end_past();
             self.forget_told_past();
             return None;
         }
         let second = self.sample(later(clock)).await;
         self.streamed.end_past();
-        let arrivals = self.ask_arrivals(&second, later(clock), seconds).await;
+        let seconds = cycles as f64 * interval_seconds;
+        let arrivals = self.ask_arrivals((&first, &second), later(clock), seconds);
+        let arrivals = arrivals.await;
         // They were told of the time before, and nobody has heard it.
         self.forget_told_past();
-        Some((second, arrivals, cycles))
+        Some(Recalled {
+            now: second,
+            arrivals,
+            until: clock.time(until.at),
+            cycles,
+            interval_seconds,
+        })
     }
 
-    async fn ask_arrivals(&mut self, sample: &Sample, now: Moment, seconds: f64) -> Vec<Past> {
+    async fn ask_arrivals(
+        &mut self,
+        (before, sample): (&Sample, &Sample),
+        now: Moment,
+        seconds: f64,
+    ) -> Vec<Past> {
         let mut arrivals = Arrivals::of(sample);
         let wall_ms = ((now.time + now.wall_ahead_seconds) * 1000.0) as i64;
         let isolation = self.settings.isolation_level;
@@ -101,7 +112,7 @@ impl Sampler {
                 Err(error) => self.suspect(broker, &error),
             }
         }
-        arrivals.pasts()
+        arrivals.pasts(before)
     }
 }
 
@@ -112,7 +123,7 @@ fn later(clock: Clock) -> Moment {
     }
 }
 
-fn parts(partitions: usize) -> i64 {
-    let parts = PARTS_MOST * PARTITIONS / partitions.max(PARTITIONS);
+fn parts(pairs: usize) -> i64 {
+    let parts = PARTS_MOST * PARTITIONS / pairs.max(PARTITIONS);
     parts.max(1) as i64
 }

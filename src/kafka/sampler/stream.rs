@@ -48,6 +48,10 @@ impl Sampler {
         self.streamed.note_complete(&self.settings, wall_ms, tally);
         let mut dropped = Vec::new();
         for (name, group) in self.groups.iter_mut() {
+            if group.is_disputed() && self.streamed.doubt(name) {
+                // Each of the brokers is asked what it knows of the group, as from the next cycle on.
+                self.metadata_is_stale = true;
+            }
             let listed = group.is_listed() && !group.is_share();
             let told = listed.then(|| self.streamed.tell(name)).flatten();
             group.tell_generation(told.as_ref().map(|(_, generation)| *generation));
@@ -60,19 +64,22 @@ impl Sampler {
             }
         }
         self.streamed.drop_edges(&dropped);
+        let mut known = self.groups.iter();
+        let are_groups = known.any(|(_, group)| group.is_listed() && !group.is_share());
+        self.metadata_is_stale |= self.streamed.misses_topic(&self.settings, are_groups);
         let groups = committing(&self.groups, self.topics.coordinators());
         let now = wall_clock(clock);
         self.streamed.end_cycle(&self.settings, groups, now);
     }
 }
 
-/// The groups whose commits are in the stream, each with its shard.
+/// The groups whose commits are in the stream and have room, each with its shard.
 pub(super) fn committing<'a>(
     groups: &'a Groups,
     coordinators: &'a Coordinators,
 ) -> impl Iterator<Item = (&'a str, usize)> + Clone {
     let groups = groups.iter();
-    let groups = groups.filter(|(_, group)| !group.is_share());
+    let groups = groups.filter(|(_, group)| !group.is_share() && !group.is_refused);
     groups.filter_map(|(name, _)| Some((&**name, coordinators.partition(name)?)))
 }
 

@@ -1,5 +1,7 @@
 //! A cluster's settings as librdkafka's, and what it says while it works.
 
+use std::sync::{Mutex, PoisonError};
+
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
@@ -44,7 +46,7 @@ const ALWAYS: &[(&str, &str)] = &[
 /// # Errors
 ///
 /// Why there can be none, in words for whoever set it up.
-pub(super) fn configuration(settings: &Settings) -> Result<ClientConfig, String> {
+pub(crate) fn configuration(settings: &Settings) -> Result<ClientConfig, String> {
     let mut config = ClientConfig::new();
     config.set_log_level(RDKafkaLogLevel::Notice);
     for (key, value) in ALWAYS {
@@ -118,7 +120,23 @@ fn sign_in(config: &mut ClientConfig, mechanism: &str, login: &Login) -> Result<
 
 /// What librdkafka says goes to the log's finest level: whether a cluster is well is told by the query client, once for each cause.
 pub(super) struct Voice {
-    pub(super) cluster: String,
+    cluster: String,
+    last_error: Mutex<Option<(KafkaError, String)>>,
+}
+
+impl Voice {
+    pub(super) fn new(cluster: String) -> Self {
+        Self {
+            cluster,
+            last_error: Mutex::new(None),
+        }
+    }
+
+    /// What it complained of last, with its own words.
+    pub(super) fn last_error(&self) -> Option<(KafkaError, String)> {
+        let last = self.last_error.lock();
+        last.unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl ClientContext for Voice {
@@ -128,6 +146,8 @@ impl ClientContext for Voice {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("cluster {}: librdkafka: {error}: {reason}", self.cluster);
+        let last = self.last_error.lock();
+        *last.unwrap_or_else(PoisonError::into_inner) = Some((error, reason.to_owned()));
     }
 }
 

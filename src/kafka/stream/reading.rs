@@ -39,6 +39,9 @@ const GETS_ON_WITHIN: Duration = Duration::from_secs(2);
 /// A clock that differs by more was set.
 const STEP_MS: Millis = 1_000;
 
+/// Complaints of a client that are looked through for why it got nowhere.
+const COMPLAINTS_MAX: u32 = 100;
+
 /// Finding the beginning takes a question to each broker.
 const FIND_BEGINNING: Duration = Duration::from_secs(10);
 
@@ -93,6 +96,17 @@ impl Ended {
             Self::Refused(_) => STREAM_REFUSED,
             Self::Torn(_) => STREAM_TORN,
             Self::Failed(_) => STREAM_FAILED,
+        }
+    }
+
+    /// With more words.
+    fn with(self, words: &str) -> Self {
+        let add = |why: String| format!("{why}: {words}");
+        match self {
+            Self::Unsupported(why) => Self::Unsupported(add(why)),
+            Self::Refused(why) => Self::Refused(add(why)),
+            Self::Torn(why) => Self::Torn(add(why)),
+            Self::Failed(why) => Self::Failed(add(why)),
         }
     }
 
@@ -251,15 +265,13 @@ impl Thread {
 
     /// Until it is dropped, or can't go on.
     fn read(&self) -> Option<Ended> {
-        let voice = Voice {
-            cluster: self.cluster.clone(),
-        };
+        let voice = Voice::new(self.cluster.clone());
         let consumer: BaseConsumer<Voice> = match self.config.create_with_context(voice) {
             Ok(consumer) => consumer,
             Err(error) => return Some(Ended::Unsupported(error.to_string())),
         };
         if let Err(error) = self.assign(&consumer) {
-            return Some(ended(&error));
+            return Some(cause(&consumer, &error));
         }
         let mut told_at = Instant::now();
         while !self.shared.is_dropped.load(Ordering::Relaxed) {
@@ -296,7 +308,7 @@ impl Thread {
                 }
                 Err(error) if is_final(&error) => return Err(ended(&error)),
                 // It goes on by itself, or the shard stands still, which is noticed.
-                Err(_) => {}
+                Err(error) => tracing::debug!("cluster {}: librdkafka: {error}", self.cluster),
             }
             room -= 1;
             next = (room > 0).then(|| consumer.poll(Duration::ZERO)).flatten();
@@ -384,6 +396,21 @@ fn is_final(error: &KafkaError) -> bool {
                 | Code::Fatal
         )
     )
+}
+
+/// Why nothing could be asked: what the client has complained of meanwhile says more than that it took too long.
+fn cause(consumer: &BaseConsumer<Voice>, error: &KafkaError) -> Ended {
+    for _ in 0..COMPLAINTS_MAX {
+        if let Some(Err(complaint)) = consumer.poll(Duration::ZERO)
+            && let refused @ Ended::Refused(_) = ended(&complaint)
+        {
+            return refused;
+        }
+    }
+    match consumer.context().last_error() {
+        Some((complaint, words)) => ended(&complaint).with(&words),
+        None => ended(error),
+    }
 }
 
 fn ended(error: &KafkaError) -> Ended {

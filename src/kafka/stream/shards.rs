@@ -129,6 +129,8 @@ impl Shards {
         wall_ms: impl Fn(Instant) -> Millis,
     ) -> Judged {
         let mut judged = Judged::default();
+        // Until its beginning is found nothing is.
+        let has_begun = (0..self.0.len()).any(|number| ledger.position(number).is_some());
         for (number, shard) in self.0.iter_mut().enumerate() {
             let reached = shard
                 .end
@@ -137,11 +139,19 @@ impl Shards {
                 judged.has_shrunk |= shard.read_before.is_some_and(|read| end < read);
                 ledger.note_complete(number, wall_ms(at));
             }
-            judged.are_unread |= shard.end.is_some() && ledger.position(number).is_none();
+            let is_unread = shard.end.is_some() && ledger.position(number).is_none();
+            judged.are_unread |= has_begun && is_unread;
             judged.fell_behind += usize::from(shard.is_complete && reached.is_none());
             shard.judge(reached.is_some());
         }
         judged
+    }
+
+    /// Those that ended somewhere and weren't read so far.
+    pub(super) fn behind(&self) -> impl Iterator<Item = usize> {
+        let shards = self.0.iter().enumerate();
+        let behind = shards.filter(|(_, shard)| shard.end_before.is_some() && !shard.is_complete);
+        behind.map(|(number, _)| number)
     }
 
     /// Since when all that was committed in it is told; absent when it wasn't read to its end.
@@ -230,9 +240,17 @@ mod tests {
     }
 
     #[test]
-    fn one_with_an_end_that_nobody_reads_is_told() {
-        let (mut shards, mut ledger) = (Shards::default(), Ledger::new(1, 0));
-        assert!(cycle(&mut shards, &mut ledger, Some(12)).are_unread);
-        assert!(!cycle(&mut shards, &mut ledger, None).are_unread);
+    fn one_with_an_end_that_nobody_reads_is_told_once_reading_has_begun() {
+        let (mut shards, mut ledger) = (Shards::default(), Ledger::new(2, 0));
+        let mut cycle = |ledger: &mut Ledger, end: Option<u64>| {
+            shards.begin_cycle(2, Some(ledger));
+            end.into_iter()
+                .for_each(|end| shards.hear(0, end, Instant::now()));
+            shards.judge(ledger, |_| 0).are_unread
+        };
+        assert!(!cycle(&mut ledger, Some(12)), "its beginning is looked for");
+        ledger.advance(1, 7);
+        assert!(cycle(&mut ledger, Some(12)));
+        assert!(!cycle(&mut ledger, None));
     }
 }

@@ -17,8 +17,9 @@ use super::ledger::{Ledger, Millis, PastTold};
 use super::reading::{Beginning, Ended, Reading, WallClock};
 use super::shards::Shards;
 use super::tail::TopicTold;
-use crate::analysis::sample::Offsets as Facts;
+use crate::analysis::sample::{Offsets as Facts, Source};
 use crate::kafka::client::tally::Tally;
+use crate::kafka::coordinators::OFFSETS_TOPIC;
 use crate::kafka::error::{BEHIND, COMMIT_IN_FUTURE};
 use crate::kafka::groups::Listing;
 use crate::kafka::offsets::{GroupCommits, Place, TopicOffsets};
@@ -46,6 +47,12 @@ const UNSUPPORTED_PAUSE: u32 = 360;
 /// After so many cycles without getting on it begins anew.
 const IDLE_CYCLES_MAX: u32 = 30;
 
+/// … and without hearing of the topic it takes it for hidden.
+const UNSEEN_CYCLES_MAX: u32 = 2;
+
+/// So many shards are named in the log.
+const SHARDS_NAMED: usize = 5;
+
 /// The name under which its errors are counted.
 const API: &str = "CommitStream";
 
@@ -57,6 +64,8 @@ pub(crate) struct Streamed {
     topic_id: Option<u128>,
     /// Cycles in which none of them was read to its end, or some weren't read at all.
     idle_cycles: u32,
+    /// Cycles in which nobody said anything of the topic, though there are groups.
+    unseen_cycles: u32,
     /// Cycles until it may be tried again.
     pause: u32,
     /// A start wants to recall the past before anything is read.
@@ -65,12 +74,31 @@ pub(crate) struct Streamed {
     complaint: Option<&'static str>,
     /// Failures that were not counted yet.
     failures: Vec<&'static str>,
+    /// Some of it is read to its end.
+    are_streamed: bool,
     /// That it is read was told.
     is_told: bool,
     facts: Facts,
     /// Of streams that were read before this one.
     skipped_before: BTreeMap<&'static str, u64>,
     stamped_ahead: u64,
+}
+
+/// What of the past is wanted.
+pub(crate) struct PastWanted {
+    /// When its last cycle ended.
+    pub(crate) until: WallClock,
+    /// How long one took.
+    pub(crate) interval_ms: Millis,
+    pub(crate) cycles: usize,
+    /// Commits are told apart from such a part of their age on; the last one of each cycle is told in any case.
+    pub(crate) parts: i64,
+}
+
+impl PastWanted {
+    fn seconds(&self) -> f64 {
+        self.cycles as f64 * self.interval_ms as f64 / 1000.0
+    }
 }
 
 impl Default for Streamed {
@@ -81,10 +109,12 @@ impl Default for Streamed {
             shards: Shards::default(),
             topic_id: None,
             idle_cycles: 0,
+            unseen_cycles: 0,
             pause: 0,
             is_held: false,
             complaint: None,
             failures: Vec::new(),
+            are_streamed: false,
             is_told: false,
             facts: Facts::default(),
             skipped_before: BTreeMap::new(),
@@ -149,8 +179,11 @@ impl Streamed {
             let why = "a group's commits are in another partition than its name says";
             self.give_up(settings, &Ended::Unsupported(why.to_owned()));
         } else if self.idle_cycles >= IDLE_CYCLES_MAX {
-            let why = "parts of it are not read, or it doesn't get on";
-            self.give_up(settings, &Ended::Failed(why.to_owned()));
+            let behind: Vec<usize> = self.shards.behind().take(SHARDS_NAMED).collect();
+            let why = format!(
+                "it was not read to its end for long: partitions {behind:?} of {OFFSETS_TOPIC}, or more"
+            );
+            self.give_up(settings, &Ended::Failed(why));
         }
     }
 
@@ -254,10 +287,11 @@ impl Streamed {
         let ahead = ledger.stamped_ahead();
         (self.stamped_ahead..ahead).for_each(|_| tally.error(API, COMMIT_IN_FUTURE));
         self.stamped_ahead = ahead;
+        self.are_streamed = are_complete;
         self.facts = Facts {
-            are_streamed: are_complete,
             skipped: self.skipped(&ledger),
             skew_seconds: skew_ms.map(|ms| ms as f64 / 1000.0),
+            ..Facts::default()
         };
         drop(ledger);
         if judged.has_shrunk {
@@ -290,12 +324,32 @@ impl Streamed {
         Some((commits, ledger.generation(group)))
     }
 
+    /// It is doubtful who has this group: it tells nothing of it until it was asked for. Says whether it would have.
+    pub(crate) fn doubt(&self, group: &str) -> bool {
+        let reading = self.reading.as_ref();
+        reading.is_some_and(|reading| reading.ledger().doubt(group))
+    }
+
     /// Somebody else told what these groups committed.
     pub(crate) fn drop_edges(&self, groups: &[Arc<str>]) {
         if let Some(reading) = &self.reading {
             let mut ledger = reading.ledger();
             groups.iter().for_each(|group| ledger.drop_edges(group));
         }
+    }
+
+    /// Are there groups, and nobody says anything of the topic that their commits are in? The metadata may be older than both.
+    pub(crate) fn misses_topic(&mut self, settings: &Settings, are_there_groups: bool) -> bool {
+        let is_wanted = settings.offsets != Offsets::Query && self.pause == 0;
+        let misses = is_wanted && are_there_groups && self.shards.count() == 0;
+        self.unseen_cycles = if misses { self.unseen_cycles + 1 } else { 0 };
+        if self.unseen_cycles > UNSEEN_CYCLES_MAX {
+            self.unseen_cycles = 0;
+            let why =
+                "no topic __consumer_offsets can be seen: lagslope's user may not describe it";
+            self.give_up(settings, &Ended::Refused(why.to_owned()));
+        }
+        misses
     }
 
     /// Ends a cycle: what waited is taken, and the groups of the next one are followed. Begins to read, if it is time to.
@@ -313,7 +367,12 @@ impl Streamed {
             ledger.open();
             follow(&mut ledger, groups);
         }
-        if self.facts.are_streamed && !self.is_told {
+        self.facts.source = match settings.offsets {
+            _ if self.are_streamed => Source::Stream,
+            Offsets::Stream => Source::None,
+            Offsets::Auto | Offsets::Query => Source::Query,
+        };
+        if self.are_streamed && !self.is_told {
             (self.is_told, self.complaint) = (true, None);
             tracing::info!(
                 "cluster {}: committed offsets are read from the commit stream",
@@ -339,28 +398,29 @@ impl Streamed {
         self.is_held = true;
     }
 
-    /// Begins to read so many seconds of the past of these groups, to be told in such parts of their age. Says whether it is read;
-    /// a shard that takes too long, or that an open transaction holds up, will not be complete.
+    /// Begins to read the past of these groups. Says whether it is read; a shard that takes too long, or that an open transaction
+    /// holds up, will not be complete.
     pub(crate) async fn read_past<'a>(
         &mut self,
         settings: &Settings,
         groups: impl Iterator<Item = (&'a str, usize)> + Clone,
-        (clock, seconds, parts): (WallClock, f64, i64),
+        wanted: PastWanted,
         patience: Duration,
     ) -> bool {
         self.is_held = false;
         if !self.is_due(settings) {
             return false;
         }
-        self.begin(settings, clock, seconds);
+        self.begin(settings, wanted.until, wanted.seconds());
         let Some(reading) = &self.reading else {
             return false;
         };
         {
             let mut ledger = reading.ledger();
             ledger.begin_past(PastTold {
-                until_ms: clock.ms,
-                parts,
+                until_ms: wanted.until.ms,
+                interval_ms: wanted.interval_ms,
+                parts: wanted.parts,
             });
             follow(&mut ledger, groups);
         }
@@ -402,7 +462,7 @@ impl Streamed {
         self.skipped_before = self.facts.skipped.iter().copied().collect();
         self.reading = None;
         self.shards.begin_reading();
-        self.facts.are_streamed = false;
+        self.are_streamed = false;
         self.facts.skew_seconds = None;
         self.is_told = false;
         self.pause = match why {

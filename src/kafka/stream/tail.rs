@@ -43,6 +43,21 @@ struct Edge {
     before: u32,
 }
 
+/// Which edges may be left out.
+#[derive(Clone, Copy)]
+pub(super) struct Spacing {
+    /// One that is nearer to the one before it than this gives way to the next …
+    pub(super) step_ms: Millis,
+    /// … if it is later than this.
+    pub(super) after_ms: Millis,
+}
+
+impl Spacing {
+    pub(super) fn is_of_the_past(self) -> bool {
+        self.after_ms != Millis::MIN
+    }
+}
+
 /// A commit, and when it was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Timed {
@@ -76,6 +91,11 @@ impl TopicTail {
     fn index(&self, partition: u32) -> Result<usize, usize> {
         self.keys
             .binary_search_by_key(&partition, |key| key.partition)
+    }
+
+    /// For each partition, on average.
+    pub(super) fn has_more_edges_than(&self, count: usize) -> bool {
+        self.edges.len() > count * self.keys.len()
     }
 
     pub(super) fn put_gone(&mut self, partition: u32) {
@@ -131,7 +151,7 @@ impl TopicTail {
         }
     }
 
-    pub(super) fn put(&mut self, partition: u32, offset: u64, at_ms: Millis, step_ms: Millis) {
+    pub(super) fn put(&mut self, partition: u32, offset: u64, at_ms: Millis, spacing: Spacing) {
         let index = self.index(partition).unwrap_or_else(|index| {
             let key = Key {
                 offset,
@@ -152,7 +172,7 @@ impl TopicTail {
         let after = (at_ms - self.since_ms).max(0);
         let after_ms = u32::try_from(after).unwrap_or(u32::MAX);
         let newest = self.keys[index].newest;
-        let replaced = newest != NONE && self.is_crowded(newest, step_ms);
+        let replaced = newest != NONE && self.is_crowded(newest, spacing);
         let key = &mut self.keys[index];
         (key.offset, key.at_ms) = (offset, at_ms);
         if replaced {
@@ -169,12 +189,12 @@ impl TopicTail {
     }
 
     /// Is an edge too near to the one before it to be kept when the next comes?
-    fn is_crowded(&self, newest: u32, step_ms: Millis) -> bool {
+    fn is_crowded(&self, newest: u32, spacing: Spacing) -> bool {
         let edge = self.edges[newest as usize];
         let before = self.edges.get(edge.before as usize);
-        before.is_some_and(|before| {
-            Millis::from(edge.after_ms - before.after_ms.min(edge.after_ms)) < step_ms
-        })
+        let since = before.map(|before| edge.after_ms - before.after_ms.min(edge.after_ms));
+        since.is_some_and(|since| Millis::from(since) < spacing.step_ms)
+            && self.since_ms + Millis::from(edge.after_ms) > spacing.after_ms
     }
 
     pub(super) fn tell(

@@ -125,6 +125,34 @@ fn what_is_remembered_is_told_again_whether_it_showed_up_or_not() {
 }
 
 #[test]
+fn what_a_restart_recalls_is_not_learned_a_second_time() {
+    let learned = taught();
+    let levels = |learned: &Learned| {
+        let sum = learned.groups[0].topics[0].sum.as_ref().expect("learned");
+        sum.levels.clone()
+    };
+    let recalled = |learned: Learned| {
+        let mut told = restarted(Some(learned));
+        // The last night, which it had seen.
+        tell(&mut told, 3.0 * PERIOD - BATCH, 3.0 * PERIOD, RISE);
+        told
+    };
+    let mut told = recalled(learned.clone());
+    assert_ne!(levels(&told.learned()), levels(&learned), "learned again");
+    told.end_past();
+    assert_eq!(levels(&told.learned()), levels(&learned));
+    let mut missed = learned.clone();
+    missed.groups[0].topics[0].seen_at -= 2.0 * PERIOD;
+    let mut told = recalled(missed);
+    told.end_past();
+    assert_ne!(
+        levels(&told.learned()),
+        levels(&learned),
+        "nobody was there"
+    );
+}
+
+#[test]
 fn habits_are_of_a_topic_and_not_of_its_name() {
     let learned = taught();
     for (id, known, why) in [

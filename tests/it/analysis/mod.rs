@@ -107,6 +107,10 @@ impl Told {
         self.analysis.remember(learned);
     }
 
+    pub(crate) fn end_past(&mut self) {
+        self.analysis.end_past();
+    }
+
     pub(crate) fn forget(&mut self, group: &str, topic: Option<&str>) -> Option<usize> {
         self.analysis.forget(group, topic)
     }

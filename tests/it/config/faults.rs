@@ -153,6 +153,14 @@ const VALUES: &[Case] = &[
             "f.yaml:4: clusters[0].offsets: expected auto or stream or query, got the text \"topic\"",
         ],
     ),
+    (
+        "a source of offsets that can't be signed in to",
+        "clusters:\n  - name: a\n    bootstrap_servers: [a:1]\n    offsets: stream\n    kafka: {security.protocol: SASL_SSL, sasl.mechanism: OAUTHBEARER, sasl.oauthbearer.method: aws_msk_iam, sasl.oauthbearer.aws.region: eu-west-1}\n",
+        &[],
+        &[
+            "f.yaml:4: clusters[0].offsets: stream: the commit stream can't be read: it can't sign in by OAUTHBEARER in this version",
+        ],
+    ),
 ];
 
 /// With a good cluster on line 1.

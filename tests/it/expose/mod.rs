@@ -14,7 +14,7 @@ use lagslope::analysis::report::{
     GrowthState, LagGrowth, PartitionReport, Quantiles, Report, RetryReason, RetryReport, Rewinds,
     Severity, Slope, TopicReport,
 };
-use lagslope::analysis::sample::{Cycle, Offsets};
+use lagslope::analysis::sample::{Cycle, Offsets, Source};
 use lagslope::expose::board::Board;
 use lagslope::expose::http::{Exposed, serve};
 use lagslope::expose::own_metrics::OwnMetrics;
@@ -80,7 +80,7 @@ pub(crate) fn full_report(group: &str) -> Report {
         requests: vec![("ListGroups", 7)],
         errors: vec![("OffsetFetch", "not_coordinator", 1)],
         offsets: Offsets {
-            are_streamed: true,
+            source: Source::Stream,
             skipped: vec![("malformed", 2)],
             skew_seconds: Some(-0.25),
         },

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use lagslope::analysis::sample::Source;
 use lagslope::kafka::security::{Sasl, Security, Tls};
 
 use super::*;
@@ -185,7 +186,7 @@ async fn the_stream_is_read_by_each_way_in_but_tokens() {
         let began = Instant::now();
         loop {
             let sample = sampler.sample(1000.0 + began.elapsed().as_secs_f64()).await;
-            if sample.cycle.offsets.are_streamed && lag(&sample) == Some(LAG) {
+            if sample.cycle.offsets.source == Source::Stream && lag(&sample) == Some(LAG) {
                 break;
             }
             let errors = &sample.cycle.errors;

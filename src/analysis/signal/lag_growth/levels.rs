@@ -169,6 +169,19 @@ impl Levels {
         self.coarser = Coarser::Asleep(Asleep::new(recovered.collect()));
     }
 
+    /// Has learned these rises, and no others. What is under way goes on.
+    pub(super) fn put_back(&mut self, learned: &[learned::Level], p: &Profile) {
+        let levels = 0..=coarser_levels(p);
+        let mut recovered =
+            levels.map(|index| Recovered::of_blocks(block_seconds(index, p), learned));
+        for level in self.awake_mut() {
+            level.recovered = recovered.next().unwrap_or_default();
+        }
+        if let Coarser::Asleep(asleep) = &mut self.coarser {
+            asleep.recovered = Asleep::new(recovered.collect()).recovered;
+        }
+    }
+
     pub(super) fn forget_learned(&mut self) {
         self.awake_mut().for_each(Level::forget_learned);
         if let Coarser::Asleep(asleep) = &mut self.coarser {

@@ -175,6 +175,11 @@ impl Series {
         }
     }
 
+    /// Has learned these rises, and no others.
+    pub fn put_back(&mut self, learned: &learned::Series, p: &Profile) {
+        self.levels.put_back(&learned.levels, p);
+    }
+
     /// Forgets what was learned, and the habits with it, as if it were seen for the first time. Its verdict and its curve stay.
     pub fn forget_learned(&mut self) {
         self.progress.forget_learned(self.last.t);
