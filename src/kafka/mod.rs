@@ -80,7 +80,7 @@ pub mod measuring {
 
     use tokio::time::Instant;
 
-    use super::stream::{Beginning, Ledger, Reading, WallClock};
+    use super::stream::{Beginning, Ledger, Reader, WallClock};
     use super::{Settings, stream::Ended};
 
     /// The commit stream, and what its records came to.
@@ -128,14 +128,14 @@ pub mod measuring {
                 at: Instant::now(),
             },
         };
-        let reading = Reading::begin(settings, beginning);
-        let reading = reading.map_err(|ended: Ended| ended.reason().to_owned())?;
+        let reader = Reader::begin(settings, beginning);
+        let reader = reader.map_err(|ended: Ended| ended.reason().to_owned())?;
         for group in groups {
-            reading.ledger().follow(0, group);
+            reader.ledger().follow(0, group);
         }
         let ends: Vec<(usize, u64)> = ends.iter().copied().enumerate().collect();
-        reading.reach(&ends, Duration::from_secs(300)).await;
-        match reading.ended() {
+        reader.reach(&ends, Duration::from_secs(300)).await;
+        match reader.ended() {
             Some(why) => Err(why.reason().to_owned()),
             None => Ok(began.elapsed()),
         }

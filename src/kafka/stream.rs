@@ -1,6 +1,6 @@
 //! The commit stream: what groups commit, read from the topic `__consumer_offsets` instead of being asked for.
 //!
-//! `reading` is the client that reads it (`librdkafka` how that is set up), `records` what its bytes mean, `ledger` what they came to (`tail`
+//! `reader` is the client that reads it (`librdkafka` how that is set up), `records` what its bytes mean, `ledger` what they came to (`tail`
 //! for one group and topic).
 //! `streamed` says from cycle to cycle what of that can be relied on (`shards` of which parts), and `asking` what the brokers are asked
 //! because of it.
@@ -8,7 +8,7 @@
 mod asking;
 mod ledger;
 mod librdkafka;
-mod reading;
+mod reader;
 pub mod records;
 mod shards;
 mod streamed;
@@ -17,6 +17,6 @@ mod tail;
 pub(crate) use asking::AskStreamed;
 pub(crate) use ledger::{Ledger, Millis};
 pub(crate) use librdkafka::configuration;
-pub(crate) use reading::{Beginning, Ended, Reading, WallClock};
+pub(crate) use reader::{Beginning, Ended, Reader, WallClock};
 pub(crate) use streamed::{PastWanted, Streamed};
 pub(crate) use tail::Timed;

@@ -71,6 +71,7 @@ impl Sampler {
         let arrivals = arrivals.await;
         // They were told of the time before, and nobody has heard it.
         self.forget_told_past();
+        self.tell_recalled(&second, arrivals.len());
         Some(Recalled {
             now: second,
             arrivals,
@@ -78,6 +79,22 @@ impl Sampler {
             cycles,
             interval_seconds,
         })
+    }
+
+    fn tell_recalled(&self, last: &Sample, arrivals: usize) {
+        let commits = last
+            .groups
+            .iter()
+            .filter_map(|group| group.commits.as_ref());
+        let edges = commits.clone().flat_map(|commits| &commits.topics);
+        let edges = edges.filter_map(|topic| topic.edges.as_ref()).flatten();
+        let oldest = edges.map(|edge| edge.at).fold(last.at, f64::min);
+        tracing::info!(
+            "cluster {}: recalled the last {:.0} s of the commits of {} groups, and log ends of {arrivals} partitions",
+            self.settings.name,
+            last.at - oldest,
+            commits.count(),
+        );
     }
 
     async fn ask_arrivals(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::reading::Shared;
+use super::reader::Shared;
 use crate::kafka::client::api::Api;
 use crate::kafka::client::connection::Answer;
 use crate::kafka::client::session::Session;

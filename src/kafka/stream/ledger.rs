@@ -28,7 +28,7 @@ const EDGES_MAX: usize = 256;
 
 /// Everything that was read.
 pub(crate) struct Ledger {
-    shards: Vec<Shard>,
+    shards: Vec<ShardLog>,
     groups: HashMap<Box<str>, Followed>,
     /// Records that were not understood, by reason.
     skipped: BTreeMap<&'static str, u64>,
@@ -66,7 +66,7 @@ impl PastTold {
 
 /// One partition of `__consumer_offsets`.
 #[derive(Default)]
-struct Shard {
+struct ShardLog {
     /// Everything before it that matters was read; absent until reading has begun.
     position: Option<u64>,
     /// What lies at or beyond it waits until what lies before it has been taken.
@@ -75,7 +75,7 @@ struct Shard {
     /// When it was last known to be complete: what is read after that was committed after that. Absent while it reads the past.
     complete_ms: Option<Millis>,
     /// Records were missing before the next one.
-    is_torn: bool,
+    has_hole: bool,
     /// Since the commit of then none is known to be missing; absent when none is at all.
     whole_since_ms: Option<Millis>,
     /// Of the commits of this cycle, by how much the one that is farthest ahead is ahead of when it was read.
@@ -120,7 +120,7 @@ impl Ledger {
     /// Of so many shards, with nothing read. Edges are told apart from `step_ms` on.
     pub(crate) fn new(shards: usize, step_ms: Millis) -> Self {
         Self {
-            shards: (0..shards).map(|_| Shard::default()).collect(),
+            shards: (0..shards).map(|_| ShardLog::default()).collect(),
             groups: HashMap::new(),
             skipped: BTreeMap::new(),
             ahead: 0,
@@ -171,7 +171,7 @@ impl Ledger {
     /// The past of a shard begins later than was asked for: of what was committed before its first record, nothing is known.
     pub(crate) fn clip(&mut self, shard: usize) {
         if let Some(shard) = self.shards.get_mut(shard) {
-            shard.is_torn = true;
+            shard.has_hole = true;
             shard.whole_since_ms = Some(Millis::MAX);
         }
     }
@@ -200,7 +200,7 @@ impl Ledger {
         };
         // Compaction took what was overwritten since: a commit before this and one after it have an unknown time in between. (Or it was
         // the end of a transaction, which looks the same. In the present there is no compaction yet.)
-        own.is_torn |=
+        own.has_hole |=
             self.past.is_some() && own.position.is_some_and(|position| offset > position);
         own.position = Some(offset + 1);
         let waits = own.barrier.is_some_and(|barrier| offset >= barrier);
@@ -442,7 +442,7 @@ impl Ledger {
         // It was made known after the last look and before it was read, whatever a clock elsewhere says; and after 1970.
         let earliest = own.complete_ms.unwrap_or(0).min(read_ms);
         let at_ms = commit.at_ms.clamp(earliest, read_ms);
-        if std::mem::take(&mut own.is_torn) {
+        if std::mem::take(&mut own.has_hole) {
             own.whole_since_ms = Some(at_ms);
         }
         let spacing = self.spacing(at_ms);

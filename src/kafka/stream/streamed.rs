@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::asking::{AskStreamed, Told};
 use super::ledger::{Ledger, Millis, PastTold};
-use super::reading::{Beginning, Ended, Reading, WallClock};
+use super::reader::{Beginning, Ended, Reader, WallClock};
 use super::shards::Shards;
 use super::tail::TopicTold;
 use crate::analysis::sample::{Offsets as Facts, Source};
@@ -58,7 +58,7 @@ const API: &str = "CommitStream";
 
 /// The commit stream of a cluster.
 pub(crate) struct Streamed {
-    reading: Option<Reading>,
+    reader: Option<Reader>,
     shards: Shards,
     /// Kafka's id of the topic that is read, where it has one.
     topic_id: Option<u128>,
@@ -105,7 +105,7 @@ impl Default for Streamed {
     /// Not read yet.
     fn default() -> Self {
         Self {
-            reading: None,
+            reader: None,
             shards: Shards::default(),
             topic_id: None,
             idle_cycles: 0,
@@ -154,13 +154,13 @@ impl Streamed {
         clock: WallClock,
     ) {
         self.pause = self.pause.saturating_sub(1);
-        let Some(reading) = &self.reading else {
+        let Some(reader) = &self.reader else {
             self.shards.begin_cycle(shards, None);
             self.topic_id = topic_id;
             return;
         };
-        reading.set_clock(clock);
-        let mut ledger = reading.ledger();
+        reader.set_clock(clock);
+        let mut ledger = reader.ledger();
         ledger.begin_cycle();
         // Nobody leads any when none are told: that says nothing of how many there are.
         let count = if shards > 0 { shards } else { ledger.shards() };
@@ -170,7 +170,7 @@ impl Streamed {
         let is_strange = ledger.is_strange();
         drop(ledger);
         self.topic_id = topic_id.or(self.topic_id);
-        if let Some(ended) = reading.ended() {
+        if let Some(ended) = reader.ended() {
             self.give_up(settings, &ended);
         } else if has_changed {
             let why = "the topic was made anew, or has another number of partitions";
@@ -189,8 +189,8 @@ impl Streamed {
 
     /// What to ask of a broker that leads these shards.
     pub(crate) fn ask(&self, settings: &Settings, shards: Vec<Place>) -> AskStreamed {
-        let told = self.reading.as_ref().map(|reading| Told {
-            shared: Arc::clone(reading.shared()),
+        let told = self.reader.as_ref().map(|reader| Told {
+            shared: Arc::clone(reader.shared()),
             complete: self.shards.relied_on(),
         });
         let may_begin = settings.offsets != Offsets::Query && self.pause == 0;
@@ -213,26 +213,26 @@ impl Streamed {
 
     /// Takes the commits of a group that was asked for.
     pub(crate) fn take_base(&self, group: &GroupCommits) {
-        if let (Some(reading), Ok(topics)) = (&self.reading, &group.topics) {
+        if let (Some(reader), Ok(topics)) = (&self.reader, &group.topics) {
             let topics = topics.iter();
             let topics = topics.map(|topic| (&topic.name, topic.partitions.as_slice()));
-            reading.ledger().take_base(&group.name, topics);
+            reader.ledger().take_base(&group.name, topics);
         }
     }
 
     /// What is committed from now on waits.
     pub(crate) fn close(&self) {
-        if let Some(reading) = &self.reading {
-            reading.ledger().close(&self.shards.ends());
+        if let Some(reader) = &self.reader {
+            reader.ledger().close(&self.shards.ends());
         }
     }
 
     /// The topics that commits were told of, each with its highest such partition.
     pub(crate) fn topics(&self) -> Vec<(StrBytes, u32)> {
-        let Some(reading) = &self.reading else {
+        let Some(reader) = &self.reader else {
             return Vec::new();
         };
-        let ledger = reading.ledger();
+        let ledger = reader.ledger();
         let mut topics: Vec<(StrBytes, u32)> =
             ledger.topics().map(|(n, p)| (n.clone(), p)).collect();
         topics.sort_unstable_by(|a, b| (&a.0, b.1).cmp(&(&b.0, a.1)));
@@ -242,10 +242,10 @@ impl Streamed {
 
     /// The names of those that pass.
     pub(crate) fn topic_names(&self, passes: impl Fn(&str) -> bool) -> BTreeSet<StrBytes> {
-        let Some(reading) = &self.reading else {
+        let Some(reader) = &self.reader else {
             return BTreeSet::new();
         };
-        let ledger = reading.ledger();
+        let ledger = reader.ledger();
         let names = ledger.topics().map(|(name, _)| name);
         names.filter(|name| passes(name)).cloned().collect()
     }
@@ -253,11 +253,11 @@ impl Streamed {
     /// Waits until the shards are read as far as they were written when this cycle asked: those that are nearly there. One that stood
     /// still since the last cycle would be waited for in vain.
     pub(crate) async fn catch_up(&self) {
-        let Some(reading) = &self.reading else {
+        let Some(reader) = &self.reader else {
             return;
         };
-        let near = self.shards.near(&reading.ledger());
-        reading.reach(&near, PATIENCE).await;
+        let near = self.shards.near(&reader.ledger());
+        reader.reach(&near, PATIENCE).await;
     }
 
     /// Notes which shards are read to their ends by now.
@@ -270,10 +270,10 @@ impl Streamed {
         for failure in self.failures.drain(..) {
             tally.error(API, failure);
         }
-        let Some(reading) = &self.reading else {
+        let Some(reader) = &self.reader else {
             return;
         };
-        let mut ledger = reading.ledger();
+        let mut ledger = reader.ledger();
         let judged = self.shards.judge(&mut ledger, wall_ms);
         (0..judged.fell_behind).for_each(|_| tally.error(API, BEHIND));
         let are_complete = self.shards.are_any_complete() && !judged.has_shrunk;
@@ -311,8 +311,8 @@ impl Streamed {
 
     /// The commits of a group, where the stream tells all of them; with its generation.
     pub(crate) fn tell(&self, group: &str) -> Option<(GroupCommits, (Option<u32>, bool))> {
-        let reading = self.reading.as_ref()?;
-        let mut ledger = reading.ledger();
+        let reader = self.reader.as_ref()?;
+        let mut ledger = reader.ledger();
         let at = self.shards.complete_at(ledger.knows(group)?)?;
         let topics = ledger.tell(group)?;
         let commits = GroupCommits {
@@ -326,14 +326,14 @@ impl Streamed {
 
     /// It is doubtful who has this group: it tells nothing of it until it was asked for. Says whether it would have.
     pub(crate) fn doubt(&self, group: &str) -> bool {
-        let reading = self.reading.as_ref();
-        reading.is_some_and(|reading| reading.ledger().doubt(group))
+        let reader = self.reader.as_ref();
+        reader.is_some_and(|reader| reader.ledger().doubt(group))
     }
 
     /// Somebody else told what these groups committed.
     pub(crate) fn drop_edges(&self, groups: &[Arc<str>]) {
-        if let Some(reading) = &self.reading {
-            let mut ledger = reading.ledger();
+        if let Some(reader) = &self.reader {
+            let mut ledger = reader.ledger();
             groups.iter().for_each(|group| ledger.drop_edges(group));
         }
     }
@@ -362,8 +362,8 @@ impl Streamed {
         if self.is_due(settings) && !self.is_held {
             self.begin(settings, clock, PRESENT_SECONDS);
         }
-        if let Some(reading) = &self.reading {
-            let mut ledger = reading.ledger();
+        if let Some(reader) = &self.reader {
+            let mut ledger = reader.ledger();
             ledger.open();
             follow(&mut ledger, groups);
         }
@@ -383,8 +383,8 @@ impl Streamed {
 
     /// What was told last was heard by nobody, or nobody knows how much time has passed since: no time of a commit is of use.
     pub(crate) fn forget_times(&self) {
-        if let Some(reading) = &self.reading {
-            reading.ledger().forget_times();
+        if let Some(reader) = &self.reader {
+            reader.ledger().forget_times();
         }
     }
 
@@ -412,11 +412,11 @@ impl Streamed {
             return false;
         }
         self.begin(settings, wanted.until, wanted.seconds());
-        let Some(reading) = &self.reading else {
+        let Some(reader) = &self.reader else {
             return false;
         };
         {
-            let mut ledger = reading.ledger();
+            let mut ledger = reader.ledger();
             ledger.begin_past(PastTold {
                 until_ms: wanted.until.ms,
                 interval_ms: wanted.interval_ms,
@@ -424,20 +424,20 @@ impl Streamed {
             });
             follow(&mut ledger, groups);
         }
-        reading.reach_most(&self.shards.ends(), patience).await;
-        reading.ended().is_none()
+        reader.reach_most(&self.shards.ends(), patience).await;
+        reader.ended().is_none()
     }
 
     /// What is read from now on is the present.
     pub(crate) fn end_past(&mut self) {
-        if let Some(reading) = &self.reading {
-            reading.ledger().end_past();
+        if let Some(reader) = &self.reader {
+            reader.ledger().end_past();
         }
     }
 
     fn is_due(&self, settings: &Settings) -> bool {
         let is_wanted = settings.offsets != Offsets::Query && self.pause == 0;
-        is_wanted && self.reading.is_none() && !self.shards.ends().is_empty()
+        is_wanted && self.reader.is_none() && !self.shards.ends().is_empty()
     }
 
     fn begin(&mut self, settings: &Settings, clock: WallClock, seconds: f64) {
@@ -448,11 +448,11 @@ impl Streamed {
             step_ms: STEP_MS,
             now: clock,
         };
-        match Reading::begin(settings, beginning) {
-            Ok(reading) => {
+        match Reader::begin(settings, beginning) {
+            Ok(reader) => {
                 self.shards.begin_reading();
                 (self.stamped_ahead, self.idle_cycles) = (0, 0);
-                self.reading = Some(reading);
+                self.reader = Some(reader);
             }
             Err(why) => self.give_up(settings, &why),
         }
@@ -460,7 +460,7 @@ impl Streamed {
 
     fn give_up(&mut self, settings: &Settings, why: &Ended) {
         self.skipped_before = self.facts.skipped.iter().copied().collect();
-        self.reading = None;
+        self.reader = None;
         self.shards.begin_reading();
         self.are_streamed = false;
         self.facts.skew_seconds = None;

@@ -6,6 +6,7 @@ use crate::stories::proof::{About, Proof};
 use crate::stories::{NORMAL, begin, minute};
 
 const REFUSED: (&str, &str) = ("LagslopeRequestsRefused", "warning");
+const UNREAD: (&str, &str) = ("LagslopeCommitsUnread", "critical");
 const VANISHED: (&str, &str) = ("LagslopeGroupsVanished", "critical");
 
 #[tokio::test]
@@ -27,6 +28,30 @@ async fn a_request_that_is_refused_is_told_while_it_is() {
              lagslope's user lacks a right. What it may not read is absent, and raises no alert.",
         )
         .firing(minute(50), &[])
+        .holds();
+}
+
+/// The only source of commits can't be read, and then can.
+#[tokio::test]
+async fn commits_that_nobody_reads_page() {
+    let story = begin(Ceilings::default()).await;
+    let story = story
+        .runs(15, NORMAL)
+        .commits_are_unread(15, NORMAL)
+        .runs(10, NORMAL);
+    Proof::of(&story.series())
+        .firing(minute(18), &[])
+        .firing(minute(22), &[UNREAD])
+        .says(
+            minute(22),
+            UNREAD,
+            About::Cluster,
+            "lagslope reads no commits of Kafka cluster prod",
+            "For five minutes the commit stream of prod could not be read, and the configuration (offsets: stream) lets lagslope ask \
+             nobody instead. No group there has a lag until it can be read again.",
+        )
+        .firing(minute(29), &[UNREAD])
+        .firing(minute(31), &[])
         .holds();
 }
 

@@ -3,7 +3,7 @@
 
 use lagslope::analysis::report::Report;
 use lagslope::analysis::sample::{
-    Commits, Cycle, GroupSample, PartitionSample, Reading, Retention, Sample, TopicCommits,
+    Commits, Cycle, GroupSample, PartitionSample, Reading, Retention, Sample, Source, TopicCommits,
     TopicSample,
 };
 use lagslope::analysis::{Analysis, Ceilings, Rules, Settings};
@@ -177,6 +177,21 @@ impl Story {
             let mut sample = self.sample();
             sample.groups.clear();
             sample.cycle.groups = Some(0);
+            self.take(sample);
+            self.scrape();
+        }
+        self
+    }
+
+    /// Commits can be read nowhere.
+    pub(crate) fn commits_are_unread(mut self, minutes: u32, pace: Pace) -> Self {
+        for _ in 0..cycles(minutes) {
+            self.advance(pace);
+            let mut sample = self.sample();
+            sample.cycle.offsets.source = Source::None;
+            for group in &mut sample.groups {
+                group.commits = None;
+            }
             self.take(sample);
             self.scrape();
         }

@@ -1,6 +1,6 @@
 //! Reads the commit stream on a thread of its own, into the ledger: librdkafka's calls block, and so may on no worker of the runtime.
 //!
-//! The thread ends by itself when its [`Reading`] is dropped, or when it cannot go on; it says why, and another has to begin anew.
+//! The thread ends by itself when its [`Reader`] is dropped, or when it cannot go on; it says why, and another has to begin anew.
 //! Whether it is anywhere near the end of the stream is judged by what the query client is told of the logs' ends.
 
 use std::collections::HashMap;
@@ -121,7 +121,7 @@ impl Ended {
 }
 
 /// The stream of one cluster, being read.
-pub(crate) struct Reading {
+pub(crate) struct Reader {
     shared: Arc<Shared>,
 }
 
@@ -137,7 +137,7 @@ pub(crate) struct Shared {
     progress: Notify,
 }
 
-impl Reading {
+impl Reader {
     /// Begins, on a thread of its own.
     ///
     /// # Errors
@@ -228,7 +228,7 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for Reader {
     fn drop(&mut self) {
         self.shared.is_dropped.store(true, Ordering::Relaxed);
     }
