@@ -4,6 +4,7 @@
 mod alike;
 mod clients;
 mod faults;
+mod recalled;
 mod routed;
 mod shares;
 mod versions;
