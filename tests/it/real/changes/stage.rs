@@ -133,6 +133,11 @@ async fn take(step: Step, stage: &Arc<Stage>, lagslope: &Lagslope, played: &Play
     };
     if step.unseen {
         signal(lagslope, "STOP").await;
+        // What it had asked before is answered before: of what an answer says that comes in the middle, it would have been told.
+        act(stage, |stage| {
+            stage.kafka.log_end(&stage.topic, 0);
+        })
+        .await;
         act(stage, step.act).await;
         signal(lagslope, "CONT").await;
         seen.acted.1 = Instant::now();
