@@ -1,7 +1,7 @@
 //! The commit stream: what groups commit, read from the topic `__consumer_offsets` instead of being asked for.
 //!
 //! `reader` is the client that reads it (`librdkafka` how that is set up), `records` what its bytes mean, `ledger` what they came to (`tail`
-//! for one group and topic).
+//! for one group and topic, `spacing` which of its commits are told apart).
 //! `streamed` says from cycle to cycle what of that can be relied on (`shards` of which parts), and `asking` what the brokers are asked
 //! because of it.
 
@@ -11,6 +11,7 @@ mod librdkafka;
 mod reader;
 pub mod records;
 mod shards;
+mod spacing;
 mod streamed;
 mod tail;
 

@@ -335,10 +335,12 @@ impl TopicWatch {
 
 /// The edges of a partition, out of those of partitions that were not asked for yet.
 fn edges_of<'a>(number: u32, edges: &mut &'a [Edge]) -> &'a [Edge] {
-    let from = edges.partition_point(|edge| edge.partition < number);
-    let until = edges.partition_point(|edge| edge.partition <= number);
-    let own = &edges[from..until];
-    *edges = &edges[until..];
+    // One after another: there are few of each.
+    let before = edges.iter().take_while(|edge| edge.partition < number);
+    let rest = &edges[before.count()..];
+    let own = rest.iter().take_while(|edge| edge.partition == number);
+    let (own, others) = rest.split_at(own.count());
+    *edges = others;
     own
 }
 

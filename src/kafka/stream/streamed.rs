@@ -13,9 +13,10 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
 use super::asking::{AskStreamed, Told};
-use super::ledger::{Ledger, Millis, PastTold};
+use super::ledger::{Ledger, Millis};
 use super::reader::{Beginning, Ended, Reader, WallClock};
 use super::shards::Shards;
+use super::spacing::PastTold;
 use super::tail::TopicTold;
 use crate::analysis::sample::{Offsets as Facts, Source};
 use crate::kafka::client::tally::Tally;
@@ -181,7 +182,7 @@ impl Streamed {
         } else if self.idle_cycles >= IDLE_CYCLES_MAX {
             let behind: Vec<usize> = self.shards.behind().take(SHARDS_NAMED).collect();
             let why = format!(
-                "it was not read to its end for long: partitions {behind:?} of {OFFSETS_TOPIC}, or more"
+                "partitions {behind:?} of {OFFSETS_TOPIC}, and perhaps more, are not read to their ends"
             );
             self.give_up(settings, &Ended::Failed(why));
         }
@@ -345,8 +346,7 @@ impl Streamed {
         self.unseen_cycles = if misses { self.unseen_cycles + 1 } else { 0 };
         if self.unseen_cycles > UNSEEN_CYCLES_MAX {
             self.unseen_cycles = 0;
-            let why =
-                "no topic __consumer_offsets can be seen: lagslope's user may not describe it";
+            let why = "there are groups and no topic __consumer_offsets: lagslope's user has no right to see it";
             self.give_up(settings, &Ended::Refused(why.to_owned()));
         }
         misses

@@ -3,6 +3,7 @@
 use kafka_protocol::protocol::StrBytes;
 
 use super::ledger::Millis;
+use super::spacing::Spacing;
 
 /// Commits in the place of time of one that was asked for: nobody said when it was made.
 const TIMELESS: Millis = Millis::MIN;
@@ -41,21 +42,6 @@ struct Edge {
     after_ms: u32,
     /// The one before it in the same partition.
     before: u32,
-}
-
-/// Which edges may be left out.
-#[derive(Clone, Copy)]
-pub(super) struct Spacing {
-    /// One that is nearer to the one before it than this gives way to the next …
-    pub(super) step_ms: Millis,
-    /// … if it is later than this.
-    pub(super) after_ms: Millis,
-}
-
-impl Spacing {
-    pub(super) fn is_of_the_past(self) -> bool {
-        self.after_ms != Millis::MIN
-    }
 }
 
 /// A commit, and when it was made.
