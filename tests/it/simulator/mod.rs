@@ -3,6 +3,7 @@
 
 mod alike;
 mod clients;
+mod cut_off;
 mod faults;
 mod recalled;
 mod routed;
