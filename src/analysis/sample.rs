@@ -207,7 +207,7 @@ pub enum Source {
     Query,
     /// The commit stream, of which some is read to its end.
     Stream,
-    /// The commit stream, which isn't read now, is the only one that may be used.
+    /// The commit stream is the only one that may be used, and nobody reads it now.
     None,
 }
 

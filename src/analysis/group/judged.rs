@@ -41,7 +41,7 @@ impl Judged {
     }
 
     /// Only these rises were learned; habits are no sums, and may be learned twice.
-    pub(super) fn put_back(&mut self, learned: &learned::Series, p: &Profile) {
+    pub(super) fn put_back(&mut self, learned: &[learned::Level], p: &Profile) {
         if let Some(series) = &mut self.series {
             series.put_back(learned, p);
         }

@@ -40,6 +40,8 @@ pub(super) struct PartitionWatch {
     read_at: Option<Time>,
     /// The last pair is from the present cycle.
     pub(super) fresh: bool,
+    /// Commits were told in a cycle without a log end: they are in no pair.
+    pub(super) misses_edges: bool,
     pub(super) time_lag: Option<f64>,
     recent: RecentLags,
     judged: Judged,
@@ -59,6 +61,7 @@ impl PartitionWatch {
             partition: Partition::default(),
             read_at: None,
             fresh: false,
+            misses_edges: false,
             time_lag: None,
             recent: RecentLags::default(),
             judged: Judged::default(),
@@ -105,6 +108,7 @@ impl PartitionWatch {
     ) -> Step {
         self.fresh = false;
         let Some(log_end) = sample.log_end else {
+            self.misses_edges = true;
             return Step::default();
         };
         let mut now = Offsets {
@@ -145,7 +149,7 @@ impl PartitionWatch {
     }
 
     /// Only these rises were learned.
-    pub(super) fn put_back(&mut self, learned: &learned::Series, p: &Profile) {
+    pub(super) fn put_back(&mut self, learned: &[learned::Level], p: &Profile) {
         self.judged.put_back(learned, p);
     }
 

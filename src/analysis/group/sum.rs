@@ -86,7 +86,7 @@ impl Sum {
     }
 
     /// Only these rises were learned.
-    pub(super) fn put_back(&mut self, learned: &learned::Series, p: &Profile) {
+    pub(super) fn put_back(&mut self, learned: &[learned::Level], p: &Profile) {
         self.judged.put_back(learned, p);
     }
 

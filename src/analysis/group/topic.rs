@@ -35,7 +35,7 @@ pub(super) struct TopicWatch {
     counts: Counts,
     /// Those of the past that was recalled, which others counted then.
     counted_before: Counts,
-    /// What was learned before a restart, if that was later than this began: until the past was taken, that is learned a second time.
+    /// What was learned before a restart, if that was later than this began: until then it is learned a second time.
     learned_later: Option<Box<learned::Topic>>,
     /// Of partitions before a restart, until they have a commit, in order of number.
     remembered: Vec<(u32, learned::Series)>,
@@ -189,23 +189,27 @@ impl TopicWatch {
     pub(super) fn end_past(&mut self) {
         self.counted_before = self.counts;
         self.ceilings.count_anew();
-        if let Some(learned) = self.learned_later.take() {
-            self.put_back(&learned);
-        }
+        self.put_back_what_was_learned(Time::INFINITY);
     }
 
-    /// The rises of the past were learned when they were the present.
-    fn put_back(&mut self, learned: &learned::Topic) {
+    /// Rises of until then were learned when they were the present; once that is over, what comes is new.
+    fn put_back_what_was_learned(&mut self, now: Time) {
+        let is_over = |learned: &mut Box<learned::Topic>| learned.seen_at < now;
+        let Some(learned) = self.learned_later.take_if(is_over) else {
+            return;
+        };
         let settings = &*Arc::clone(&self.settings);
-        if let Some(series) = &learned.sum {
-            self.sum.put_back(series, &settings.lag_growth);
-        }
+        let levels = |series: Option<&learned::Series>| {
+            series.map_or(Vec::new(), |series| series.levels.clone())
+        };
+        let sum = levels(learned.sum.as_ref());
+        self.sum.put_back(&sum, &settings.lag_growth);
         let profile = settings.profile_of_a_partition(self.width);
-        for (number, series) in &learned.partitions {
-            let found = self.partitions.binary_search_by_key(number, |p| p.number);
-            if let Ok(index) = found {
-                self.partitions[index].put_back(series, profile);
-            }
+        for partition in &mut self.partitions {
+            let found = learned.partitions.iter();
+            let mut found = found.filter(|(number, _)| *number == partition.number);
+            let own = levels(found.next().map(|(_, series)| series));
+            partition.put_back(&own, profile);
         }
     }
 
@@ -229,6 +233,7 @@ impl TopicWatch {
         cycle: &Cycle,
     ) {
         self.seen = true;
+        self.put_back_what_was_learned(cycle.sample.at);
         let committed = &*commits.partitions;
         self.forget_all_but(committed);
         // A doubled room would hold half as many again for nothing.
@@ -246,10 +251,10 @@ impl TopicWatch {
             let index = self.index_of(number, settings);
             let watch = &mut self.partitions[index];
             let own_edges = edges.as_mut().map(|edges| edges_of(number, edges));
-            // Those of a cycle without a pair were told then, and are lost.
-            let misses_some = watch.known().is_some() && !watch.fresh;
             watch.fresh = false;
+            let misses_some = std::mem::take(&mut watch.misses_edges);
             let Some(arrived) = arrivals.partition(number) else {
+                watch.misses_edges = true;
                 continue;
             };
             let mut watched = Watched {

@@ -71,8 +71,8 @@ pub(crate) struct Streamed {
     pause: u32,
     /// A start wants to recall the past before anything is read.
     is_held: bool,
-    /// The label of the failure that was told, until it is read again.
-    complaint: Option<&'static str>,
+    /// The failure that was told, until it is read again or another comes; without numbers, which may be others each time.
+    complaint: Option<String>,
     /// Failures that were not counted yet.
     failures: Vec<&'static str>,
     /// Some of it is read to its end.
@@ -369,8 +369,8 @@ impl Streamed {
         }
         self.facts.source = match settings.offsets {
             _ if self.are_streamed => Source::Stream,
-            Offsets::Stream => Source::None,
-            Offsets::Auto | Offsets::Query => Source::Query,
+            Offsets::Stream if self.reader.is_none() => Source::None,
+            _ => Source::Query,
         };
         if self.are_streamed && !self.is_told {
             (self.is_told, self.complaint) = (true, None);
@@ -472,7 +472,9 @@ impl Streamed {
             Ended::Torn(_) => 0,
         };
         self.failures.push(why.label());
-        if self.complaint.replace(why.label()) == Some(why.label()) {
+        let complaint = format!("{} {}", why.label(), why.reason());
+        let complaint = complaint.replace(|letter: char| letter.is_ascii_digit(), "");
+        if self.complaint.replace(complaint.clone()) == Some(complaint) {
             return;
         }
         let (cluster, reason) = (&settings.name, why.reason());

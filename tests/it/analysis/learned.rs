@@ -141,6 +141,18 @@ fn what_a_restart_recalls_is_not_learned_a_second_time() {
     assert_ne!(levels(&told.learned()), levels(&learned), "learned again");
     told.end_past();
     assert_eq!(levels(&told.learned()), levels(&learned));
+    // What nobody saw is news, and learned once.
+    let counts = |told: &Told| {
+        let levels = levels(&told.learned());
+        levels.iter().map(|level| level.count).collect::<Vec<_>>()
+    };
+    let mut overlapping = recalled(learned.clone());
+    tell(&mut overlapping, 3.0 * PERIOD, 4.0 * PERIOD, RISE);
+    overlapping.end_past();
+    let mut after = restarted(Some(learned.clone()));
+    tell(&mut after, 3.0 * PERIOD, 4.0 * PERIOD, RISE);
+    assert_eq!(counts(&overlapping), counts(&after));
+    assert_ne!(levels(&after.learned()), levels(&learned));
     let mut missed = learned.clone();
     missed.groups[0].topics[0].seen_at -= 2.0 * PERIOD;
     let mut told = recalled(missed);

@@ -129,8 +129,12 @@ async fn nothing_is_made_up(offsets: Offsets) {
             .cluster
             .shift(moved.between(since + 1.0, f64::INFINITY));
     }
-    for _ in 0..12 {
+    for _ in 0..9 {
         story.cycle(offsets).await;
+    }
+    for _ in 0..3 {
+        let sample = story.cycle(offsets).await;
+        assert_eq!(lags(&sample).len(), 2 * GROUPS, "all is told again");
     }
 }
 

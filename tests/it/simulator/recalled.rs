@@ -83,12 +83,14 @@ async fn whatever_is_recalled_of_a_moment_was_true_then() {
         let pairs = pairs(&samples, name);
         let oldest = pairs.iter().map(|(at, ..)| NOW - at).fold(0.0, f64::max);
         let (least, most) = if topic == 0 {
-            (3_400.0, 3_600.0)
+            (3_000.0, 3_600.0)
         } else {
             (KEPT / 2.0, KEPT + DELETED_WITHIN)
         };
         assert!((least..=most).contains(&oldest), "{name}: {oldest} s");
-        for (at, partition, end, committed) in pairs.into_iter().filter(|pair| pair.0 <= NOW) {
+        // The cluster's clock stands still at the end: what lies between the last instant before and now is on no straight line.
+        for (at, partition, end, committed) in pairs.into_iter().filter(|pair| pair.0 <= NOW - 30.0)
+        {
             let about = |told: u64, then: Option<u64>| {
                 let then = then.unwrap_or_else(|| panic!("{name} had something at {at}"));
                 told.abs_diff(then) <= (RATE * 0.2) as u64

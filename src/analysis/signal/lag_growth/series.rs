@@ -176,8 +176,8 @@ impl Series {
     }
 
     /// Has learned these rises, and no others.
-    pub fn put_back(&mut self, learned: &learned::Series, p: &Profile) {
-        self.levels.put_back(&learned.levels, p);
+    pub fn put_back(&mut self, learned: &[learned::Level], p: &Profile) {
+        self.levels.put_back(learned, p);
     }
 
     /// Forgets what was learned, and the habits with it, as if it were seen for the first time. Its verdict and its curve stay.

@@ -6,8 +6,8 @@ use crate::kafka::stream::tail::{TopicTail, TopicTold};
 
 use super::Millis;
 
-/// Edges of a topic that are kept until they are told, for each partition; of one a second that is four minutes.
-const EDGES_MAX: usize = 256;
+/// Edges of a topic that are kept until they are told, for each partition: of one a second more than the longest interval has.
+const EDGES_MAX: usize = 768;
 
 /// A group.
 pub(super) struct Followed {
@@ -135,8 +135,7 @@ impl Followed {
         tail.put(place.partition, commit.offset, at_ms, spacing);
         // Nobody was told for long. (The past is bounded by how much of it is read.)
         if !spacing.is_of_the_past() && tail.has_more_edges_than(EDGES_MAX) {
-            tail.drop_edges();
-            self.is_timed = false;
+            self.drop_edges();
         }
     }
 
