@@ -2,7 +2,7 @@
 //!
 //! `reader` is the client that reads it (`librdkafka` how that is set up), `records` what its bytes mean, `ledger` what they came to (`tail`
 //! for one group and topic, `spacing` which of its commits are told apart).
-//! `streamed` says from cycle to cycle what of that can be relied on (`shards` of which parts), and `asking` what the brokers are asked
+//! `streamed` says from cycle to cycle what of that can be relied on (`shards` of which parts, `trouble` why it isn't read), and `asking` what the brokers are asked
 //! because of it.
 
 mod asking;
@@ -14,6 +14,7 @@ mod shards;
 mod spacing;
 mod streamed;
 mod tail;
+mod trouble;
 
 pub(crate) use asking::AskStreamed;
 pub(crate) use ledger::{Ledger, Millis};

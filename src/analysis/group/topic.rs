@@ -234,6 +234,17 @@ impl TopicWatch {
     ) {
         self.seen = true;
         self.put_back_what_was_learned(cycle.sample.at);
+        let rewinds_now = self.take_partitions(commits, topic, arrivals);
+        self.follow((group, topic), arrivals, cycle, rewinds_now);
+    }
+
+    /// Gives in how many commits moved backwards.
+    fn take_partitions(
+        &mut self,
+        commits: &TopicCommits,
+        topic: &TopicSample,
+        arrivals: &TopicHistory,
+    ) -> usize {
         let committed = &*commits.partitions;
         self.forget_all_but(committed);
         // A doubled room would hold half as many again for nothing.
@@ -245,7 +256,7 @@ impl TopicWatch {
         let profile = settings.profile_of_a_partition(self.width);
         let profile = self.judges_partitions().then_some(profile);
         let apart_seconds = self.apart_seconds();
-        let mut rewinds_now = 0;
+        let mut rewinds = 0;
         let mut edges = commits.edges.as_deref();
         for &(number, committed) in committed {
             let index = self.index_of(number, settings);
@@ -274,8 +285,20 @@ impl TopicWatch {
             retention::mind(watch, arrivals, settings);
             self.sum.note(watch, &step);
             count(&mut self.counts, &step);
-            rewinds_now += usize::from(step.rewound > 0);
+            rewinds += usize::from(step.rewound > 0);
         }
+        rewinds
+    }
+
+    /// What is said of all partitions together.
+    fn follow(
+        &mut self,
+        (group, topic): (&str, &TopicSample),
+        arrivals: &TopicHistory,
+        cycle: &Cycle,
+        rewinds_now: usize,
+    ) {
+        let settings = &*Arc::clone(&self.settings);
         self.sum.follow(
             &mut self.partitions,
             arrivals,

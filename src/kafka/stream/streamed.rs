@@ -18,6 +18,7 @@ use super::reader::{Beginning, Ended, Reader, WallClock};
 use super::shards::Shards;
 use super::spacing::PastTold;
 use super::tail::TopicTold;
+use super::trouble::{API, Trouble};
 use crate::analysis::sample::{Offsets as Facts, Source};
 use crate::kafka::client::tally::Tally;
 use crate::kafka::coordinators::OFFSETS_TOPIC;
@@ -36,15 +37,6 @@ const STEP_MS: Millis = 1_000;
 /// How far back the stream is read when nothing of the past is wanted: enough to be sure of what is being written.
 const PRESENT_SECONDS: f64 = 5.0;
 
-/// Cycles after which it is tried again when it was refused: rights are given while we run.
-const REFUSED_PAUSE: u32 = 30;
-
-/// … and when it failed otherwise.
-const FAILED_PAUSE: u32 = 3;
-
-/// … and when it can't be done: the brokers may be others by then.
-const UNSUPPORTED_PAUSE: u32 = 360;
-
 /// After so many cycles without getting on it begins anew.
 const IDLE_CYCLES_MAX: u32 = 30;
 
@@ -53,9 +45,6 @@ const UNSEEN_CYCLES_MAX: u32 = 2;
 
 /// So many shards are named in the log.
 const SHARDS_NAMED: usize = 5;
-
-/// The name under which its errors are counted.
-const API: &str = "CommitStream";
 
 /// The commit stream of a cluster.
 pub(crate) struct Streamed {
@@ -67,14 +56,9 @@ pub(crate) struct Streamed {
     idle_cycles: u32,
     /// Cycles in which nobody said anything of the topic, though there are groups.
     unseen_cycles: u32,
-    /// Cycles until it may be tried again.
-    pause: u32,
     /// A start wants to recall the past before anything is read.
     is_held: bool,
-    /// The failure that was told, until it is read again or another comes; without numbers, which may be others each time.
-    complaint: Option<String>,
-    /// Failures that were not counted yet.
-    failures: Vec<&'static str>,
+    trouble: Trouble,
     /// Some of it is read to its end.
     are_streamed: bool,
     /// That it is read was told.
@@ -111,10 +95,8 @@ impl Default for Streamed {
             topic_id: None,
             idle_cycles: 0,
             unseen_cycles: 0,
-            pause: 0,
             is_held: false,
-            complaint: None,
-            failures: Vec::new(),
+            trouble: Trouble::default(),
             are_streamed: false,
             is_told: false,
             facts: Facts::default(),
@@ -143,7 +125,7 @@ impl Streamed {
             };
         }
         if old.offsets != new.offsets {
-            self.complaint = None;
+            self.trouble.forget();
         }
     }
 
@@ -154,7 +136,7 @@ impl Streamed {
         (shards, topic_id): (usize, Option<u128>),
         clock: WallClock,
     ) {
-        self.pause = self.pause.saturating_sub(1);
+        self.trouble.begin_cycle();
         let Some(reader) = &self.reader else {
             self.shards.begin_cycle(shards, None);
             self.topic_id = topic_id;
@@ -194,8 +176,7 @@ impl Streamed {
             shared: Arc::clone(reader.shared()),
             complete: self.shards.relied_on(),
         });
-        let may_begin = settings.offsets != Offsets::Query && self.pause == 0;
-        let is_wanted = told.is_some() || may_begin;
+        let is_wanted = told.is_some() || self.trouble.may_try(settings);
         AskStreamed {
             // A start that wants the past has to know who commits, before there is a stream to tell it.
             only: settings.offsets == Offsets::Stream && !self.is_held,
@@ -268,9 +249,7 @@ impl Streamed {
         wall_ms: impl Fn(Instant) -> Millis,
         tally: &Tally,
     ) {
-        for failure in self.failures.drain(..) {
-            tally.error(API, failure);
-        }
+        self.trouble.count(tally);
         let Some(reader) = &self.reader else {
             return;
         };
@@ -341,8 +320,7 @@ impl Streamed {
 
     /// Are there groups, and nobody says anything of the topic that their commits are in? The metadata may be older than both.
     pub(crate) fn misses_topic(&mut self, settings: &Settings, are_there_groups: bool) -> bool {
-        let is_wanted = settings.offsets != Offsets::Query && self.pause == 0;
-        let misses = is_wanted && are_there_groups && self.shards.count() == 0;
+        let misses = self.trouble.may_try(settings) && are_there_groups && self.shards.count() == 0;
         self.unseen_cycles = if misses { self.unseen_cycles + 1 } else { 0 };
         if self.unseen_cycles > UNSEEN_CYCLES_MAX {
             self.unseen_cycles = 0;
@@ -373,7 +351,8 @@ impl Streamed {
             _ => Source::Query,
         };
         if self.are_streamed && !self.is_told {
-            (self.is_told, self.complaint) = (true, None);
+            self.is_told = true;
+            self.trouble.forget();
             tracing::info!(
                 "cluster {}: committed offsets are read from the commit stream",
                 settings.name
@@ -436,8 +415,8 @@ impl Streamed {
     }
 
     fn is_due(&self, settings: &Settings) -> bool {
-        let is_wanted = settings.offsets != Offsets::Query && self.pause == 0;
-        is_wanted && self.reader.is_none() && !self.shards.ends().is_empty()
+        let may_try = self.trouble.may_try(settings);
+        may_try && self.reader.is_none() && !self.shards.ends().is_empty()
     }
 
     fn begin(&mut self, settings: &Settings, clock: WallClock, seconds: f64) {
@@ -465,27 +444,7 @@ impl Streamed {
         self.are_streamed = false;
         self.facts.skew_seconds = None;
         self.is_told = false;
-        self.pause = match why {
-            Ended::Unsupported(_) => UNSUPPORTED_PAUSE,
-            Ended::Refused(_) => REFUSED_PAUSE,
-            Ended::Failed(_) => FAILED_PAUSE,
-            Ended::Torn(_) => 0,
-        };
-        self.failures.push(why.label());
-        let complaint = format!("{} {}", why.label(), why.reason());
-        let complaint = complaint.replace(|letter: char| letter.is_ascii_digit(), "");
-        if self.complaint.replace(complaint.clone()) == Some(complaint) {
-            return;
-        }
-        let (cluster, reason) = (&settings.name, why.reason());
-        match settings.offsets {
-            Offsets::Stream => tracing::error!(
-                "cluster {cluster}: the commit stream can't be read, and offsets is stream: no committed offsets, no lag. {reason}"
-            ),
-            _ => tracing::warn!(
-                "cluster {cluster}: the commit stream can't be read: committed offsets are asked for instead. {reason}"
-            ),
-        }
+        self.trouble.take(settings, why);
     }
 }
 

@@ -44,6 +44,21 @@ impl Story {
         }
     }
 
+    /// What it reads is the past until then, in cycles that are so long.
+    fn of_the_past(mut ledger: Ledger, until_ms: Millis, interval_ms: Millis) -> Self {
+        ledger.begin_past(PastTold {
+            until_ms,
+            interval_ms,
+            parts: 30,
+        });
+        ledger.advance(SHARD, 100);
+        ledger.follow(SHARD, GROUP);
+        Self {
+            ledger,
+            offset: 100,
+        }
+    }
+
     fn told(base: &[(u32, u64)]) -> Self {
         let mut story = Self::begin();
         story.base(base);
@@ -198,18 +213,7 @@ fn a_commits_time_lies_between_the_last_look_and_when_it_was_read() {
 
 #[test]
 fn before_a_hole_only_the_last_commits_are_known() {
-    let mut ledger = Ledger::new(2, 0);
-    ledger.begin_past(PastTold {
-        until_ms: 9_000,
-        interval_ms: 1_000,
-        parts: 30,
-    });
-    ledger.advance(SHARD, 100);
-    ledger.follow(SHARD, GROUP);
-    let mut story = Story {
-        ledger,
-        offset: 100,
-    };
+    let mut story = Story::of_the_past(Ledger::new(2, 0), 9_000, 1_000);
     story.read(GROUP, 1, Some((4, 1_000)), 9_000);
     story.commits(&[(1, 2_000), (2, 3_000)]);
     story.offset += 5;
@@ -315,20 +319,9 @@ fn times_that_nobody_heard_are_not_told() {
 
 #[test]
 fn of_a_past_that_was_clipped_older_commits_are_known_from_its_beginning_on() {
-    let mut ledger = Ledger::new(2, 0);
-    ledger.begin_past(PastTold {
-        until_ms: 9_000,
-        interval_ms: 1_000,
-        parts: 30,
-    });
-    ledger.advance(SHARD, 100);
-    ledger.clip(SHARD);
-    ledger.follow(SHARD, GROUP);
-    ledger.begin_cycle();
-    let mut story = Story {
-        ledger,
-        offset: 100,
-    };
+    let mut story = Story::of_the_past(Ledger::new(2, 0), 9_000, 1_000);
+    story.ledger.clip(SHARD);
+    story.ledger.begin_cycle();
     story.base(&[(0, 5), (1, 6)]);
     story.commits(&[(7, 4_000)]);
     assert_eq!(story.edges(), Some(vec![(0, 7, 4_000), (1, 6, 4_000)]));
@@ -336,18 +329,7 @@ fn of_a_past_that_was_clipped_older_commits_are_known_from_its_beginning_on() {
 
 #[test]
 fn of_the_past_the_last_commit_of_each_cycle_is_told_however_many_there_are() {
-    let mut ledger = Ledger::new(2, 1_000);
-    ledger.begin_past(PastTold {
-        until_ms: 3_600_000,
-        interval_ms: 10_000,
-        parts: 30,
-    });
-    ledger.advance(SHARD, 100);
-    ledger.follow(SHARD, GROUP);
-    let mut story = Story {
-        ledger,
-        offset: 100,
-    };
+    let mut story = Story::of_the_past(Ledger::new(2, 1_000), 3_600_000, 10_000);
     let commits: Vec<_> = (1..3_600).map(|n| (n, n as Millis * 1_000 - 500)).collect();
     story.commits(&commits);
     let edges = story.edges().expect("told with their times");
