@@ -2,8 +2,8 @@
 //!
 //! `reader` is the client that reads it (`librdkafka` how that is set up), `records` what its bytes mean, `ledger` what they came to (`tail`
 //! for one group and topic, `spacing` which of its commits are told apart).
-//! `streamed` says from cycle to cycle what of that can be relied on (`shards` of which parts, `trouble` why it isn't read), and `asking` what the brokers are asked
-//! because of it.
+//! `streamed` says from cycle to cycle what of that can be relied on (`shards` of which parts, `trouble` why it isn't read), and `asking`
+//! what the brokers are asked because of it.
 
 mod asking;
 mod ledger;

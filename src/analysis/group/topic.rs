@@ -199,17 +199,15 @@ impl TopicWatch {
             return;
         };
         let settings = &*Arc::clone(&self.settings);
-        let levels = |series: Option<&learned::Series>| {
-            series.map_or(Vec::new(), |series| series.levels.clone())
-        };
-        let sum = levels(learned.sum.as_ref());
-        self.sum.put_back(&sum, &settings.lag_growth);
+        let sum = learned.sum.as_ref();
+        let rises = sum.map_or(&[][..], |series| &series.levels);
+        self.sum.put_back(rises, &settings.lag_growth);
         let profile = settings.profile_of_a_partition(self.width);
         for partition in &mut self.partitions {
-            let found = learned.partitions.iter();
-            let mut found = found.filter(|(number, _)| *number == partition.number);
-            let own = levels(found.next().map(|(_, series)| series));
-            partition.put_back(&own, profile);
+            let own = learned.partitions.iter();
+            let mut own = own.filter(|(number, _)| *number == partition.number);
+            let rises = own.next().map_or(&[][..], |(_, series)| &series.levels);
+            partition.put_back(rises, profile);
         }
     }
 

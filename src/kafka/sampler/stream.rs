@@ -46,13 +46,14 @@ impl Sampler {
         let tally = self.cluster.tally();
         let wall_ms = |at| clock.wall_ms(at);
         self.streamed.note_complete(&self.settings, wall_ms, tally);
-        let mut dropped = Vec::new();
+        let (mut dropped, mut are_groups) = (Vec::new(), false);
         for (name, group) in self.groups.iter_mut() {
             if group.is_disputed() && self.streamed.doubt(name) {
                 // Each of the brokers is asked what it knows of the group, as from the next cycle on.
                 self.metadata_is_stale = true;
             }
             let listed = group.is_listed() && !group.is_share();
+            are_groups |= listed;
             let told = listed.then(|| self.streamed.tell(name)).flatten();
             group.tell_generation(told.as_ref().map(|(_, generation)| *generation));
             match told {
@@ -64,8 +65,6 @@ impl Sampler {
             }
         }
         self.streamed.drop_edges(&dropped);
-        let mut known = self.groups.iter();
-        let are_groups = known.any(|(_, group)| group.is_listed() && !group.is_share());
         self.metadata_is_stale |= self.streamed.misses_topic(&self.settings, are_groups);
         let groups = committing(&self.groups, self.topics.coordinators());
         let now = wall_clock(clock);

@@ -99,17 +99,6 @@ impl Ended {
         }
     }
 
-    /// With more words.
-    fn with(self, words: &str) -> Self {
-        let add = |why: String| format!("{why}: {words}");
-        match self {
-            Self::Unsupported(why) => Self::Unsupported(add(why)),
-            Self::Refused(why) => Self::Refused(add(why)),
-            Self::Torn(why) => Self::Torn(add(why)),
-            Self::Failed(why) => Self::Failed(add(why)),
-        }
-    }
-
     /// What is the matter, in words.
     pub(crate) fn reason(&self) -> &str {
         match self {
@@ -398,8 +387,12 @@ fn is_final(error: &KafkaError) -> bool {
     )
 }
 
-/// Why nothing could be asked: what the client has complained of meanwhile says more than that it took too long.
+/// Why nothing could be asked: where that took too long, what the client has complained of meanwhile says more.
 fn cause(consumer: &BaseConsumer<Voice>, error: &KafkaError) -> Ended {
+    let cause = ended(error);
+    if !matches!(cause, Ended::Failed(_)) {
+        return cause;
+    }
     for _ in 0..COMPLAINTS_MAX {
         if let Some(Err(complaint)) = consumer.poll(Duration::ZERO)
             && let refused @ Ended::Refused(_) = ended(&complaint)
@@ -408,14 +401,17 @@ fn cause(consumer: &BaseConsumer<Voice>, error: &KafkaError) -> Ended {
         }
     }
     match consumer.context().last_error() {
-        Some((complaint, words)) => ended(&complaint).with(&words),
-        None => ended(error),
+        Some((complaint, words)) => ended_with(&complaint, format!("{complaint}: {words}")),
+        None => cause,
     }
 }
 
 fn ended(error: &KafkaError) -> Ended {
+    ended_with(error, error.to_string())
+}
+
+fn ended_with(error: &KafkaError, words: String) -> Ended {
     use RDKafkaErrorCode as Code;
-    let words = error.to_string();
     match error.rdkafka_error_code() {
         Some(
             Code::TopicAuthorizationFailed | Code::Authentication | Code::SaslAuthenticationFailed,

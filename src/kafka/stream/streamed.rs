@@ -46,7 +46,8 @@ const UNSEEN_CYCLES_MAX: u32 = 2;
 /// So many shards are named in the log.
 const SHARDS_NAMED: usize = 5;
 
-/// The commit stream of a cluster.
+/// The commit stream of a cluster; by default not read yet.
+#[derive(Default)]
 pub(crate) struct Streamed {
     reader: Option<Reader>,
     shards: Shards,
@@ -83,26 +84,6 @@ pub(crate) struct PastWanted {
 impl PastWanted {
     fn seconds(&self) -> f64 {
         self.cycles as f64 * self.interval_ms as f64 / 1000.0
-    }
-}
-
-impl Default for Streamed {
-    /// Not read yet.
-    fn default() -> Self {
-        Self {
-            reader: None,
-            shards: Shards::default(),
-            topic_id: None,
-            idle_cycles: 0,
-            unseen_cycles: 0,
-            is_held: false,
-            trouble: Trouble::default(),
-            are_streamed: false,
-            is_told: false,
-            facts: Facts::default(),
-            skipped_before: BTreeMap::new(),
-            stamped_ahead: 0,
-        }
     }
 }
 
@@ -324,8 +305,10 @@ impl Streamed {
         self.unseen_cycles = if misses { self.unseen_cycles + 1 } else { 0 };
         if self.unseen_cycles > UNSEEN_CYCLES_MAX {
             self.unseen_cycles = 0;
-            let why = "there are groups and no topic __consumer_offsets: lagslope's user has no right to see it";
-            self.give_up(settings, &Ended::Refused(why.to_owned()));
+            let why = format!(
+                "there are groups and no topic {OFFSETS_TOPIC}: lagslope's user has no right to see it"
+            );
+            self.give_up(settings, &Ended::Refused(why));
         }
         misses
     }

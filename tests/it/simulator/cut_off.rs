@@ -13,7 +13,7 @@ use lagslope::simulator::topic::Topic;
 use lagslope::simulator::{Running, Simulator, World};
 use tokio::time::sleep;
 
-use super::{HeldClock, NOW};
+use super::{HeldClock, NOW, pairs};
 
 /// Seconds of the cluster's time from cycle to cycle, and what passes of ours: records are fetched twice a second.
 const INTERVAL: f64 = 10.0;
@@ -45,24 +45,8 @@ fn leader(partition: u32) -> u32 {
 
 /// The lags that a sample tells, by group; not those of the partition that the broker leads, of which all tell what was.
 fn lags(sample: &Sample) -> Vec<(&str, f64)> {
-    let of = |group: &'_ lagslope::analysis::sample::GroupSample| {
-        let topics = group.commits.iter().flat_map(|commits| &commits.topics);
-        let pairs = topics.flat_map(|topic| {
-            let partitions = &sample.topics[topic.topic].partitions;
-            let elsewhere = topic
-                .partitions
-                .iter()
-                .filter(|(number, _)| leader(*number) != CUT_OFF);
-            let pair = |(number, committed): &(u32, u64)| {
-                let end = partitions[*number as usize].log_end?;
-                Some(end.offset as f64 - *committed as f64)
-            };
-            elsewhere.filter_map(pair)
-        });
-        pairs.collect::<Vec<f64>>()
-    };
-    let groups = sample.groups.iter();
-    let lags = groups.flat_map(|group| of(group).into_iter().map(|lag| (&*group.name, lag)));
+    let elsewhere = pairs(sample).filter(|pair| leader(pair.partition) != CUT_OFF);
+    let lags = elsewhere.map(|pair| (pair.group, pair.log_end as f64 - pair.committed as f64));
     lags.collect()
 }
 

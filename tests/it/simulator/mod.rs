@@ -14,6 +14,7 @@ mod wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lagslope::analysis::sample::Sample;
 use lagslope::simulator::{Running, Settings, Simulator, Time, World};
 
 /// A clock that a test holds in its hand. Real Kafka keeps what is younger than a week: the time is some day in 2033.
@@ -37,6 +38,34 @@ impl HeldClock {
             f64::from_bits(time.load(Ordering::Relaxed))
         }))
     }
+}
+
+/// A log end and a commit of the same sample.
+struct Pair<'a> {
+    group: &'a str,
+    partition: u32,
+    log_end: u64,
+    committed: u64,
+}
+
+/// All pairs of a sample, with what is unknown left out.
+fn pairs(sample: &Sample) -> impl Iterator<Item = Pair<'_>> {
+    sample.groups.iter().flat_map(move |group| {
+        let topics = group.commits.iter().flat_map(|commits| &commits.topics);
+        topics.flat_map(move |topic| {
+            let partitions = &sample.topics[topic.topic].partitions;
+            let pair = move |(partition, committed): &(u32, u64)| {
+                let end = partitions[*partition as usize].log_end?;
+                Some(Pair {
+                    group: &group.name,
+                    partition: *partition,
+                    log_end: end.offset,
+                    committed: *committed,
+                })
+            };
+            topic.partitions.iter().filter_map(pair)
+        })
+    })
 }
 
 /// The cluster at one moment that doesn't pass.

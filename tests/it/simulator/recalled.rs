@@ -8,7 +8,7 @@ use lagslope::simulator::delay::Delay;
 use lagslope::simulator::group::Group;
 use lagslope::simulator::topic::Topic;
 
-use super::{NOW, at_rest};
+use super::{NOW, at_rest, pairs};
 
 const INTERVAL: f64 = 10.0;
 /// Messages a second in each partition.
@@ -47,26 +47,6 @@ async fn recalled(world: &World) -> Vec<Sample> {
     sampler.recall(NOW.into(), INTERVAL).await.collect()
 }
 
-/// Of a group in its topic: `(time, partition, log end, committed)`, with what is unknown left out.
-fn pairs(samples: &[Sample], group: &str) -> Vec<(f64, u32, u64, u64)> {
-    let of = |sample: &Sample| {
-        let groups = sample.groups.iter();
-        let commits = groups.filter(|told| *told.name == *group);
-        let topics = commits.filter_map(|told| told.commits.as_ref());
-        let topics = topics.flat_map(|commits| &commits.topics);
-        let pairs = topics.flat_map(|told| {
-            let partitions = &sample.topics[told.topic].partitions;
-            let pair = |(number, committed): &(u32, u64)| {
-                let end = partitions[*number as usize].log_end?;
-                Some((sample.at, *number, end.offset, *committed))
-            };
-            told.partitions.iter().filter_map(pair)
-        });
-        pairs.collect::<Vec<_>>()
-    };
-    samples.iter().flat_map(of).collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_recalled_of_a_moment_was_true_then() {
     let world = world();
@@ -80,8 +60,12 @@ async fn whatever_is_recalled_of_a_moment_was_true_then() {
         (3, "falls behind in short"),
     ] {
         let topic = number / 2;
-        let pairs = pairs(&samples, name);
-        let oldest = pairs.iter().map(|(at, ..)| NOW - at).fold(0.0, f64::max);
+        let told = samples.iter().flat_map(|sample| {
+            let of_it = pairs(sample).filter(|pair| pair.group == name);
+            of_it.map(|pair| (sample.at, pair))
+        });
+        let told: Vec<_> = told.collect();
+        let oldest = told.iter().map(|(at, _)| NOW - at).fold(0.0, f64::max);
         let (least, most) = if topic == 0 {
             (3_000.0, 3_600.0)
         } else {
@@ -89,8 +73,8 @@ async fn whatever_is_recalled_of_a_moment_was_true_then() {
         };
         assert!((least..=most).contains(&oldest), "{name}: {oldest} s");
         // The cluster's clock stands still at the end: what lies between the last instant before and now is on no straight line.
-        for (at, partition, end, committed) in pairs.into_iter().filter(|pair| pair.0 <= NOW - 30.0)
-        {
+        for (at, pair) in told.into_iter().filter(|(at, _)| *at <= NOW - 30.0) {
+            let (partition, end, committed) = (pair.partition, pair.log_end, pair.committed);
             let about = |told: u64, then: Option<u64>| {
                 let then = then.unwrap_or_else(|| panic!("{name} had something at {at}"));
                 told.abs_diff(then) <= (RATE * 0.2) as u64

@@ -162,11 +162,8 @@ impl Levels {
 
     /// Takes over what was learned before a restart, as far as it is of blocks as long as these. For levels that are new.
     pub(super) fn remember(&mut self, learned: &[learned::Level], p: &Profile) {
-        let levels = 0..=coarser_levels(p);
-        let mut recovered =
-            levels.map(|index| Recovered::of_blocks(block_seconds(index, p), learned));
-        self.finest.recovered = recovered.next().unwrap_or_default();
-        self.coarser = Coarser::Asleep(Asleep::new(recovered.collect()));
+        self.coarser = Coarser::Asleep(Asleep::default());
+        self.put_back(learned, p);
     }
 
     /// Has learned these rises, and no others. What is under way goes on.

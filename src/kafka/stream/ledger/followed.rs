@@ -24,10 +24,9 @@ pub(super) struct Followed {
 }
 
 /// Whether a group's commits of before the stream are known.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Base {
     /// It is followed only since this cycle: what is asked for now may miss what the stream told before.
-    #[default]
     Early,
     /// What is asked for now, and what the stream tells, are all there is.
     Wanted,
